@@ -1,0 +1,15 @@
+/** A bug in our own code. The process stops on it: a node that doubts itself should not sign. */
+export class AssertionFailed extends Error {
+  override readonly name = "AssertionFailed";
+}
+
+/** Stops on a broken promise of our own code. For bad input from outside use a return value or a `DvError`. */
+export function assert(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new AssertionFailed(what);
+}
+
+/** The value, where its absence would be a bug of ours. */
+export function present<T>(value: T | undefined | null, what: string): T {
+  assert(value !== undefined && value !== null, `absent: ${what}`);
+  return value;
+}

@@ -1,0 +1,34 @@
+/** JSON-safe details of a failure. Never key material. */
+export type Facts = Readonly<
+  Record<string, string | number | boolean | null | readonly string[] | readonly number[]>
+>;
+
+/** A failure this program expects and names. Tests match on `code`, metrics count by it, docs/errors.md has a heading for it. */
+export class DvError<Code extends string = string> extends Error {
+  readonly code: Code;
+  /** What the caller cannot know itself. JSON-safe, no key material. */
+  readonly facts: Facts;
+  /** What an operator can do next, one sentence. */
+  readonly hint: string | undefined;
+
+  constructor(code: Code, message: string, more: { cause?: unknown; facts?: Facts; hint?: string } = {}) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.facts = more.facts ?? {};
+    this.hint = more.hint;
+  }
+}
+
+/** One line for a log: the message and those of its causes, outermost first. */
+export function explain(error: unknown): string {
+  const parts: string[] = [];
+  for (
+    let e: unknown = error;
+    e !== undefined && parts.length < 8;
+    e = e instanceof Error ? e.cause : undefined
+  ) {
+    parts.push(e instanceof Error ? e.message || e.name : String(e));
+  }
+  return parts.join(": ");
+}

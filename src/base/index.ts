@@ -1,0 +1,9 @@
+/**
+ * Tools with no domain in them: bytes and hexadecimal text, assertions, named errors, seeded chance,
+ * deterministic protobuf. Leans on nothing.
+ */
+export { AssertionFailed, assert, present } from "./assert.ts";
+export { type Brand, concatBytes, equalBytes, fromHex, type Hex, HexError, toHex } from "./bytes.ts";
+export { DvError, explain, type Facts } from "./errors.ts";
+export * as proto from "./proto.ts";
+export { type SeededRandom, seededRandom } from "./random.ts";

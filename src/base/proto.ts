@@ -1,0 +1,254 @@
+import { Reader, Writer } from "protobufjs/minimal.js";
+import { DvError } from "./errors.ts";
+
+/**
+ * Protobuf (proto3) messages whose encoding is deterministic, as Go's `proto.MarshalOptions{Deterministic: true}`
+ * writes them: fields by number, zero scalars omitted, map entries sorted by key, unknown fields kept and
+ * appended. Charon hashes and signs exactly these bytes.
+ *
+ *     const Duty = message({ slot: uint64(1), type: int32(2) });
+ *     type Duty = Infer<typeof Duty>;
+ *
+ * 64-bit integers are JavaScript numbers; a value beyond 2^53 is refused.
+ */
+export class ProtoError extends DvError<"base/not-protobuf"> {}
+
+interface FieldCodec<T> {
+  readonly id: number;
+  readonly wire: number;
+  /** The value of a field that is absent from the bytes. */
+  absent(): T;
+  write(value: T, to: Writer): void;
+  read(from: Reader, earlier: T): T;
+}
+
+export interface MessageType<T> {
+  encode(value: T): Uint8Array;
+  /** @throws ProtoError `base/not-protobuf` */
+  decode(bytes: Uint8Array): T;
+}
+
+export type Infer<M> = M extends MessageType<infer T> ? T : never;
+type Fields = Readonly<Record<string, FieldCodec<never>>>;
+type ValueOf<F> = { -readonly [K in keyof F]: F[K] extends FieldCodec<infer T> ? T : never };
+
+const unknownFields = Symbol("unknown protobuf fields");
+const tag = (codec: { id: number; wire: number }): number => ((codec.id << 3) | codec.wire) >>> 0;
+
+/** Declares a message type from its fields. */
+export function message<F extends Record<string, FieldCodec<any>>>(fields: F): MessageType<ValueOf<F>> {
+  // oxlint-disable-line typescript/no-explicit-any
+  const byNumber = Object.entries(fields as unknown as Fields).toSorted(([, a], [, b]) => a.id - b.id);
+  const byId = new Map(byNumber.map(([name, codec]) => [codec.id, { name, codec }]));
+  type Open = Record<string | symbol, never> & { [unknownFields]?: Uint8Array };
+
+  function encode(value: ValueOf<F>): Uint8Array {
+    const to = Writer.create();
+    for (const [name, codec] of byNumber) codec.write((value as Open)[name] as never, to);
+    const head = to.finish();
+    const tail = (value as Open)[unknownFields];
+    return new Uint8Array(tail === undefined ? head : Buffer.concat([head, tail]));
+  }
+
+  function decode(bytes: Uint8Array): ValueOf<F> {
+    try {
+      const from = Reader.create(bytes);
+      const value = {} as Open;
+      for (const [name, codec] of byNumber) value[name] = codec.absent();
+      const unknown: Uint8Array[] = [];
+      while (from.pos < from.len) {
+        const start = from.pos;
+        const key = from.uint32();
+        const known = byId.get(key >>> 3);
+        if (known !== undefined && known.codec.wire === (key & 7)) {
+          value[known.name] = known.codec.read(from, value[known.name] as never);
+        } else {
+          if (key >>> 3 === 0) throw new Error("field number 0");
+          from.skipType(key & 7);
+          unknown.push(bytes.slice(start, from.pos));
+        }
+      }
+      if (unknown.length > 0) value[unknownFields] = new Uint8Array(Buffer.concat(unknown));
+      return value as ValueOf<F>;
+    } catch (cause) {
+      if (cause instanceof ProtoError) throw cause;
+      throw new ProtoError("base/not-protobuf", "decode protobuf message", {
+        cause,
+        facts: { bytes: bytes.length },
+      });
+    }
+  }
+  return { encode, decode };
+}
+
+function integer(value: { toNumber(): number } | number): number {
+  const n = typeof value === "number" ? value : value.toNumber();
+  if (!Number.isSafeInteger(n)) throw new ProtoError("base/not-protobuf", "decode integer beyond 2^53");
+  return n;
+}
+
+type LongReader = { uint64(): { toNumber(): number } | number; int64(): { toNumber(): number } | number };
+
+function scalar<T>(
+  id: number,
+  wire: number,
+  zero: T,
+  isZero: (v: T) => boolean,
+  write: (to: Writer, v: T) => void,
+  read: (from: Reader) => T,
+): FieldCodec<T> {
+  return {
+    id,
+    wire,
+    absent: () => zero,
+    write: (value, to) => {
+      if (!isZero(value)) write(to.uint32(tag({ id, wire })), value);
+    },
+    read: (from) => read(from),
+  };
+}
+
+export const uint64 = (id: number): FieldCodec<number> =>
+  scalar(
+    id,
+    0,
+    0,
+    (v) => v === 0,
+    (to, v) => void to.uint64(v),
+    (from) => integer((from as unknown as LongReader).uint64()),
+  );
+export const int64 = (id: number): FieldCodec<number> =>
+  scalar(
+    id,
+    0,
+    0,
+    (v) => v === 0,
+    (to, v) => void to.int64(v),
+    (from) => integer((from as unknown as LongReader).int64()),
+  );
+export const uint32 = (id: number): FieldCodec<number> =>
+  scalar(
+    id,
+    0,
+    0,
+    (v) => v === 0,
+    (to, v) => void to.uint32(v),
+    (from) => from.uint32(),
+  );
+export const int32 = (id: number): FieldCodec<number> =>
+  scalar(
+    id,
+    0,
+    0,
+    (v) => v === 0,
+    (to, v) => void to.int32(v),
+    (from) => from.int32(),
+  );
+export const bool = (id: number): FieldCodec<boolean> =>
+  scalar(
+    id,
+    0,
+    false,
+    (v) => !v,
+    (to, v) => void to.bool(v),
+    (from) => from.bool(),
+  );
+/** Invalid UTF-8 is refused, as Go does. */
+export const string = (id: number): FieldCodec<string> =>
+  scalar(
+    id,
+    2,
+    "",
+    (v) => v === "",
+    (to, v) => void to.string(v),
+    (from) => utf8.decode(from.bytes()),
+  );
+export const bytes = (id: number): FieldCodec<Uint8Array> =>
+  scalar(
+    id,
+    2,
+    new Uint8Array(0),
+    (v) => v.length === 0,
+    (to, v) => void to.bytes(v),
+    (from) => new Uint8Array(from.bytes()),
+  );
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A sub-message; absent and empty differ, as in Go. */
+export const sub = <T>(id: number, type: MessageType<T>): FieldCodec<T | undefined> => ({
+  id,
+  wire: 2,
+  absent: () => undefined,
+  write: (value, to) => {
+    if (value !== undefined) to.uint32(tag({ id, wire: 2 })).bytes(type.encode(value));
+  },
+  read: (from) => type.decode(from.bytes()),
+});
+
+export const repeated = <T>(id: number, type: MessageType<T>): FieldCodec<readonly T[]> => ({
+  id,
+  wire: 2,
+  absent: () => [],
+  write: (values, to) => {
+    for (const value of values) to.uint32(tag({ id, wire: 2 })).bytes(type.encode(value));
+  },
+  read: (from, earlier) => append(earlier, type.decode(from.bytes())),
+});
+
+export const repeatedBytes = (id: number): FieldCodec<readonly Uint8Array[]> => ({
+  id,
+  wire: 2,
+  absent: () => [],
+  write: (values, to) => {
+    for (const value of values) to.uint32(tag({ id, wire: 2 })).bytes(value);
+  },
+  read: (from, earlier) => append(earlier, new Uint8Array(from.bytes())),
+});
+
+/** `absent()` made the array for this very message, so it may grow in place: a million entries stay linear. */
+function append<T>(earlier: readonly T[], value: T): readonly T[] {
+  (earlier as T[]).push(value);
+  return earlier;
+}
+
+/** map<string, message> or map<string, bytes>; entries are written sorted by key (byte order), the last of equal keys wins. */
+export function map<T>(id: number, value: (id: number) => FieldCodec<T>): FieldCodec<ReadonlyMap<string, T>> {
+  const entry = message({ key: string(1), value: value(2) });
+  return {
+    id,
+    wire: 2,
+    absent: () => new Map(),
+    write: (values, to) => {
+      const sorted = [...values].toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      for (const [key, item] of sorted) {
+        // Go writes key and value of a map entry even when they are zero.
+        to.uint32(tag({ id, wire: 2 })).bytes(encodeEntry(entry, key, item));
+      }
+    },
+    read: (from, earlier) => {
+      const { key, value: item } = entry.decode(from.bytes());
+      (earlier as Map<string, T>).set(key, item as T);
+      return earlier;
+    },
+  };
+}
+
+function encodeEntry<T>(entry: MessageType<{ key: string; value: T }>, key: string, value: T): Uint8Array {
+  const plain = entry.encode({ key, value });
+  const keyHead = key === "" ? Uint8Array.of(0x0a, 0x00) : new Uint8Array(0);
+  const valueTail =
+    value instanceof Uint8Array && value.length === 0 ? Uint8Array.of(0x12, 0x00) : new Uint8Array(0);
+  return new Uint8Array(Buffer.concat([keyHead, plain, valueTail]));
+}
+
+/** google.protobuf.Any */
+export const Any: MessageType<{ typeUrl: string; value: Uint8Array }> = message({
+  typeUrl: string(1),
+  value: bytes(2),
+});
+/** google.protobuf.Timestamp */
+export const Timestamp: MessageType<{ seconds: number; nanos: number }> = message({
+  seconds: int64(1),
+  nanos: int32(2),
+});

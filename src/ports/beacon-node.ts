@@ -1,0 +1,148 @@
+import type { Hex } from "../base/index.ts";
+import type {
+  Attestation,
+  BeaconBlock,
+  BlindedBeaconBlock,
+  Epoch,
+  GroupKey,
+  phase0,
+  Root,
+  SignedBeaconBlock,
+  SignedBlindedBeaconBlock,
+  SingleAttestation,
+  Slot,
+  ValidatorIndex,
+} from "../spec/index.ts";
+
+/** A fork by the beacon API's name, e.g. "fulu"; new ones need no code here. */
+export type Fork = string;
+
+export interface ValidatorRecord {
+  readonly pubkey: GroupKey;
+  readonly index: ValidatorIndex;
+  /** e.g. "active_ongoing", "pending_queued", "withdrawal_possible" */
+  readonly status: string;
+}
+
+export interface AttesterDuty {
+  readonly pubkey: GroupKey;
+  readonly validatorIndex: ValidatorIndex;
+  readonly slot: Slot;
+  readonly committeeIndex: number;
+  readonly committeeLength: number;
+  readonly committeesAtSlot: number;
+  readonly validatorCommitteeIndex: number;
+}
+
+export interface ProposerDuty {
+  readonly pubkey: GroupKey;
+  readonly validatorIndex: ValidatorIndex;
+  readonly slot: Slot;
+}
+
+/** Duties hold only while the chain keeps this root; a changed one means: ask again. */
+export interface Duties<D> {
+  readonly dependentRoot: Hex;
+  readonly duties: readonly D[];
+}
+
+/** An unsigned proposal as the beacon node made it; a local one carries blobs beside the block. */
+export type Proposal =
+  | {
+      readonly fork: Fork;
+      readonly blinded: false;
+      readonly block: BeaconBlock;
+      readonly kzgProofs: readonly Uint8Array[];
+      readonly blobs: readonly Uint8Array[];
+      /** Wei; what the block pays the fee recipient and the proposer. Undefined when the node does not say. */
+      readonly value?: bigint;
+    }
+  | {
+      readonly fork: Fork;
+      readonly blinded: true;
+      readonly block: BlindedBeaconBlock;
+      readonly value?: bigint;
+    };
+
+export type SignedProposal =
+  | {
+      readonly fork: Fork;
+      readonly blinded: false;
+      readonly signedBlock: SignedBeaconBlock;
+      readonly kzgProofs: readonly Uint8Array[];
+      readonly blobs: readonly Uint8Array[];
+    }
+  | { readonly fork: Fork; readonly blinded: true; readonly signedBlock: SignedBlindedBeaconBlock };
+
+/** A block on the chain, as much as inclusion tracking needs. */
+export interface IncludedBlock {
+  readonly fork: Fork;
+  readonly root: Root;
+  readonly slot: Slot;
+  readonly proposerIndex: ValidatorIndex;
+  readonly parentRoot: Root;
+  readonly attestations: readonly Attestation[];
+}
+
+export type ChainEvent =
+  | {
+      readonly kind: "head";
+      readonly slot: Slot;
+      readonly block: Hex;
+      readonly epochTransition: boolean;
+      readonly previousDutyDependentRoot: Hex;
+      readonly currentDutyDependentRoot: Hex;
+    }
+  | { readonly kind: "block"; readonly slot: Slot; readonly block: Hex }
+  | {
+      readonly kind: "reorg";
+      readonly slot: Slot;
+      readonly depth: number;
+      readonly oldHead: Hex;
+      readonly newHead: Hex;
+    };
+
+/**
+ * One beacon node, or several that act as one. Every call ends by itself (its own time limit, or `signal`).
+ * Implementations: beacon/ (HTTP, several nodes), sim/beacon.ts.
+ *
+ * @throws BeaconError from every method: `beacon/unavailable` (nobody answered), `beacon/refused` (a 4xx with its reason),
+ *   `beacon/syncing`, `beacon/bad-answer`.
+ */
+export interface BeaconNode {
+  /** Validators of the head state among `pubkeys`; unknown ones are left out. */
+  validators(pubkeys: readonly GroupKey[], signal: AbortSignal): Promise<readonly ValidatorRecord[]>;
+  attesterDuties(
+    epoch: Epoch,
+    indices: readonly ValidatorIndex[],
+    signal: AbortSignal,
+  ): Promise<Duties<AttesterDuty>>;
+  /** All proposers of the epoch. */
+  proposerDuties(epoch: Epoch, signal: AbortSignal): Promise<Duties<ProposerDuty>>;
+  /** Vote data for `slot`; post-Electra `committeeIndex` is 0 and one answer serves all committees. */
+  attestationData(slot: Slot, committeeIndex: number, signal: AbortSignal): Promise<phase0.AttestationData>;
+  /** The best proposal (builder or local) for `slot`. */
+  produceBlock(
+    slot: Slot,
+    options: {
+      readonly randaoReveal: Uint8Array;
+      readonly graffiti?: Uint8Array;
+      readonly builderBoostFactor?: bigint;
+    },
+    signal: AbortSignal,
+  ): Promise<Proposal>;
+  publishAttestations(
+    fork: Fork,
+    attestations: readonly SingleAttestation[],
+    signal: AbortSignal,
+  ): Promise<void>;
+  publishBlock(proposal: SignedProposal, signal: AbortSignal): Promise<void>;
+  prepareProposers(
+    preparations: readonly { readonly validatorIndex: ValidatorIndex; readonly feeRecipient: Hex }[],
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** The block at `id` (slot, root or "head"); undefined for an empty slot. */
+  block(id: Slot | Hex | "head", signal: AbortSignal): Promise<IncludedBlock | undefined>;
+  /** Calls `listener` for every event from now on, through reconnects, until `signal` fires. */
+  subscribe(listener: (event: ChainEvent) => void, signal: AbortSignal): void;
+}

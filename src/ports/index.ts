@@ -1,0 +1,35 @@
+/**
+ * What we ask of the outside world, as types. Everything that has an effect (time, chance, network, disk, beacon node,
+ * heavy cryptography) crosses one of these, which is what lets a whole cluster run in one process from a seed.
+ */
+export type {
+  AttesterDuty,
+  BeaconNode,
+  ChainEvent,
+  Duties,
+  Fork,
+  IncludedBlock,
+  Proposal,
+  ProposerDuty,
+  SignedProposal,
+  ValidatorRecord,
+} from "./beacon-node.ts";
+export type {
+  BlsWork,
+  CombineJob,
+  CombineResult,
+  PartialSignature,
+  ShareSigner,
+  SigningRequest,
+} from "./bls.ts";
+export { type Clock, sleepUntil } from "./clock.ts";
+export type { SlashableVote, SlashingStore, Verdict } from "./slashing-store.ts";
+export { type Labels, type Logger, type Meter, silent, unmetered } from "./telemetry.ts";
+export {
+  type DutyOutcome,
+  noTimeline,
+  type Stage,
+  type TimelineEntry,
+  type TimelineSink,
+} from "./timeline.ts";
+export type { MessageHandler, ProtocolLimits, Transport } from "./transport.ts";

@@ -1,0 +1,40 @@
+import type { Epoch, GroupKey, Root, Slot } from "../spec/index.ts";
+
+/** What a signature would say that could be slashed for. */
+export type SlashableVote =
+  | {
+      readonly kind: "attestation";
+      readonly source: Epoch;
+      readonly target: Epoch;
+      readonly signingRoot: Root;
+    }
+  | { readonly kind: "block"; readonly slot: Slot; readonly signingRoot: Root };
+
+/** "No" is an ordinary answer here, so it is a value and not an exception. */
+export type Verdict =
+  | { readonly admitted: true }
+  | {
+      readonly admitted: false;
+      readonly reason: "double-vote" | "surrounds" | "surrounded" | "too-old" | "source-after-target";
+    };
+
+/**
+ * The cluster's memory of what each validator has signed, keyed by group public key. Every path that releases a partial
+ * signature asks here first. Implementations: storage/sqlite, sim/disk; both pass test/conformance/slashing-store.ts.
+ *
+ * @spec EIP-3076 "Conditions"
+ */
+export interface SlashingStore {
+  /**
+   * Checks every vote and records those it admits, all in one durable transaction: an admitted vote is on disk before
+   * the promise settles, so a crash can lose a signature but not the memory of it. Votes are judged in order, each
+   * against those before it. The same signing root may be admitted again, which lets a restarted node sign again.
+   *
+   * @returns One verdict per vote, in order.
+   * @throws StorageError `storage/unavailable` - nothing was recorded, so sign nothing.
+   */
+  admit(
+    votes: readonly { readonly pubkey: GroupKey; readonly vote: SlashableVote }[],
+    signal: AbortSignal,
+  ): Promise<readonly Verdict[]>;
+}

@@ -1,0 +1,52 @@
+/**
+ * What the consensus specification defines: slots and epochs, containers, domains and signing roots, chain timing,
+ * and the kinds of duties. The one home of `@lodestar/*` and `@chainsafe/ssz`; nothing of the specification is retyped.
+ */
+export { ForkName, ForkSeq, isForkPostElectra } from "@lodestar/params";
+export {
+  type Attestation,
+  type BeaconBlock,
+  type BlindedBeaconBlock,
+  type deneb,
+  type electra,
+  type fulu,
+  type phase0,
+  type SignedBeaconBlock,
+  type SignedBlindedBeaconBlock,
+  type SingleAttestation,
+  ssz,
+  sszTypesFor,
+} from "@lodestar/types";
+export {
+  type ChainSpec,
+  dutyDeadline,
+  dutyDue,
+  epochOf,
+  firstSlotOf,
+  readChainSpec,
+  SpecError,
+  slotAt,
+  slotStart,
+} from "./chain-spec.ts";
+export { type DomainName, domainAt, forkVersionAt, genesisDomain, signingRoot } from "./domains.ts";
+export {
+  type DutyId,
+  type DutyKind,
+  dutyKindOfWire,
+  dutyKinds,
+  dutyMetricName,
+  dutyName,
+  dutyWireNumber,
+} from "./duty.ts";
+export {
+  type Epoch,
+  type GroupKey,
+  type OperatorIndex,
+  operatorOf,
+  type Root,
+  type ShareIndex,
+  type Slot,
+  shareIndexOf,
+  type UnixMs,
+  type ValidatorIndex,
+} from "./units.ts";
