@@ -28,7 +28,7 @@ export function explain(error: unknown): string {
     e !== undefined && parts.length < 8;
     e = e instanceof Error ? e.cause : undefined
   ) {
-    parts.push(e instanceof Error ? e.message || e.name : String(e));
+    parts.push(e instanceof Error ? e.message || e.name : typeof e === "string" ? e : JSON.stringify(e));
   }
   return parts.join(": ");
 }

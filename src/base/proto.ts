@@ -29,6 +29,11 @@ export interface MessageType<T> {
 }
 
 export type Infer<M> = M extends MessageType<infer T> ? T : never;
+// Methods are bivariant, so `never` in and `unknown` out admits a codec of every type.
+type FieldOfAnyType = Pick<FieldCodec<never>, "id" | "wire" | "write"> & {
+  absent(): unknown;
+  read(from: Reader, earlier: never): unknown;
+};
 type Fields = Readonly<Record<string, FieldCodec<never>>>;
 type ValueOf<F> = { -readonly [K in keyof F]: F[K] extends FieldCodec<infer T> ? T : never };
 
@@ -36,8 +41,9 @@ const unknownFields = Symbol("unknown protobuf fields");
 const tag = (codec: { id: number; wire: number }): number => ((codec.id << 3) | codec.wire) >>> 0;
 
 /** Declares a message type from its fields. */
-export function message<F extends Record<string, FieldCodec<any>>>(fields: F): MessageType<ValueOf<F>> {
-  // oxlint-disable-line typescript/no-explicit-any
+export function message<F extends Readonly<Record<string, FieldOfAnyType>>>(
+  fields: F,
+): MessageType<ValueOf<F>> {
   const byNumber = Object.entries(fields as unknown as Fields).toSorted(([, a], [, b]) => a.id - b.id);
   const byId = new Map(byNumber.map(([name, codec]) => [codec.id, { name, codec }]));
   type Open = Record<string | symbol, never> & { [unknownFields]?: Uint8Array };
@@ -228,7 +234,7 @@ export function map<T>(id: number, value: (id: number) => FieldCodec<T>): FieldC
     },
     read: (from, earlier) => {
       const { key, value: item } = entry.decode(from.bytes());
-      (earlier as Map<string, T>).set(key, item as T);
+      (earlier as Map<string, T>).set(key, item);
       return earlier;
     },
   };

@@ -1,9 +1,4 @@
-import {
-  type BeaconConfig,
-  type ChainConfig,
-  chainConfigFromJson,
-  createBeaconConfig,
-} from "@lodestar/config";
+import { type BeaconConfig, chainConfigFromJson, createBeaconConfig } from "@lodestar/config";
 import { DvError, fromHex } from "../base/index.ts";
 import type { DutyId } from "./duty.ts";
 import type { Epoch, Root, Slot, UnixMs } from "./units.ts";
@@ -54,7 +49,7 @@ export function readChainSpec(
     }
     return value;
   };
-  const config = chainConfigFromJson(raw as Record<string, string>) as Partial<ChainConfig>;
+  const config = chainConfigFromJson(raw);
   const root = fromHex(genesis.genesis_validators_root, 32);
   const slotMs =
     texts["SLOT_DURATION_MS"] === undefined ? number("SECONDS_PER_SLOT") * 1000 : number("SLOT_DURATION_MS");
@@ -68,7 +63,7 @@ export function readChainSpec(
     aggregateDueBps: number("AGGREGATE_DUE_BPS", 6667),
     syncMessageDueBps: number("SYNC_MESSAGE_DUE_BPS", 3333),
     contributionDueBps: number("CONTRIBUTION_DUE_BPS", 6667),
-    config: createBeaconConfig(config as ChainConfig, root),
+    config: createBeaconConfig(config, root),
     raw: texts,
   };
 }
