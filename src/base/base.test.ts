@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  AssertionFailed,
+  DvError,
+  explain,
+  fromHex,
+  HexError,
+  assert as must,
+  seededRandom,
+  toHex,
+} from "./index.ts";
+
+test("hexadecimal text comes back as the same bytes, prefix and case aside", () => {
+  assert.deepEqual(fromHex("0xDEADbeef"), Uint8Array.of(0xde, 0xad, 0xbe, 0xef));
+  assert.deepEqual(fromHex("deadbeef", 4), Uint8Array.of(0xde, 0xad, 0xbe, 0xef));
+  assert.equal(toHex(Uint8Array.of(0, 255)), "0x00ff");
+});
+
+test("text that is no hexadecimal, or of another length, is refused with what was wanted", () => {
+  for (const text of ["0xabc", "zz", "0x0g", "0x 1"]) assert.throws(() => fromHex(text), HexError);
+  assert.throws(
+    () => fromHex("0xaabb", 3),
+    (error: HexError) => error.facts["wantedBytes"] === 3 && error.facts["foundBytes"] === 2,
+  );
+});
+
+test("a broken promise of our own code is an AssertionFailed", () => {
+  assert.throws(() => must(false, "one is two"), AssertionFailed);
+});
+
+test("an error explains itself with its causes, outermost first", () => {
+  const inner = new Error("disk full");
+  const outer = new DvError("storage/unavailable", "record vote", { cause: inner });
+  assert.equal(explain(outer), "record vote: disk full");
+  assert.equal(explain("plain text"), "plain text");
+});
+
+test("a cause that points back at itself does not loop", () => {
+  const error = new Error("round");
+  error.cause = error;
+  assert.ok(explain(error).length < 200);
+});
+
+test("the same seed gives the same numbers, and a fork does not disturb its parent", () => {
+  const a = seededRandom(7);
+  const b = seededRandom(7);
+  b.fork("other").next();
+  assert.deepEqual(
+    Array.from({ length: 5 }, () => a.next()),
+    Array.from({ length: 5 }, () => b.next()),
+  );
+  assert.notEqual(seededRandom(7).fork("x").next(), seededRandom(7).fork("y").next());
+});

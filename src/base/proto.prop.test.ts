@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { proto } from "./index.ts";
+
+const Inner = proto.message({ text: proto.string(1), flag: proto.bool(2) });
+const Outer = proto.message({
+  count: proto.uint64(1),
+  signed: proto.int64(2),
+  small: proto.int32(3),
+  data: proto.bytes(4),
+  inner: proto.sub(5, Inner),
+  list: proto.repeated(6, Inner),
+  map: proto.map(7, proto.bytes),
+  blobs: proto.repeatedBytes(8),
+});
+
+const bytes = fc.uint8Array({ maxLength: 40 });
+const inner = fc.record({ text: fc.string(), flag: fc.boolean() }, { noNullPrototype: true });
+const outer = fc.record({
+  count: fc.maxSafeNat(),
+  signed: fc.maxSafeInteger(),
+  small: fc.integer(),
+  data: bytes,
+  inner: fc.option(inner, { nil: undefined }),
+  list: fc.array(inner, { maxLength: 4 }),
+  map: fc
+    .array(fc.tuple(fc.string({ unit: "grapheme" }), bytes), { maxLength: 5 })
+    .map((entries) => new Map(entries)),
+  blobs: fc.array(bytes, { maxLength: 4 }),
+});
+
+test("what was encoded is decoded again, and encodes to the same bytes", () => {
+  fc.assert(
+    fc.property(outer, (value) => {
+      const encoded = Outer.encode(value);
+      const decoded = Outer.decode(encoded);
+      assert.deepEqual(decoded.map, value.map);
+      assert.deepEqual(decoded.inner, value.inner);
+      assert.equal(decoded.count, value.count);
+      assert.equal(decoded.signed, value.signed);
+      assert.deepEqual(Outer.encode(decoded), encoded);
+    }),
+  );
+});
+
+test("the order of a map's entries does not change the bytes", () => {
+  fc.assert(
+    fc.property(outer, (value) => {
+      const reversed = { ...value, map: new Map([...value.map].toReversed()) };
+      assert.deepEqual(Outer.encode(reversed), Outer.encode(value));
+    }),
+  );
+});
+
+test("fields of a newer program survive decoding and encoding", () => {
+  const Newer = proto.message({ text: proto.string(1), flag: proto.bool(2), added: proto.bytes(9) });
+  const encoded = Newer.encode({ text: "a", flag: true, added: Uint8Array.of(1, 2, 3) });
+  assert.deepEqual(Inner.encode(Inner.decode(encoded)), encoded);
+});
+
+test("rubbish gives a ProtoError or a value, never another exception", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (rubbish) => {
+      try {
+        Outer.decode(rubbish);
+      } catch (error) {
+        assert.ok(error instanceof proto.ProtoError, String(error));
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("a number beyond 2^53 is refused rather than rounded", () => {
+  // Field 1, varint 2^63.
+  const encoded = Uint8Array.of(0x08, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01);
+  assert.throws(() => Outer.decode(encoded), proto.ProtoError);
+});
+
+test("invalid UTF-8 in a string is refused, as Go does", () => {
+  assert.throws(() => Inner.decode(Uint8Array.of(0x0a, 0x01, 0xff)), proto.ProtoError);
+});
+
+test("a map with empty key and empty value is written with both, as Go does", () => {
+  const M = proto.message({ map: proto.map(1, proto.bytes) });
+  assert.deepEqual(
+    Buffer.from(M.encode({ map: new Map([["", new Uint8Array(0)]]) })).toString("hex"),
+    "0a040a001200",
+  );
+});

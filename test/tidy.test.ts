@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { test } from "node:test";
+
+// The rooms and the one direction of dependency (docs/architecture.md). A room may lean on those listed, and on nothing else.
+const rooms: Readonly<
+  Record<string, { readonly leansOn: readonly string[]; readonly libraries: readonly string[] }>
+> = {
+  base: { leansOn: [], libraries: ["protobufjs"] },
+  spec: { leansOn: ["base"], libraries: ["@lodestar/", "@chainsafe/ssz"] },
+  crypto: {
+    leansOn: ["base", "spec"],
+    libraries: ["@chainsafe/blst", "@chainsafe/bls-", "@noble/", "mcl-wasm", "tiny-secp256k1"],
+  },
+  cluster: { leansOn: ["base", "spec", "crypto"], libraries: ["micro-eth-signer"] },
+  qbft: { leansOn: ["base"], libraries: [] },
+  slashing: { leansOn: ["base", "spec"], libraries: [] },
+  ports: { leansOn: ["base", "spec", "crypto"], libraries: [] },
+  consensus: { leansOn: ["base", "spec", "crypto", "qbft", "ports"], libraries: [] },
+  duty: {
+    leansOn: ["base", "spec", "crypto", "cluster", "slashing", "ports", "consensus"],
+    libraries: [],
+  },
+  p2p: {
+    leansOn: ["base", "spec", "crypto", "ports"],
+    libraries: ["libp2p", "@libp2p/", "@multiformats/", "uint8arraylist"],
+  },
+  beacon: { leansOn: ["base", "spec", "crypto", "ports"], libraries: ["undici", "eventsource-parser"] },
+  storage: { leansOn: ["base", "spec", "crypto", "slashing", "ports"], libraries: [] },
+  signer: { leansOn: ["base", "spec", "crypto", "cluster", "ports"], libraries: [] },
+  telemetry: { leansOn: ["base", "spec", "crypto", "ports"], libraries: ["prom-client", "pino"] },
+  chain: { leansOn: ["base", "spec", "crypto", "ports"], libraries: [] },
+  node: {
+    leansOn: [
+      "base",
+      "spec",
+      "crypto",
+      "cluster",
+      "slashing",
+      "ports",
+      "consensus",
+      "duty",
+      "p2p",
+      "beacon",
+      "storage",
+      "signer",
+      "telemetry",
+    ],
+    libraries: [],
+  },
+  demo: { leansOn: ["base", "spec", "crypto", "cluster", "chain", "ports", "node"], libraries: [] },
+  cli: {
+    leansOn: ["base", "spec", "cluster", "chain", "demo", "node", "storage", "crypto"],
+    libraries: ["commander", "zod"],
+  },
+};
+
+// Rooms that decide: the same inputs must give the same outputs, so time, chance and surroundings come in through ports.
+const pure = ["base", "spec", "crypto", "cluster", "qbft", "slashing", "ports", "consensus", "duty"];
+const impure =
+  /\bDate\.now\b|\bMath\.random\b|\bsetTimeout\b|\bsetInterval\b|\bprocess\.env\b|\bnew Date\(\)/;
+const secretEntropyAllowedIn = ["crypto", "cluster"];
+
+const root = resolve(import.meta.dirname, "..");
+const src = join(root, "src");
+
+function* sources(folder: string): Generator<string> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* sources(path);
+    else if (entry.name.endsWith(".ts")) yield path;
+  }
+}
+
+const isTest = (path: string): boolean =>
+  /\.(test|prop\.test|bench)\.ts$/.test(path) || path.includes(`${sep}testing${sep}`);
+const roomOf = (path: string): string | undefined => {
+  const parts = relative(src, path).split(sep);
+  return parts.length > 1 ? parts[0] : undefined;
+};
+
+function* importsOf(path: string): Generator<string> {
+  const text = readFileSync(path, "utf8");
+  for (const match of text.matchAll(
+    /(?:^|\n)\s*(?:import|export)\b[^"';]*?from\s*"([^"]+)"|import\(\s*"([^"]+)"\s*\)|(?:^|\n)import\s+"([^"]+)"/g,
+  )) {
+    yield match[1] ?? match[2] ?? match[3] ?? "";
+  }
+}
+
+test("every room in src is in the table, has a door, and the door says what the room owns", () => {
+  for (const entry of readdirSync(src, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    assert.ok(
+      rooms[entry.name],
+      `src/${entry.name} is not in the table of test/tidy.test.ts: add the room and what it leans on`,
+    );
+    const door = join(src, entry.name, "index.ts");
+    assert.ok(existsSync(door), `src/${entry.name} has no door: write index.ts, a paragraph and the exports`);
+    assert.match(
+      readFileSync(door, "utf8"),
+      /^\/\*\*\n( \*.*\n)+ \*\//,
+      `src/${entry.name}/index.ts does not begin with a paragraph on what the room owns`,
+    );
+  }
+});
+
+test("imports between rooms follow the arrows and come in through the door", () => {
+  for (const path of sources(src)) {
+    const room = roomOf(path);
+    if (room === undefined || isTest(path)) continue;
+    for (const target of importsOf(path)) {
+      if (!target.startsWith(".")) continue;
+      const targetPath = resolve(dirname(path), target);
+      const other = roomOf(targetPath);
+      const here = relative(root, path);
+      assert.ok(
+        targetPath.startsWith(src),
+        `${here} imports ${target}: nothing in src/ knows what is outside`,
+      );
+      if (other === undefined || other === room) continue;
+      assert.ok(
+        rooms[room]?.leansOn.includes(other),
+        `${here} imports room ${other}: ${room} may lean on ${rooms[room]?.leansOn.join(", ") || "nothing"}`,
+      );
+      assert.equal(
+        relative(src, targetPath),
+        join(other, "index.ts"),
+        `${here} imports ${target}: come in through src/${other}/index.ts`,
+      );
+    }
+  }
+});
+
+test("a foreign library is imported only in the room that is its home", () => {
+  for (const path of sources(src)) {
+    const room = roomOf(path);
+    if (room === undefined || isTest(path)) continue;
+    for (const target of importsOf(path)) {
+      if (target.startsWith(".") || target.startsWith("node:")) continue;
+      const home = rooms[room]?.libraries.some((library) => target === library || target.startsWith(library));
+      assert.ok(
+        home,
+        `${relative(root, path)} imports ${target}, whose home is not ${room}: use the room that wraps it, or add it to the table with a reason in docs/dependencies.md`,
+      );
+    }
+  }
+});
+
+test("rooms that decide take time, chance and surroundings through ports", () => {
+  for (const room of pure) {
+    for (const path of sources(join(src, room))) {
+      if (isTest(path)) continue;
+      const code = readFileSync(path, "utf8").replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
+      const found = impure.exec(code);
+      assert.equal(
+        found,
+        null,
+        `${relative(root, path)} uses ${found?.[0]}: take a Clock, Random or option instead`,
+      );
+      if (!secretEntropyAllowedIn.includes(room)) {
+        assert.doesNotMatch(
+          code,
+          /\brandomBytes\b|\bgetRandomValues\b/,
+          `${relative(root, path)} draws entropy: take it as a parameter`,
+        );
+      }
+    }
+  }
+});
+
+test("every direct dependency has its line in docs/dependencies.md, and the other way round", () => {
+  const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    dependencies: Record<string, string>;
+  };
+  const text = readFileSync(join(root, "docs/dependencies.md"), "utf8");
+  const documented = [...text.matchAll(/^\| `([^`]+)` \|/gm)].map((match) => match[1]);
+  assert.deepEqual(documented.toSorted(), Object.keys(dependencies).toSorted());
+  for (const [name, version] of Object.entries(dependencies))
+    assert.match(version, /^\d/, `${name} is not pinned to an exact version`);
+});
+
+test("a source file holds one idea: none is longer than 500 lines", () => {
+  for (const path of sources(src)) {
+    if (isTest(path)) continue;
+    const lines = readFileSync(path, "utf8").split("\n").length;
+    assert.ok(lines <= 500, `${relative(root, path)} has ${lines} lines: look for the second idea in it`);
+  }
+});
