@@ -1,0 +1,38 @@
+/**
+ * Keys, signatures and secret types: BLS12-381 with threshold signatures, secp256k1, EIP-2335 keystores. The one home of
+ * blst, mcl, noble and libsecp256k1. Pure and synchronous, but for the derivation of keystore keys. Does not know which
+ * duty is signed. Secret types have no text form.
+ */
+export {
+  aggregatePublicKeys,
+  aggregateSignatures,
+  aggregateVerify,
+  fastAggregateVerify,
+  isPublicKey,
+  isSignature,
+  type SignatureSet,
+  verify,
+  verifyAll,
+  verifyEach,
+} from "./bls.ts";
+export { combineSlot, type SlotJob, type SlotResult } from "./combine-slot.ts";
+export { deriveSecretKey } from "./derive.ts";
+export { hashBytesRoot } from "./hash-bytes.ts";
+export {
+  decryptKeystore,
+  encryptKeystore,
+  type Keystore,
+  KeystoreError,
+  PBKDF2_ROUNDS,
+  parseKeystore,
+} from "./keystore.ts";
+export {
+  keccak256,
+  NodeKey,
+  recoverPublicKey,
+  sha256,
+  uncompressedPublicKey,
+  verifySecp256k1,
+} from "./secp256k1.ts";
+export { bytesToScalar, CURVE_ORDER, KeyError, SecretKey, scalarToBytes } from "./secret-key.ts";
+export { combineUnverified, type KeyShare, randomScalar, recoverSecret, splitSecret } from "./threshold.ts";

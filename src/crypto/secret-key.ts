@@ -1,0 +1,76 @@
+import { inspect } from "node:util";
+import { SecretKey as BlstSecretKey } from "@chainsafe/blst";
+import { DvError } from "../base/index.ts";
+
+export class KeyError extends DvError<"crypto/bad-secret-key" | "crypto/bad-shares"> {}
+
+/** Order of the groups of BLS12-381. */
+export const CURVE_ORDER = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001n;
+
+/**
+ * A BLS12-381 secret key or key share. It has no text form: printed, logged or put into JSON it says `[secret]`.
+ *
+ * @spec draft-irtf-cfrg-bls-signature-05 section 2.3
+ */
+export class SecretKey {
+  readonly #key: BlstSecretKey;
+
+  private constructor(key: BlstSecretKey) {
+    this.#key = key;
+  }
+
+  /**
+   * @param bytes - 32 bytes, big-endian, 1 .. order - 1.
+   * @throws KeyError `crypto/bad-secret-key` - another length, zero, or not below the order.
+   */
+  static fromBytes(bytes: Uint8Array): SecretKey {
+    try {
+      return new SecretKey(BlstSecretKey.fromBytes(bytes));
+    } catch {
+      // The library's message could quote the bytes.
+      throw new KeyError("crypto/bad-secret-key", "read BLS secret key", { facts: { bytes: bytes.length } });
+    }
+  }
+
+  static fromScalar(scalar: bigint): SecretKey {
+    return SecretKey.fromBytes(scalarToBytes(scalar));
+  }
+
+  /** 32 bytes, big-endian. For keystores and for splitting; whoever asks must not keep it. */
+  revealBytes(): Uint8Array {
+    return this.#key.toBytes();
+  }
+
+  revealScalar(): bigint {
+    return bytesToScalar(this.#key.toBytes());
+  }
+
+  /** 48 bytes, compressed G1. */
+  publicKey(): Uint8Array {
+    return this.#key.toPublicKey().toBytes();
+  }
+
+  /** Signs a 32-byte root; 96 bytes, compressed G2. */
+  sign(root: Uint8Array): Uint8Array {
+    return this.#key.sign(root).toBytes();
+  }
+
+  toString(): string {
+    return "[secret]";
+  }
+
+  toJSON(): string {
+    return "[secret]";
+  }
+}
+
+// What console.log and the debugger's log show.
+Object.defineProperty(SecretKey.prototype, inspect.custom, { value: () => "[secret]" });
+
+export function scalarToBytes(scalar: bigint): Uint8Array {
+  return new Uint8Array(Buffer.from(scalar.toString(16).padStart(64, "0"), "hex"));
+}
+
+export function bytesToScalar(bytes: Uint8Array): bigint {
+  return BigInt(`0x${Buffer.from(bytes).toString("hex") || "0"}`);
+}

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type DemoView, render, width } from "./view.ts";
+
+const view: DemoView = {
+  operators: [0, 1, 2, 3].map((i) => ({
+    name: `node${i}`,
+    state: i === 3 ? "down" : "up",
+    led: 3,
+    signed: i === 3 ? 4 : 12,
+    due: 12,
+    cpuPercent: 4.2,
+    memoryMb: 120,
+  })),
+  threshold: 3,
+  validatorCount: 8,
+  slotMs: 2000,
+  slotsPerEpoch: 32,
+  slot: 37,
+  intoSlotMs: 900,
+  duties: Array.from({ length: 40 }, (_, i) => ({
+    slot: 37 - i,
+    kind: "attester",
+    validators: 1,
+    leader: i % 4,
+    round: 1,
+    signers: new Set([0, 1, 2]),
+    broadcastAfterMs: 61,
+    state: "on chain",
+    cause: undefined,
+  })),
+  totals: { assigned: 40, onTime: 38, late: 1, missed: 1, slashable: 0 },
+  epochs: 2,
+  note: "press 1 to 4 to stop or start an operator, q to quit",
+};
+
+test("the screen fits the terminal, whatever its size", () => {
+  for (const [columns, rows] of [
+    [80, 24],
+    [140, 50],
+    [40, 12],
+  ] as const) {
+    const lines = render(view, { columns, rows });
+    assert.ok(lines.length <= rows, `${lines.length} lines on ${rows}`);
+    for (const line of lines) assert.ok(width(line) <= columns, `${width(line)} columns on ${columns}`);
+  }
+});
+
+test("what matters is said: slot, who is down, what was signed by whom, and whether anything is slashable", () => {
+  const text = render(view, { columns: 140, rows: 40 }).join("\n");
+  for (const said of ["slot 37", "epoch 2", "stopped", "3 up", "on chain", "nothing slashable", "38/40"]) {
+    assert.ok(text.includes(said), said);
+  }
+  const slashed = render(
+    { ...view, totals: { ...view.totals, slashable: 2 } },
+    { columns: 140, rows: 40 },
+  ).join("\n");
+  assert.ok(slashed.includes("2 SLASHABLE"));
+});
