@@ -1,0 +1,9 @@
+/**
+ * Agreement among the operators on what to sign: runs one QBFT instance per duty over Charon's protocol. Owns messages and
+ * their signatures, round timers, early messages, help for late operators, and the caps per peer. Does not know what the
+ * agreed value means.
+ */
+export { type ConsensusOptions, createConsensus } from "./consensus.ts";
+export { leaderOf } from "./instance.ts";
+export type { Consensus, ConsensusValue, Decision } from "./types.ts";
+export { QBFT_PROTOCOL } from "./wire.ts";

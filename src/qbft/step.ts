@@ -1,0 +1,270 @@
+import { assert } from "../base/index.ts";
+import { isJustified } from "./justified.ts";
+import { distinct, flatten, justifiedRoundChanges, laterRoundChanges, preparedByAll } from "./select.ts";
+import {
+  faulty,
+  NO_VALUE,
+  type QbftConfig,
+  type QbftEffect,
+  type QbftEvent,
+  type QbftMessage,
+  type QbftState,
+  quorum,
+  type Transition,
+} from "./types.ts";
+
+/** Messages kept of one author; a correct one sends four per round. */
+const MESSAGES_PER_SOURCE_MAX = 100;
+/** How often one author is told the decision; a correct one needs it once. */
+const HELP_MAX = 16;
+
+export function initialState(): QbftState {
+  return {
+    round: 1,
+    input: NO_VALUE,
+    owedPrePrepare: undefined,
+    preparedRound: 0,
+    preparedValue: NO_VALUE,
+    preparedJustification: [],
+    buffer: new Map(),
+    fired: new Set(),
+    decided: undefined,
+    helped: new Map(),
+  };
+}
+
+const stay = (state: QbftState): Transition => ({ state, effects: [] });
+
+/**
+ * One step of QBFT: what an event changes and what is to be done, in order. Pure. The rules are those of the paper with
+ * Charon's two additions: f + 1 operators in later rounds pull us along, and a decided operator answers a ROUND-CHANGE
+ * with its proof.
+ *
+ * @spec arXiv:2002.03613 Algorithms 1 to 4
+ */
+export function step(config: QbftConfig, state: QbftState, event: QbftEvent): Transition {
+  switch (event.kind) {
+    case "start":
+      return onStart(config, state);
+    case "input":
+      return onInput(config, state, event.value);
+    case "timeout":
+      return event.round === state.round && state.decided === undefined
+        ? changeRoundByTimeout(config, state)
+        : stay(state);
+    case "message":
+      return onMessage(config, state, event.message, event.acceptable);
+  }
+}
+
+/** Algorithm 1, line 11. */
+function onStart(config: QbftConfig, state: QbftState): Transition {
+  const timer: QbftEffect = { kind: "start-timer", round: state.round };
+  if (config.leader(state.round) !== config.self) return { state, effects: [timer] };
+  const proposed = propose(config, state, []);
+  return { state: proposed.state, effects: [...proposed.effects, timer] };
+}
+
+/** Our proposal came; if our round waits for it, it goes out now. */
+function onInput(config: QbftConfig, state: QbftState, value: string): Transition {
+  assert(value !== NO_VALUE, "a proposal has a value");
+  if (state.input !== NO_VALUE) return stay(state);
+  const next = { ...state, input: value };
+  return next.owedPrePrepare === undefined || next.decided !== undefined
+    ? stay(next)
+    : propose(config, next, next.owedPrePrepare);
+}
+
+/** Sends PRE-PREPARE with our own value, or remembers to as soon as it is known. */
+function propose(config: QbftConfig, state: QbftState, justification: readonly QbftMessage[]): Transition {
+  if (state.input === NO_VALUE) return stay({ ...state, owedPrePrepare: justification });
+  return {
+    state: { ...state, owedPrePrepare: undefined },
+    effects: [broadcast(config, state, "pre-prepare", { value: state.input, justification })],
+  };
+}
+
+function broadcast(
+  config: QbftConfig,
+  state: QbftState,
+  kind: QbftMessage["kind"],
+  more: Partial<QbftMessage>,
+): QbftEffect {
+  return {
+    kind: "broadcast",
+    message: {
+      kind,
+      source: config.self,
+      round: state.round,
+      value: NO_VALUE,
+      preparedRound: 0,
+      preparedValue: NO_VALUE,
+      justification: [],
+      ...more,
+    },
+  };
+}
+
+function broadcastRoundChange(config: QbftConfig, state: QbftState): QbftEffect {
+  return broadcast(config, state, "round-change", {
+    preparedRound: state.preparedRound,
+    preparedValue: state.preparedValue,
+    justification: state.preparedJustification,
+  });
+}
+
+function inRound(state: QbftState, round: number): QbftState {
+  return round === state.round ? state : { ...state, round, owedPrePrepare: undefined, fired: new Set() };
+}
+
+/** Algorithm 3, lines 1-4. */
+function changeRoundByTimeout(config: QbftConfig, state: QbftState): Transition {
+  const next = inRound(state, state.round + 1);
+  return {
+    state: next,
+    effects: [{ kind: "start-timer", round: next.round }, broadcastRoundChange(config, next)],
+  };
+}
+
+function onMessage(
+  config: QbftConfig,
+  state: QbftState,
+  message: QbftMessage,
+  acceptable: boolean,
+): Transition {
+  if (state.decided !== undefined) return help(config, state, message);
+  if (!isJustified(config, message)) return stay(state);
+  // A proposal that we would not sign counts as not proposed: its round ends by time, and the next leader has a turn.
+  if (message.kind === "pre-prepare" && !acceptable) return stay(state);
+  const known = state.buffer.get(message.source) ?? [];
+  const buffer = new Map(state.buffer).set(
+    message.source,
+    [...known, message].slice(-MESSAGES_PER_SOURCE_MAX),
+  );
+  return applyRules(config, { ...state, buffer }, message);
+}
+
+/** The state with a rule marked as fired, or undefined when it fired before in this round. */
+function firing(state: QbftState, rule: string, round: number): QbftState | undefined {
+  const name = `${rule}/${round}`;
+  return state.fired.has(name) ? undefined : { ...state, fired: new Set(state.fired).add(name) };
+}
+
+function applyRules(config: QbftConfig, state: QbftState, message: QbftMessage): Transition {
+  switch (message.kind) {
+    case "pre-prepare":
+      return onPrePrepare(config, state, message);
+    case "prepare":
+      return onPrepare(config, state, message);
+    case "commit":
+      return onCommit(config, state, message);
+    case "round-change":
+      return onRoundChange(config, state, message);
+    case "decided":
+      return decide(
+        state,
+        message,
+        distinct(message.justification, { kind: "commit", round: message.round, value: message.value }),
+      );
+  }
+}
+
+/** A justified proposal: follow it into its round and vote for it, once per round. Algorithm 2, lines 1-3. */
+function onPrePrepare(config: QbftConfig, state: QbftState, message: QbftMessage): Transition {
+  if (message.round < state.round) return stay(state);
+  const next = firing(inRound(state, message.round), "pre-prepare", message.round);
+  if (next === undefined) return stay(state);
+  return {
+    state: next,
+    effects: [
+      { kind: "start-timer", round: next.round },
+      broadcast(config, next, "prepare", { value: message.value }),
+    ],
+  };
+}
+
+/** A quorum voted for one value in this round: remember it as prepared and vote to commit. Algorithm 2, lines 4-7. */
+function onPrepare(config: QbftConfig, state: QbftState, message: QbftMessage): Transition {
+  if (message.round !== state.round) return stay(state);
+  const prepares = distinct(flatten(state.buffer), {
+    kind: "prepare",
+    round: message.round,
+    value: message.value,
+  });
+  if (prepares.length < quorum(config.operatorCount)) return stay(state);
+  const fired = firing(state, "quorum-prepares", message.round);
+  if (fired === undefined) return stay(state);
+  const next = {
+    ...fired,
+    preparedRound: message.round,
+    preparedValue: message.value,
+    preparedJustification: prepares,
+  };
+  return { state: next, effects: [broadcast(config, next, "commit", { value: message.value })] };
+}
+
+/** Algorithm 2, lines 8-10. */
+function onCommit(config: QbftConfig, state: QbftState, message: QbftMessage): Transition {
+  if (message.round !== state.round) return stay(state);
+  const commits = distinct(flatten(state.buffer), {
+    kind: "commit",
+    round: message.round,
+    value: message.value,
+  });
+  return commits.length < quorum(config.operatorCount) ? stay(state) : decide(state, message, commits);
+}
+
+function decide(state: QbftState, message: QbftMessage, commits: readonly QbftMessage[]): Transition {
+  const decided = { value: message.value, round: message.round, commits };
+  return {
+    state: { ...inRound(state, message.round), decided },
+    effects: [{ kind: "stop-timer" }, { kind: "decide", value: message.value, round: message.round }],
+  };
+}
+
+/** Others have given up on a round. Algorithm 3, lines 5-16. */
+function onRoundChange(config: QbftConfig, state: QbftState, message: QbftMessage): Transition {
+  if (message.round < state.round) return stay(state);
+  const all = flatten(state.buffer);
+  if (message.round > state.round) {
+    const ahead = laterRoundChanges(config, all, state.round, faulty(config.operatorCount) + 1);
+    if (ahead === undefined) return stay(state);
+    // The lowest of f + 1 rounds: at least one correct operator is there.
+    const next = inRound(state, Math.min(...ahead.map((change) => change.round)));
+    return {
+      state: next,
+      effects: [{ kind: "start-timer", round: next.round }, broadcastRoundChange(config, next)],
+    };
+  }
+  if (config.leader(state.round) !== config.self) return stay(state);
+  const justification = justifiedRoundChanges(config, all, state.round);
+  if (justification === undefined) return stay(state);
+  const fired = firing(state, "quorum-round-changes", state.round);
+  if (fired === undefined) return stay(state);
+  const prepared = preparedByAll(config, justification);
+  if (prepared === undefined) return propose(config, fired, justification);
+  return {
+    state: fired,
+    effects: [broadcast(config, fired, "pre-prepare", { value: prepared.value, justification })],
+  };
+}
+
+/** A decided operator answers ROUND-CHANGE with its proof, once per round of the asker. Algorithm 3, line 17. */
+function help(config: QbftConfig, state: QbftState, message: QbftMessage): Transition {
+  const { decided } = state;
+  if (decided === undefined || message.kind !== "round-change" || message.source === config.self)
+    return stay(state);
+  const before = state.helped.get(message.source) ?? { round: 0, count: 0 };
+  if (message.round <= before.round || before.count >= HELP_MAX) return stay(state);
+  const helped = new Map(state.helped).set(message.source, { round: message.round, count: before.count + 1 });
+  return {
+    state: { ...state, helped },
+    effects: [
+      broadcast(config, state, "decided", {
+        round: decided.round,
+        value: decided.value,
+        justification: decided.commits,
+      }),
+    ],
+  };
+}
