@@ -1,0 +1,23 @@
+/**
+ * The workflow of a duty: one script per kind (schedule, fetch, agree, guard, sign, collect, combine, broadcast, watch
+ * inclusion), Charon's encodings of what is agreed and signed, and the exchange of partial signatures. Time, network,
+ * beacon node, keys and slashing memory come through ports.
+ */
+
+export { CodecError } from "./codec/codec-error.ts";
+export {
+  type AgreedKind,
+  type SignedDataOf,
+  type SignedKind,
+  signedCodecs,
+  type UnsignedDataOf,
+  unsignedCodecs,
+} from "./codec/kinds.ts";
+export {
+  canonicalise,
+  decodePartials,
+  decodeUnsignedSet,
+  type EncodedPartial,
+  encodePartials,
+  encodeUnsignedSet,
+} from "./codec/sets.ts";

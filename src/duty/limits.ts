@@ -1,0 +1,31 @@
+/** Every cap of this room in one place, each with its reason. Times are milliseconds. */
+export const LIMITS = {
+  /** Largest message of partial signatures: a block of 10 MiB (the network's own limit) and its blobs, up to 128 of 128 KiB. */
+  messageBytesMax: 28 * 1024 * 1024,
+  /** An honest peer sends about eight messages a slot; after it reconnects, those of an epoch at once. */
+  messagesPerSecondMax: 100,
+  messagesBurstMax: 600,
+  /** A block with blobs over a slow line. */
+  receiveTimeoutMs: 5_000,
+  /** Validators in one set. Clusters of 3 000 validators exist, and on a small chain all of them may attest in one slot. */
+  validatorsPerSetMax: 8_192,
+  /** Duties for which one peer may hold partial signatures here: three epochs of a dozen kinds, and room. */
+  dutiesPerPeerMax: 2_048,
+  /** Bytes of partial signatures kept for one peer: some blocks with blobs, and every vote of an epoch. */
+  bytesPerPeerMax: 96 * 1024 * 1024,
+  /** Messages waiting for one peer that cannot be reached: the duties of an epoch of all kinds. The oldest goes first. */
+  unsentPerPeerMax: 512,
+  /** The first wait before something is tried again, and the longest. */
+  retryFirstMs: 100,
+  retryMaxMs: 2_000,
+  /** How far into the future a duty of a peer may lie: Charon's own gate (core/gater.go). */
+  futureEpochsMax: 2,
+  /** How long the randao is signed before its slot, and at least one slot. */
+  randaoLeadMs: 4_000,
+  /** A slot whose start we notice later than this part of a slot was missed: nothing useful can be started in it. */
+  slotStartLateMax: 0.9,
+  /** Blocks remembered for inclusion: two epochs of them. */
+  blocksSeenMax: 256,
+  /** How long stop() waits for duties that are already being signed. */
+  stopGraceMs: 4_000,
+} as const;
