@@ -5,5 +5,6 @@
 export { AssertionFailed, assert, present } from "./assert.ts";
 export { type Brand, concatBytes, equalBytes, fromHex, type Hex, HexError, toHex } from "./bytes.ts";
 export { DvError, explain, type Facts } from "./errors.ts";
+export { type FieldFailure, JsonFields } from "./json-fields.ts";
 export * as proto from "./proto.ts";
 export { type SeededRandom, seededRandom } from "./random.ts";

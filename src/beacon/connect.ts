@@ -17,7 +17,7 @@ async function chainOf(endpoint: Endpoint, signal: AbortSignal): Promise<ChainSp
   ]);
   const data = parseJson(genesis.body).object("data");
   return readChainSpec(parseJson(spec.body).raw("data") as Record<string, unknown>, {
-    genesis_time: String(data.number("genesis_time")),
+    genesis_time: String(data.quoted("genesis_time")),
     genesis_validators_root: data.hex("genesis_validators_root", 32),
     genesis_fork_version: data.hex("genesis_fork_version", 4),
   });

@@ -13,7 +13,7 @@ export class BeaconError extends DvError<
 export function quote(text: string): string {
   // oxlint-disable-next-line no-control-regex
   return text
-    .replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ")
+    .replaceAll(/\p{Cc}+/gu, " ")
     .trim()
     .slice(0, 300);
 }

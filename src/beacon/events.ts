@@ -1,10 +1,11 @@
 import { createParser } from "eventsource-parser";
+import { JsonFields } from "../base/index.ts";
 import { type ChainEvent, type Clock, type Logger, sleepUntil } from "../ports/index.ts";
 import type { ChainSpec } from "../spec/index.ts";
 import { slotAt } from "../spec/index.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EVENT_BYTES_MAX } from "./limits.ts";
-import { Fields, parseJson } from "./parse.ts";
+import { bad, parseJson } from "./parse.ts";
 
 const RECONNECT_MS = [250, 500, 1_000, 2_000, 5_000, 10_000];
 /** A stream that said nothing for so many slots is not trusted; the head is polled. */
@@ -22,11 +23,11 @@ export interface EventsOptions {
 /** What one server-sent event says; undefined for topics and shapes that are not ours. */
 export function parseEvent(topic: string, data: string): ChainEvent | undefined {
   try {
-    const fields = new Fields(JSON.parse(data), topic);
+    const fields = JsonFields.parse(data, topic, bad);
     if (topic === "head") {
       return {
         kind: "head",
-        slot: fields.number("slot"),
+        slot: fields.quoted("slot"),
         block: fields.hex("block", 32),
         epochTransition: fields.flag("epoch_transition"),
         previousDutyDependentRoot: fields.hex("previous_duty_dependent_root", 32),
@@ -34,12 +35,12 @@ export function parseEvent(topic: string, data: string): ChainEvent | undefined 
       };
     }
     if (topic === "block")
-      return { kind: "block", slot: fields.number("slot"), block: fields.hex("block", 32) };
+      return { kind: "block", slot: fields.quoted("slot"), block: fields.hex("block", 32) };
     if (topic === "chain_reorg") {
       return {
         kind: "reorg",
-        slot: fields.number("slot"),
-        depth: fields.number("depth"),
+        slot: fields.quoted("slot"),
+        depth: fields.quoted("depth"),
         oldHead: fields.hex("old_head_block", 32),
         newHead: fields.hex("new_head_block", 32),
       };
@@ -156,7 +157,7 @@ async function pollHead(
     signal,
   );
   const data = parseJson(answer.body).object("data");
-  const slot = data.object("header").object("message").number("slot");
+  const slot = data.object("header").object("message").quoted("slot");
   const block = data.hex("root", 32);
   tell({ kind: "block", slot, block });
   // A header does not name the dependent roots; zero means "not known", and nobody refetches duties for it.

@@ -19,7 +19,7 @@ export async function checkHealth(endpoint: Endpoint, clock: Clock, signal: Abor
     const data = parseJson(answer.body).object("data");
     endpoint.health = {
       reachable: true,
-      syncDistance: data.number("sync_distance"),
+      syncDistance: data.quoted("sync_distance"),
       optimistic: data.flag("is_optimistic"),
       // Reported, not judged: devnet nodes say so of a healthy execution client.
       executionOffline: data.flag("el_offline"),

@@ -1,0 +1,111 @@
+import { readFileSync } from "node:fs";
+import { type Hex, toHex } from "../base/index.ts";
+import { NodeKey } from "../crypto/index.ts";
+import { type GroupKey, type OperatorIndex, shareIndexOf } from "../spec/index.ts";
+import { parseEnr } from "./enr.ts";
+import { ClusterError } from "./errors.ts";
+import type { Lock } from "./model.ts";
+import type { Network } from "./networks.ts";
+import { parseLock } from "./read.ts";
+import type { Cluster } from "./types.ts";
+import { verifyLock } from "./verify.ts";
+
+/** Reads a text file. @throws ClusterError `cluster/missing` with the path and what to do */
+export function readText(path: string, what: string, hint: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new ClusterError("cluster/missing", `read ${what}`, { cause, facts: { path }, hint });
+  }
+}
+
+/** What a running node needs of a lock. */
+export function clusterOf(lock: Lock): Cluster {
+  const { definition } = lock;
+  return {
+    name: definition.name,
+    lockHash: lock.lockHash,
+    forkVersion: definition.forkVersion,
+    threshold: definition.threshold,
+    operators: definition.operators.map((operator, i) => ({
+      index: i as OperatorIndex,
+      share: shareIndexOf(i as OperatorIndex),
+      enr: operator.enr,
+      publicKey: parseEnr(operator.enr).publicKey,
+      address: operator.address,
+    })),
+    validators: lock.validators.map((validator, i) => {
+      const settings = definition.validators[i];
+      const { registration } = validator;
+      return {
+        groupKey: toHex(validator.publicKey) as GroupKey,
+        publicShares: validator.publicShares,
+        feeRecipient: (settings?.feeRecipient ?? "0x").toLowerCase() as Hex,
+        withdrawalAddress: (settings?.withdrawal ?? "0x").toLowerCase() as Hex,
+        builderRegistration: {
+          feeRecipient: toHex(registration.feeRecipient),
+          gasLimit: registration.gasLimit,
+          timestamp: registration.timestamp,
+          signature: registration.signature,
+        },
+      };
+    }),
+  };
+}
+
+/**
+ * Reads a cluster lock and checks all that it claims.
+ *
+ * @param options.onUnverified - With this, a failed check is told to it instead of thrown (`--no-verify`).
+ * @throws ClusterError
+ */
+export function loadCluster(
+  path: string,
+  options: { readonly custom?: Network; readonly onUnverified?: (error: ClusterError) => void } = {},
+): { readonly lock: Lock; readonly cluster: Cluster } {
+  const lock = parseLock(
+    readText(
+      path,
+      "the cluster lock",
+      "Put the cluster-lock.json of the ceremony there, or name it with --lock-file.",
+    ),
+  );
+  try {
+    verifyLock(lock, options.custom);
+  } catch (error) {
+    if (!(error instanceof ClusterError) || options.onUnverified === undefined) throw error;
+    options.onUnverified(error);
+  }
+  return { lock, cluster: clusterOf(lock) };
+}
+
+/** Reads a node key: 64 hexadecimal digits in a file. @throws ClusterError */
+export function loadNodeKey(path: string): NodeKey {
+  const text = readText(
+    path,
+    "the node key",
+    "Make one with `trireme create enr`, or name it with --private-key-file.",
+  ).trim();
+  if (!/^(0x)?[0-9a-fA-F]{64}$/.test(text)) {
+    throw new ClusterError("cluster/malformed", "read the node key", {
+      facts: { path, wanted: "64 hexadecimal digits" },
+      hint: "Restore charon-enr-private-key from a backup; a new key is not a member of the cluster.",
+    });
+  }
+  return NodeKey.fromBytes(new Uint8Array(Buffer.from(text.replace(/^0x/, ""), "hex")));
+}
+
+/** The operator whose key this is. @throws ClusterError `cluster/shares-differ` when it is nobody's */
+export function operatorOfKey(cluster: Cluster, key: NodeKey): OperatorIndex {
+  const found = cluster.operators.find((operator) => Buffer.compare(operator.publicKey, key.publicKey) === 0);
+  if (found === undefined) {
+    throw new ClusterError("cluster/shares-differ", "find this node in the cluster lock", {
+      facts: {
+        publicKey: toHex(key.publicKey),
+        operators: cluster.operators.map((operator) => toHex(operator.publicKey)),
+      },
+      hint: "The node key and the cluster lock belong to different clusters; check --private-key-file and --lock-file.",
+    });
+  }
+  return found.index;
+}

@@ -1,0 +1,79 @@
+/** A cluster definition, v1.8 to v1.11: what the operators agree to before keys exist. */
+export interface Definition {
+  readonly name: string;
+  readonly uuid: string;
+  readonly version: Version;
+  /** RFC 3339; may be empty. */
+  readonly timestamp: string;
+  readonly numValidators: number;
+  readonly threshold: number;
+  readonly dkgAlgorithm: string;
+  /** 4 bytes. */
+  readonly forkVersion: Uint8Array;
+  readonly creator: { readonly address: string; readonly configSignature: Uint8Array };
+  readonly operators: readonly DefinitionOperator[];
+  readonly validators: readonly { readonly feeRecipient: string; readonly withdrawal: string }[];
+  /** Gwei; undefined where the file says null. */
+  readonly depositAmounts: readonly number[] | undefined;
+  /** From v1.9. */
+  readonly consensusProtocol: string;
+  /** From v1.10. */
+  readonly targetGasLimit: number;
+  readonly compounding: boolean;
+  readonly configHash: Uint8Array;
+  readonly definitionHash: Uint8Array;
+}
+
+export interface DefinitionOperator {
+  readonly address: string;
+  readonly enr: string;
+  readonly configSignature: Uint8Array;
+  readonly enrSignature: Uint8Array;
+}
+
+export interface DepositData {
+  readonly pubkey: Uint8Array;
+  readonly withdrawalCredentials: Uint8Array;
+  /** Gwei. */
+  readonly amount: number;
+  readonly signature: Uint8Array;
+}
+
+export interface Registration {
+  readonly feeRecipient: Uint8Array;
+  readonly gasLimit: number;
+  /** Unix seconds. */
+  readonly timestamp: number;
+  readonly pubkey: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export interface DistributedValidator {
+  /** 48 bytes. */
+  readonly publicKey: Uint8Array;
+  /** 48 bytes each, in operator order. */
+  readonly publicShares: readonly Uint8Array[];
+  readonly deposits: readonly DepositData[];
+  readonly registration: Registration;
+}
+
+/** A cluster lock: the definition and what the ceremony or the split made. */
+export interface Lock {
+  readonly definition: Definition;
+  readonly validators: readonly DistributedValidator[];
+  readonly signatureAggregate: Uint8Array;
+  readonly lockHash: Uint8Array;
+  readonly nodeSignatures: readonly Uint8Array[];
+}
+
+/** File versions that can be read and written. Released Charon nodes read nothing newer than v1.10.0. */
+export const VERSIONS = ["v1.8.0", "v1.9.0", "v1.10.0", "v1.11.0"] as const;
+export type Version = (typeof VERSIONS)[number];
+
+export function atLeast(version: Version, wanted: Version): boolean {
+  return VERSIONS.indexOf(version) >= VERSIONS.indexOf(wanted);
+}
+
+export const OPERATORS_MAX = 256;
+export const VALIDATORS_MAX = 65_536;
+export const DEPOSIT_AMOUNTS_MAX = 256;

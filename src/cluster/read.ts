@@ -1,0 +1,151 @@
+import { fromHex, JsonFields, type JsonFields as JsonFieldsType } from "../base/index.ts";
+import { ClusterError } from "./errors.ts";
+import {
+  DEPOSIT_AMOUNTS_MAX,
+  type Definition,
+  type DistributedValidator,
+  type Lock,
+  OPERATORS_MAX,
+  VALIDATORS_MAX,
+  VERSIONS,
+  type Version,
+} from "./model.ts";
+
+const malformed = (where: string, wanted: string): ClusterError =>
+  new ClusterError("cluster/malformed", "read the cluster file", {
+    facts: { where, wanted },
+    hint: "Use the file as it came out of the ceremony; it is not to be edited.",
+  });
+
+/** Hexadecimal text of any length, "" for nothing. */
+function hexOrNothing(fields: JsonFieldsType, name: string): Uint8Array {
+  const text = fields.text(name, "");
+  try {
+    return fromHex(text);
+  } catch {
+    throw fields.failure(name, "hexadecimal text");
+  }
+}
+
+/** Hexadecimal text of exactly so many bytes. */
+function hexOf(fields: JsonFieldsType, name: string, length: number): Uint8Array {
+  const value = hexOrNothing(fields, name);
+  if (value.length !== length) throw fields.failure(name, `${length} bytes in hexadecimal`);
+  return value;
+}
+
+function addressOrNothing(fields: JsonFieldsType, name: string): string {
+  const text = fields.text(name, "");
+  if (text !== "" && !/^0x[0-9a-fA-F]{40}$/.test(text)) throw fields.failure(name, "an Ethereum address");
+  return text;
+}
+
+/** @throws ClusterError `cluster/malformed` with the path of the field, `cluster/unsupported-version` */
+export function parseDefinition(text: string): Definition {
+  return readDefinition(JsonFields.parse(text, "cluster-definition", malformed));
+}
+
+/** @throws ClusterError `cluster/malformed` with the path of the field, `cluster/unsupported-version` */
+export function parseLock(text: string): Lock {
+  const root = JsonFields.parse(text, "cluster-lock", malformed);
+  const definition = readDefinition(root.object("cluster_definition"));
+  return {
+    definition,
+    validators: root.list("distributed_validators", VALIDATORS_MAX, readValidator),
+    signatureAggregate: hexOrNothing(root, "signature_aggregate"),
+    lockHash: hexOf(root, "lock_hash", 32),
+    nodeSignatures: root
+      .items("node_signatures", OPERATORS_MAX)
+      .map((item, i) =>
+        hexOrNothing(
+          new JsonFields({ signature: item }, `cluster-lock.node_signatures[${i}]`, malformed),
+          "signature",
+        ),
+      ),
+  };
+}
+
+function readVersion(root: JsonFieldsType): Version {
+  const version = root.text("version");
+  const known = VERSIONS.find((one) => one === version);
+  if (known === undefined) {
+    throw new ClusterError("cluster/unsupported-version", "read the cluster file", {
+      facts: { version: version.slice(0, 16), supported: VERSIONS },
+      hint: "Make the lock again with a current version, or run this cluster with the program that made it.",
+    });
+  }
+  return known;
+}
+
+function readDefinition(root: JsonFieldsType): Definition {
+  const version = readVersion(root);
+  const creator = root.object("creator");
+  const numValidators = root.number("num_validators");
+  const validators = root.list("validators", VALIDATORS_MAX, (item) => ({
+    feeRecipient: addressOrNothing(item, "fee_recipient_address"),
+    withdrawal: addressOrNothing(item, "withdrawal_address"),
+  }));
+  if (validators.length !== numValidators)
+    throw root.failure("validators", `as many as num_validators (${numValidators})`);
+  const operators = root.list("operators", OPERATORS_MAX, (item) => ({
+    address: addressOrNothing(item, "address"),
+    enr: item.text("enr", ""),
+    configSignature: hexOrNothing(item, "config_signature"),
+    enrSignature: hexOrNothing(item, "enr_signature"),
+  }));
+  return {
+    name: root.text("name", ""),
+    uuid: root.text("uuid"),
+    version,
+    timestamp: root.text("timestamp", ""),
+    numValidators,
+    threshold: root.number("threshold"),
+    dkgAlgorithm: root.text("dkg_algorithm"),
+    forkVersion: hexOf(root, "fork_version", 4),
+    creator: {
+      address: addressOrNothing(creator, "address"),
+      configSignature: hexOrNothing(creator, "config_signature"),
+    },
+    operators,
+    validators,
+    depositAmounts: readAmounts(root),
+    consensusProtocol: root.text("consensus_protocol", ""),
+    targetGasLimit: root.number("target_gas_limit", 0),
+    compounding: root.flag("compounding"),
+    configHash: hexOrNothing(root, "config_hash"),
+    definitionHash: hexOrNothing(root, "definition_hash"),
+  };
+}
+
+function readAmounts(root: JsonFieldsType): readonly number[] | undefined {
+  if (root.raw("deposit_amounts") === null || root.raw("deposit_amounts") === undefined) return undefined;
+  return root.items("deposit_amounts", DEPOSIT_AMOUNTS_MAX).map((item) => {
+    const amount = typeof item === "string" && /^\d{1,16}$/.test(item) ? Number(item) : Number.NaN;
+    if (!Number.isSafeInteger(amount)) throw root.failure("deposit_amounts", "amounts in Gwei, in quotes");
+    return amount;
+  });
+}
+
+function readValidator(item: JsonFieldsType): DistributedValidator {
+  const registration = item.object("builder_registration");
+  const message = registration.object("message");
+  return {
+    publicKey: hexOf(item, "distributed_public_key", 48),
+    publicShares: item
+      .items("public_shares", OPERATORS_MAX)
+      .map((share) => hexOf(new JsonFields({ share }, item.path("public_shares"), malformed), "share", 48)),
+    deposits: item.list("partial_deposit_data", DEPOSIT_AMOUNTS_MAX, (deposit) => ({
+      pubkey: hexOf(deposit, "pubkey", 48),
+      withdrawalCredentials: hexOf(deposit, "withdrawal_credentials", 32),
+      amount: deposit.quoted("amount"),
+      signature: hexOf(deposit, "signature", 96),
+    })),
+    registration: {
+      feeRecipient: hexOf(message, "fee_recipient", 20),
+      gasLimit: message.number("gas_limit"),
+      timestamp: message.number("timestamp"),
+      pubkey: hexOf(message, "pubkey", 48),
+      signature: hexOf(registration, "signature", 96),
+    },
+  };
+}

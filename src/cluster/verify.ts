@@ -1,0 +1,133 @@
+import { equalBytes, toHex } from "../base/index.ts";
+import { fastAggregateVerify, verify, verifySecp256k1 } from "../crypto/index.ts";
+import { registrationSigningRoot } from "./deposit.ts";
+import { signedBy } from "./eip712.ts";
+import { parseEnr } from "./enr.ts";
+import { ClusterError } from "./errors.ts";
+import { configHash, definitionHash, lockHash } from "./hash.ts";
+import type { Definition, Lock } from "./model.ts";
+import { chainIdOf, type Network } from "./networks.ts";
+
+function hashDiffers(which: string, found: Uint8Array, right: Uint8Array): ClusterError {
+  return new ClusterError("cluster/hash-differs", "verify the cluster file", {
+    facts: { which, found: toHex(found), right: toHex(right) },
+    hint: "The file was changed after it was made. Get the original from another operator; --no-verify goes on at your own risk.",
+  });
+}
+
+function badSignature(whose: string, over: string): ClusterError {
+  return new ClusterError("cluster/bad-signature", "verify the cluster file", {
+    facts: { whose, over },
+    hint: "Get the original file from another operator; --no-verify goes on at your own risk.",
+  });
+}
+
+/** Checks the hashes of a definition. @throws ClusterError `cluster/hash-differs` */
+export function verifyDefinitionHashes(definition: Definition): void {
+  const config = configHash(definition);
+  if (!equalBytes(config, definition.configHash))
+    throw hashDiffers("config_hash", definition.configHash, config);
+  const all = definitionHash(definition);
+  if (!equalBytes(all, definition.definitionHash))
+    throw hashDiffers("definition_hash", definition.definitionHash, all);
+}
+
+/** Checks the wallets' signatures of operators and creator. @throws ClusterError `cluster/bad-signature` */
+export function verifyDefinitionSignatures(definition: Definition, custom?: Network): void {
+  const hash = definition.configHash;
+  const unsigned = definition.operators.filter(
+    (operator) =>
+      operator.address === "" && operator.configSignature.length === 0 && operator.enrSignature.length === 0,
+  );
+  // A cluster of one person, made by `create cluster`, has no wallets at all.
+  const nobodySigned = unsigned.length === definition.operators.length;
+  if (!nobodySigned && unsigned.length > 0)
+    throw badSignature("some operators", "nothing: they have not signed while others have");
+  if (nobodySigned && definition.creator.address === "" && definition.creator.configSignature.length === 0)
+    return;
+  const chainId = chainIdOf(definition.forkVersion, custom);
+  if (chainId === undefined) {
+    throw new ClusterError("cluster/malformed", "verify the cluster file", {
+      facts: { where: "fork_version", found: toHex(definition.forkVersion) },
+      hint: "The network is not known; give --testnet-name, --testnet-chain-id, --testnet-fork-version and --testnet-genesis-timestamp.",
+    });
+  }
+  const { creator } = definition;
+  if (
+    !signedBy(
+      creator.address,
+      { type: "CreatorConfigHash", configHash: hash },
+      chainId,
+      creator.configSignature,
+    )
+  )
+    throw badSignature(`creator ${creator.address}`, "config_hash");
+  if (nobodySigned) return;
+  for (const [i, operator] of definition.operators.entries()) {
+    const whose = `operator ${i} (${operator.address})`;
+    if (
+      !signedBy(
+        operator.address,
+        { type: "OperatorConfigHash", configHash: hash },
+        chainId,
+        operator.configSignature,
+      )
+    )
+      throw badSignature(whose, "config_hash");
+    if (!signedBy(operator.address, { type: "ENR", enr: operator.enr }, chainId, operator.enrSignature))
+      throw badSignature(whose, "its ENR");
+  }
+}
+
+/**
+ * Checks everything a lock claims: hashes, wallets' signatures, the shares' aggregate signature, builder registrations and
+ * node signatures.
+ *
+ * @throws ClusterError `cluster/hash-differs`, `cluster/bad-signature`, `cluster/malformed`
+ */
+export function verifyLock(lock: Lock, custom?: Network): void {
+  const { definition } = lock;
+  verifyDefinitionHashes(definition);
+  const hash = lockHash(lock);
+  if (!equalBytes(hash, lock.lockHash)) throw hashDiffers("lock_hash", lock.lockHash, hash);
+  verifyShape(lock);
+  verifyDefinitionSignatures(definition, custom);
+  const shares = lock.validators.flatMap((validator) => validator.publicShares);
+  if (!fastAggregateVerify(lock.lockHash, shares, lock.signatureAggregate))
+    throw badSignature("all key shares together", "lock_hash (signature_aggregate)");
+  for (const [i, validator] of lock.validators.entries()) {
+    const root = registrationSigningRoot(validator.registration, definition.forkVersion);
+    if (!verify({ publicKey: validator.publicKey, root, signature: validator.registration.signature }))
+      throw badSignature(`validator ${i} (${toHex(validator.publicKey)})`, "its builder registration");
+  }
+  for (const [i, operator] of definition.operators.entries()) {
+    const signature = lock.nodeSignatures[i] ?? new Uint8Array(0);
+    if (!verifySecp256k1(lock.lockHash, parseEnr(operator.enr).publicKey, signature))
+      throw badSignature(`operator ${i}`, "lock_hash (node_signatures)");
+  }
+}
+
+function verifyShape(lock: Lock): void {
+  const { definition, validators } = lock;
+  const fail = (where: string, wanted: string): never => {
+    throw new ClusterError("cluster/malformed", "verify the cluster file", {
+      facts: { where, wanted },
+      hint: "Get the original file from another operator.",
+    });
+  };
+  const { threshold, operators } = definition;
+  if (operators.length === 0 || threshold < 1 || threshold > operators.length)
+    fail("threshold", "between 1 and the number of operators");
+  if (validators.length !== definition.numValidators)
+    fail("distributed_validators", `${definition.numValidators} validators`);
+  const keys = new Set(validators.map((validator) => toHex(validator.publicKey)));
+  if (keys.size !== validators.length) fail("distributed_validators", "each public key once");
+  for (const [i, validator] of validators.entries()) {
+    if (validator.publicShares.length !== definition.operators.length)
+      fail(`distributed_validators[${i}].public_shares`, "one share per operator");
+    if (!equalBytes(validator.registration.pubkey, validator.publicKey))
+      fail(`distributed_validators[${i}].builder_registration`, "the validator's own key");
+  }
+  const shares = validators.flatMap((validator) => validator.publicShares.map(toHex));
+  if (new Set(shares).size !== shares.length) fail("public_shares", "each share once");
+}
