@@ -230,7 +230,7 @@ function makeValidator(
     deposits: how.amounts.map((amount) =>
       signDeposit(
         secret,
-        { pubkey: publicKey, withdrawalCredentials: credentials, amount },
+        { pubkey: publicKey, withdrawalCredentials: credentials, amount: BigInt(amount) },
         definition.forkVersion,
       ),
     ),

@@ -38,7 +38,7 @@ export function withdrawalCredentials(address: string, compounding: boolean): Ui
 }
 
 function depositMessageRoot(deposit: Omit<DepositData, "signature">): Uint8Array {
-  return ssz.phase0.DepositMessage.hashTreeRoot(deposit);
+  return ssz.phase0.DepositMessage.hashTreeRoot({ ...deposit, amount: Number(deposit.amount) });
 }
 
 /** What the validator key signs for a deposit. @spec phase0/beacon-chain.md#depositmessage */
@@ -85,10 +85,12 @@ export function writeDepositFile(
   const rows = deposits.map((deposit) => ({
     pubkey: plain(deposit.pubkey),
     withdrawal_credentials: plain(deposit.withdrawalCredentials),
-    amount: deposit.amount,
+    amount: Number(deposit.amount),
     signature: plain(deposit.signature),
     deposit_message_root: plain(depositMessageRoot(deposit)),
-    deposit_data_root: plain(ssz.phase0.DepositData.hashTreeRoot(deposit)),
+    deposit_data_root: plain(
+      ssz.phase0.DepositData.hashTreeRoot({ ...deposit, amount: Number(deposit.amount) }),
+    ),
     fork_version: plain(forkVersion),
     network_name: networkName,
     deposit_cli_version: "2.7.0",

@@ -34,8 +34,8 @@ export interface DefinitionOperator {
 export interface DepositData {
   readonly pubkey: Uint8Array;
   readonly withdrawalCredentials: Uint8Array;
-  /** Gwei. */
-  readonly amount: number;
+  /** Gwei; the full 64 bits, since the hash covers whatever a file says. */
+  readonly amount: bigint;
   readonly signature: Uint8Array;
 }
 

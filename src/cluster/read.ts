@@ -34,6 +34,13 @@ function hexOf(fields: JsonFieldsType, name: string, length: number): Uint8Array
   return value;
 }
 
+function quotedBig(fields: JsonFieldsType, name: string): bigint {
+  const text = fields.text(name);
+  if (!/^\d{1,20}$/.test(text) || BigInt(text) >= 1n << 64n)
+    throw fields.failure(name, "an amount in Gwei, in quotes");
+  return BigInt(text);
+}
+
 function addressOrNothing(fields: JsonFieldsType, name: string): string {
   const text = fields.text(name, "");
   if (text !== "" && !/^0x[0-9a-fA-F]{40}$/.test(text)) throw fields.failure(name, "an Ethereum address");
@@ -137,7 +144,7 @@ function readValidator(item: JsonFieldsType): DistributedValidator {
     deposits: item.list("partial_deposit_data", DEPOSIT_AMOUNTS_MAX, (deposit) => ({
       pubkey: hexOf(deposit, "pubkey", 48),
       withdrawalCredentials: hexOf(deposit, "withdrawal_credentials", 32),
-      amount: deposit.quoted("amount"),
+      amount: quotedBig(deposit, "amount"),
       signature: hexOf(deposit, "signature", 96),
     })),
     registration: {

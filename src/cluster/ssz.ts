@@ -34,7 +34,7 @@ export const container = (fields: readonly (readonly Chunk[])[]): readonly Chunk
   merkleize(fields.flat()),
 ];
 
-export function uint64(value: number): readonly Chunk[] {
+export function uint64(value: number | bigint): readonly Chunk[] {
   const chunk = new Uint8Array(32);
   new DataView(chunk.buffer).setBigUint64(0, BigInt(value), true);
   return [chunk];
