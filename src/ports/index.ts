@@ -27,6 +27,7 @@ export type { SlashableVote, SlashingStore, Verdict } from "./slashing-store.ts"
 export { type Labels, type Logger, type Meter, silent, unmetered } from "./telemetry.ts";
 export {
   type DutyOutcome,
+  type DutyRecord,
   noTimeline,
   type Stage,
   type TimelineEntry,

@@ -29,6 +29,21 @@ export interface DutyOutcome {
   readonly cause?: string;
 }
 
+/** A duty's whole story, as it is kept on disk and shown to the operator. */
+export interface DutyRecord {
+  readonly duty: DutyId;
+  readonly entries: readonly TimelineEntry[];
+  /** How it ended, validators with the same end together. */
+  readonly outcomes: readonly {
+    readonly outcome: DutyOutcome["outcome"];
+    readonly cause?: string;
+    /** How many validators ended so. */
+    readonly validators: number;
+    /** Some of them; all when there are few. */
+    readonly groupKeys: readonly GroupKey[];
+  }[];
+}
+
 /** Receives what happened; nothing depends on it. Must be quick and never throw. */
 export interface TimelineSink {
   record(duty: DutyId, entry: TimelineEntry): void;

@@ -1,0 +1,112 @@
+import { DvError } from "../src/base/index.ts";
+import type { Clock, SlashingStore } from "../src/ports/index.ts";
+import {
+  type Interchange,
+  type InterchangeKind,
+  interchangeOf,
+  requireSameChain,
+  type SlashableVote,
+  ValidatorMemory,
+  type Verdict,
+} from "../src/slashing/index.ts";
+import type { GroupKey } from "../src/spec/index.ts";
+
+export interface MemoryDiskOptions {
+  /** From the call until the votes are safe on the disk. */
+  readonly durableAfterMs?: number;
+  /** From there until the caller hears of it; a crash in between loses the answer but not the votes. */
+  readonly answeredAfterMs?: number;
+  readonly genesisValidatorsRoot?: Uint8Array;
+}
+
+export interface MemoryDisk extends SlashingStore {
+  importInterchange(interchange: Interchange): Promise<void>;
+  exportInterchange(kind: InterchangeKind): Promise<Interchange>;
+  /** The machine stops: what is not durable yet is lost, and nobody is answered any more. Then it is up again. */
+  crash(): void;
+  /** While true every call fails and records nothing, as a full disk does. */
+  setFailing(failing: boolean): void;
+}
+
+type Change =
+  | { readonly kind: "vote"; readonly pubkey: GroupKey; readonly vote: SlashableVote }
+  | { readonly kind: "import"; readonly interchange: Interchange };
+
+/** A disk in the simulated world, with the slashing memory on it. */
+export function memoryDisk(clock: Clock, options: MemoryDiskOptions = {}): MemoryDisk {
+  const { durableAfterMs = 5, answeredAfterMs = 0 } = options;
+  const chain = options.genesisValidatorsRoot ?? new Uint8Array(32);
+  const durable: Change[] = [];
+  let memory = new Map<GroupKey, ValidatorMemory>();
+  let life = 0;
+  let failing = false;
+
+  /** Judged now, durable later, answered after that; a crash on the way ends it there. */
+  function commit<T>(changes: readonly Change[], result: T): Promise<T> {
+    const born = life;
+    return new Promise((resolve, reject) => {
+      const ifAlive = (action: () => void) => () => {
+        if (life === born) action();
+        else reject(unavailable("the machine stopped"));
+      };
+      const answer = ifAlive(() => resolve(result));
+      clock.at(
+        clock.now() + durableAfterMs,
+        ifAlive(() => {
+          durable.push(...changes);
+          clock.at(clock.now() + answeredAfterMs, answer);
+        }),
+      );
+    });
+  }
+
+  return {
+    async admit(votes, signal): Promise<readonly Verdict[]> {
+      signal.throwIfAborted();
+      if (failing) throw unavailable("the disk is full");
+      const verdicts = votes.map(({ pubkey, vote }) => memoryOf(memory, pubkey).admit(vote));
+      const admitted = votes.filter((_, i) => verdicts[i]?.admitted === true);
+      return commit(
+        admitted.map(({ pubkey, vote }) => ({ kind: "vote", pubkey, vote })),
+        verdicts,
+      );
+    },
+    async importInterchange(interchange): Promise<void> {
+      requireSameChain(chain, interchange);
+      if (failing) throw unavailable("the disk is full");
+      replay(memory, { kind: "import", interchange });
+      return commit([{ kind: "import", interchange }], undefined);
+    },
+    async exportInterchange(kind): Promise<Interchange> {
+      const validators = [...memory].map(([pubkey, of]) => of.record(pubkey));
+      return interchangeOf({ genesisValidatorsRoot: chain, validators }, kind);
+    },
+    crash() {
+      life++;
+      memory = new Map();
+      for (const change of durable) replay(memory, change);
+    },
+    setFailing(value) {
+      failing = value;
+    },
+  };
+}
+
+function replay(memory: Map<GroupKey, ValidatorMemory>, change: Change): void {
+  if (change.kind === "vote") {
+    memoryOf(memory, change.pubkey).admit(change.vote);
+    return;
+  }
+  for (const record of change.interchange.validators) memoryOf(memory, record.pubkey).import(record);
+}
+
+function memoryOf(memory: Map<GroupKey, ValidatorMemory>, pubkey: GroupKey): ValidatorMemory {
+  const known = memory.get(pubkey) ?? new ValidatorMemory();
+  memory.set(pubkey, known);
+  return known;
+}
+
+/** The code of the real store's failure, which is all that callers may look at. */
+function unavailable(what: string): DvError {
+  return new DvError("storage/unavailable", `record votes: ${what}`);
+}

@@ -1,0 +1,128 @@
+import { readFile } from "node:fs/promises";
+import { explain } from "../base/index.ts";
+import type { Clock } from "../ports/index.ts";
+import { StorageError } from "./errors.ts";
+import { writeFileAtomic } from "./write-file.ts";
+
+const REFRESH_MS = 1_000;
+const STALE_MS = 5_000;
+/** Two epochs of mainnet: what the previous cluster of this key still had under way has then ended. */
+const OTHER_CLUSTER_GRACE_MS = 2 * 32 * 12 * 1_000;
+
+export interface PrivateKeyLockOptions {
+  /** The node key's file; the lock is beside it as `<keyPath>.lock`. */
+  readonly keyPath: string;
+  readonly command: string;
+  /** As in cluster-lock.json, "0x…"; undefined while there is no cluster lock. */
+  readonly lockHash?: string;
+  /** Told when the lock cannot be renewed; another process could then take the key. */
+  readonly onLost: (error: unknown) => void;
+}
+
+/**
+ * Charon's lock of the private key: a file with the time of day in it, renewed every second, so that a Charon and a Trireme
+ * on one folder, even on a shared disk, see each other. It stays after the end, as Charon's does.
+ *
+ * @returns A function that ends the renewal.
+ * @throws StorageError `storage/locked` - renewed less than 5 s ago, or of another cluster less than 768 s ago;
+ *   `storage/corrupt` - there is a lock that cannot be read.
+ */
+export async function lockPrivateKey(clock: Clock, options: PrivateKeyLockOptions): Promise<() => void> {
+  const path = `${options.keyPath}.lock`;
+  await refuseWhenHeld(clock, path, options);
+  await write(clock, path, options);
+
+  let cancel = (): void => {};
+  let stopped = false;
+  const renewLater = (): void => {
+    cancel = clock.at(clock.now() + REFRESH_MS, () => {
+      write(clock, path, options)
+        .catch(options.onLost)
+        .finally(() => {
+          if (!stopped) renewLater();
+        });
+    });
+  };
+  renewLater();
+  return () => {
+    stopped = true;
+    cancel();
+  };
+}
+
+async function refuseWhenHeld(clock: Clock, path: string, options: PrivateKeyLockOptions): Promise<void> {
+  const held = await read(path);
+  if (held === undefined) return;
+  const ageMs = clock.now() - held.renewed;
+  const facts = { path, command: held.command, clusterLockHash: held.lockHash, ageMs };
+  if (ageMs <= STALE_MS) {
+    throw new StorageError(
+      "storage/locked",
+      "lock the private key: another process renewed the lock just now",
+      {
+        facts,
+        hint: "Stop the other Charon or Trireme that uses this key, then wait five seconds.",
+      },
+    );
+  }
+  if (held.lockHash !== "" && held.lockHash !== (options.lockHash ?? "") && ageMs < OTHER_CLUSTER_GRACE_MS) {
+    throw new StorageError(
+      "storage/locked",
+      "lock the private key: it worked for another cluster until just now",
+      {
+        facts: { ...facts, waitSeconds: Math.ceil((OTHER_CLUSTER_GRACE_MS - ageMs) / 1_000) },
+        hint: "Wait two epochs, so that nothing of the former cluster is still being signed.",
+      },
+    );
+  }
+}
+
+interface Held {
+  readonly command: string;
+  readonly renewed: number;
+  readonly lockHash: string;
+}
+
+async function read(path: string): Promise<Held | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new StorageError("storage/unavailable", "read the lock of the private key", {
+      cause: error,
+      facts: { path },
+    });
+  }
+  const lock = parse(text, path);
+  const field = (name: string): string => (typeof lock[name] === "string" ? lock[name].slice(0, 200) : "");
+  const renewed = Date.parse(field("timestamp"));
+  if (Number.isNaN(renewed)) throw unreadable(path, "it has no timestamp");
+  return { command: field("command"), renewed, lockHash: field("cluster_lock_hash") };
+}
+
+function parse(text: string, path: string): Record<string, unknown> {
+  try {
+    const lock: unknown = JSON.parse(text);
+    if (typeof lock === "object" && lock !== null) return lock as Record<string, unknown>;
+  } catch (error) {
+    throw unreadable(path, explain(error));
+  }
+  throw unreadable(path, "it is not an object");
+}
+
+function unreadable(path: string, found: string): StorageError {
+  return new StorageError("storage/corrupt", "read the lock of the private key", {
+    facts: { path, found },
+    hint: "Make sure that no other process uses the key, then delete this lock file.",
+  });
+}
+
+function write(clock: Clock, path: string, { command, lockHash }: PrivateKeyLockOptions): Promise<void> {
+  const content = JSON.stringify({
+    command,
+    timestamp: new Date(clock.now()).toISOString(),
+    ...(lockHash === undefined ? {} : { cluster_lock_hash: lockHash }),
+  });
+  return writeFileAtomic(path, content, { mode: 0o644, replace: true });
+}

@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after } from "node:test";
+import { memoryDisk } from "../../sim/disk.ts";
+import type { Clock, Verdict as PortVerdict, SlashableVote as PortVote } from "../../src/ports/index.ts";
+import type { SlashableVote, Verdict } from "../../src/slashing/index.ts";
+import { type NodeStore, openNodeStore } from "../../src/storage/index.ts";
+import { type Maker, type StoreUnderTest, slashingStoreConformance } from "./slashing-store.ts";
+
+// Goal: the file on disk and the simulated disk keep the same promises, so that what the simulator proves holds outside.
+
+// The rules and the port name the same types, without one leaning on the other; this line compiles only while they agree.
+export const agreement: [(vote: PortVote) => SlashableVote, (verdict: Verdict) => PortVerdict] = [
+  (v) => v,
+  (v) => v,
+];
+
+const folder = mkdtempSync(join(tmpdir(), "trireme-conformance-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const lockHash = new Uint8Array(32).fill(5);
+let files = 0;
+const pathOf = new Map<StoreUnderTest, string>();
+
+async function open(path: string, genesisValidatorsRoot?: Uint8Array): Promise<NodeStore> {
+  const root = genesisValidatorsRoot === undefined ? {} : { genesisValidatorsRoot };
+  const store = await openNodeStore({ path, lockHash, ...root });
+  pathOf.set(store, path);
+  return store;
+}
+
+const sqlite: Maker = {
+  open: (genesisValidatorsRoot) => open(join(folder, `${files++}.sqlite`), genesisValidatorsRoot),
+  // Here a restart; the process that dies is in test/e2e/store-kill.test.ts.
+  async crash(store) {
+    const path = pathOf.get(store) as string;
+    await (store as NodeStore).close();
+    return open(path);
+  },
+  close: (store) => (store as NodeStore).close(),
+};
+
+/** Time that passes as soon as nothing else happens. */
+const hurryingClock: Clock = {
+  now: () => 0,
+  at(_, action) {
+    const timer = setImmediate(action);
+    return () => clearImmediate(timer);
+  },
+};
+
+const simulated: Maker = {
+  open: async (genesisValidatorsRoot) => memoryDisk(hurryingClock, { genesisValidatorsRoot }),
+  async crash(store) {
+    (store as ReturnType<typeof memoryDisk>).crash();
+    return store;
+  },
+  close: async () => {},
+};
+
+slashingStoreConformance("SQLite", sqlite);
+slashingStoreConformance("simulated disk", simulated);
