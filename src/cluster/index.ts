@@ -1,0 +1,32 @@
+/**
+ * The files that operators share and the folder of a node: cluster definition and lock of versions v1.8 to v1.11 with their
+ * hashes and signatures, ENRs, deposit data, key shares in keystores; making a cluster by splitting keys, and bringing
+ * shares back together. Bytes and layout are Charon's. Does not run anything.
+ */
+
+export {
+  type CreatedCluster,
+  type CreateOptions,
+  createCluster,
+  defaultThreshold,
+  shortKey,
+} from "./create.ts";
+export { GWEI_PER_ETH } from "./deposit.ts";
+export { type Enr, encodeEnr, parseEnr } from "./enr.ts";
+export { ClusterError } from "./errors.ts";
+export {
+  type CombinedKeys,
+  combineFolders,
+  type OpenedKeystore,
+  readKeystores,
+  writeClusterFolders,
+  writeCombined,
+} from "./folders.ts";
+export { clusterOf, loadCluster, loadNodeKey, operatorOfKey } from "./load.ts";
+export { type Lock, VERSIONS, type Version } from "./model.ts";
+export { type Network, networkByName, networks } from "./networks.ts";
+export { createNodeKey } from "./node-key.ts";
+export { parseDefinition, parseLock } from "./read.ts";
+export type { Cluster, ClusterValidator, Operator } from "./types.ts";
+export { verifyLock } from "./verify.ts";
+export { writeDefinition, writeLock } from "./write.ts";
