@@ -1,0 +1,23 @@
+/** A fact longer than this is cut: peers and beacon nodes write some of them. */
+export const FACT_CHARACTERS_MAX = 500;
+/** Items of a list in a log line. */
+export const FACT_ITEMS_MAX = 32;
+
+/** Series of one metric. Labels come from small closed sets; the largest are per validator. */
+export const SERIES_MAX = 10_000;
+
+/** Connections to the monitoring server at a time: several scrapers, a dashboard, an orchestrator's probes. */
+export const MONITORING_CONNECTIONS_MAX = 64;
+export const MONITORING_HEADER_BYTES_MAX = 8 * 1024;
+export const MONITORING_REQUEST_TIMEOUT_MS = 5_000;
+/** How long an answer may take, so that a store that hangs does not collect requests. */
+export const MONITORING_ANSWER_TIMEOUT_MS = 5_000;
+/** A metrics text serves all who ask within this time. */
+export const METRICS_REUSED_MS = 500;
+export const DUTIES_PER_ANSWER_MAX = 500;
+
+/** Duties whose timeline is held in memory: about ten minutes of every kind. */
+export const DUTIES_IN_MEMORY = 512;
+export const ENTRIES_PER_DUTY_MAX = 200;
+/** Validators named in a group of outcomes; the rest are counted. */
+export const KEYS_PER_OUTCOME_MAX = 64;

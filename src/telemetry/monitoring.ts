@@ -1,0 +1,202 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { DvError, explain } from "../base/index.ts";
+import type { DutyRecord, Logger } from "../ports/index.ts";
+import {
+  DUTIES_PER_ANSWER_MAX,
+  METRICS_REUSED_MS,
+  MONITORING_ANSWER_TIMEOUT_MS,
+  MONITORING_CONNECTIONS_MAX,
+  MONITORING_HEADER_BYTES_MAX,
+  MONITORING_REQUEST_TIMEOUT_MS,
+} from "./limits.ts";
+import type { ExposedMeter } from "./meter.ts";
+import { type NotReady, readinessCode } from "./readiness.ts";
+
+export class TelemetryError extends DvError<"telemetry/bad-address" | "telemetry/cannot-listen"> {}
+
+export interface MonitoringOptions {
+  /** "host:port", "[::1]:port" or ":port"; port 0 takes a free one. */
+  readonly address: string;
+  readonly meter: ExposedMeter;
+  /** Why the node is not ready, the gravest reason first; empty when it is. */
+  readonly ready: () => readonly NotReady[];
+  /** Anything that can be JSON, for `/status`. */
+  readonly status: () => unknown;
+  /** Recent duties, latest first, for `/duties`. */
+  readonly duties?: (limit: number) => readonly DutyRecord[] | Promise<readonly DutyRecord[]>;
+  readonly log: Logger;
+}
+
+export interface Monitoring {
+  readonly host: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+type Route = (url: URL) => Answer | Promise<Answer>;
+
+/**
+ * Serves `/metrics`, `/livez`, `/readyz` (200 or 500, as Charon), `/status` and `/duties`. Reads only; no request can
+ * change anything, and none can stop it.
+ *
+ * @throws TelemetryError `telemetry/bad-address`, `telemetry/cannot-listen`
+ */
+export async function startMonitoring(options: MonitoringOptions): Promise<Monitoring> {
+  const routes = routesOf(options);
+  const { host, port } = parseAddress(options.address);
+  const server = createServer(
+    {
+      maxHeaderSize: MONITORING_HEADER_BYTES_MAX,
+      headersTimeout: MONITORING_REQUEST_TIMEOUT_MS,
+      requestTimeout: MONITORING_REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: 1_000,
+    },
+    (request, response) => void serve(routes, request, response, options.log),
+  );
+  server.maxConnections = MONITORING_CONNECTIONS_MAX;
+  server.on("clientError", (_, socket) => socket.destroy());
+  await listen(server, host, port, options.address);
+  server.on("error", (error) => options.log.warn("Monitoring server failed", { why: explain(error) }));
+  return {
+    host,
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function routesOf({ meter, ready, status, duties, log }: MonitoringOptions): ReadonlyMap<string, Route> {
+  const readyz = meter.gauge(
+    "app_monitoring_readyz",
+    "1 when the node is ready; else 2 beacon node down, 3 beacon node syncing, 4 quorum peers not connected, 5 validator client not connected, 7 beacon node without peers, 8 beacon node far behind, 20 slashing memory unavailable, 21 key shares missing, 22 stopping, 0 starting",
+  );
+  const metrics = reused(METRICS_REUSED_MS, () => {
+    readyz.set(readinessCode(ready()));
+    return meter.text();
+  });
+  const json = (value: unknown): Answer => ({
+    status: 200,
+    type: "application/json",
+    body: JSON.stringify(value),
+  });
+  const routes: Record<string, Route> = {
+    "/metrics": async () => ({ status: 200, type: meter.contentType, body: await metrics() }),
+    "/livez": () => text(200, "ok"),
+    "/readyz": () => {
+      const reasons = ready();
+      return reasons.length === 0 ? text(200, "ok") : text(500, reasons.join("\n"));
+    },
+    "/status": () => json(status()),
+  };
+  if (duties !== undefined) {
+    routes["/duties"] = async (url) => {
+      const limit = Number(url.searchParams.get("limit") ?? 50);
+      const fits = Number.isSafeInteger(limit) && limit > 0 && limit <= DUTIES_PER_ANSWER_MAX;
+      return fits ? json(await duties(limit)) : text(400, `limit must be from 1 to ${DUTIES_PER_ANSWER_MAX}`);
+    };
+  }
+  log.debug("Monitoring routes", { routes: Object.keys(routes) });
+  return new Map(Object.entries(routes));
+}
+
+async function serve(
+  routes: ReadonlyMap<string, Route>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  log: Logger,
+): Promise<void> {
+  request.resume(); // A body is of no interest.
+  response.on("error", () => {}); // The reader went away.
+  try {
+    send(request, response, await within(MONITORING_ANSWER_TIMEOUT_MS, answer(routes, request)));
+  } catch (error) {
+    log.warn("Monitoring request failed", { path: request.url ?? "", why: explain(error) });
+    send(request, response, text(503, "unavailable"));
+  }
+}
+
+async function answer(routes: ReadonlyMap<string, Route>, request: IncomingMessage): Promise<Answer> {
+  const url = URL.parse(request.url ?? "", "http://monitoring");
+  const route = url === null ? undefined : routes.get(url.pathname);
+  if (url === null || route === undefined)
+    return text(404, `not found; there is ${[...routes.keys()].join(", ")}`);
+  if (request.method !== "GET" && request.method !== "HEAD") return text(405, "only GET");
+  return route(url);
+}
+
+function send(request: IncomingMessage, response: ServerResponse, { status, type, body }: Answer): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(status, {
+    "content-type": type,
+    "content-length": Buffer.byteLength(body),
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+    ...(status === 405 ? { allow: "GET, HEAD" } : {}),
+  });
+  response.end(request.method === "HEAD" ? undefined : body);
+}
+
+function text(status: number, body: string): Answer {
+  return { status, type: "text/plain; charset=utf-8", body };
+}
+
+/** One run of `make` for all who ask while it runs and shortly after. */
+function reused<T>(ms: number, make: () => Promise<T>): () => Promise<T> {
+  let current: { readonly at: number; readonly value: Promise<T> } | undefined;
+  return () => {
+    const at = performance.now();
+    if (current === undefined || at - current.at > ms) current = { at, value: make() };
+    return current.value;
+  };
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function parseAddress(address: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):([0-9]{1,5})$/.exec(address);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) {
+    throw new TelemetryError("telemetry/bad-address", "read the monitoring address", {
+      facts: { address },
+      hint: "Write host:port, for example 127.0.0.1:3620.",
+    });
+  }
+  return { host: match[1] ?? (match[2] === "" || match[2] === undefined ? "0.0.0.0" : match[2]), port };
+}
+
+function listen(server: Server, host: string, port: number, address: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) =>
+      reject(
+        new TelemetryError("telemetry/cannot-listen", "open the monitoring address", {
+          cause,
+          facts: { address },
+          hint: "Another program may use this port; choose another one.",
+        }),
+      ),
+    );
+    server.listen(port, host, () => {
+      server.removeAllListeners("error");
+      resolve();
+    });
+  });
+}
