@@ -1,0 +1,158 @@
+import type { SignatureSet } from "../crypto/index.ts";
+import {
+  domainAt,
+  epochOf,
+  type Root,
+  type Slot,
+  signingRoot,
+  slotAt,
+  ssz,
+  type UnixMs,
+  type ValidatorIndex,
+} from "../spec/index.ts";
+import { selected } from "./accept-aggregates.ts";
+import { SEATS_PER_SUBCOMMITTEE, SYNC_SUBCOMMITTEES } from "./roster.ts";
+import type { ValidatorState } from "./validators.ts";
+import {
+  ACCEPTED,
+  currentSlot,
+  isFuture,
+  type Outcome,
+  publicKeysOf,
+  refused,
+  sameRoot,
+  type World,
+} from "./world.ts";
+
+export type SyncMessage = ReturnType<typeof ssz.altair.SyncCommitteeMessage.defaultValue>;
+export type SignedContribution = ReturnType<typeof ssz.altair.SignedContributionAndProof.defaultValue>;
+
+/** One in this many sync-committee members aggregates: 512 / 4 / TARGET_AGGREGATORS_PER_SYNC_SUBCOMMITTEE. */
+const SYNC_AGGREGATOR_MODULO = 8;
+
+/** What members of the sync committee sign in `slot`. @spec altair/validator.md#get_sync_committee_message */
+export function syncSigningRoot(world: World, slot: Slot, blockRoot: Root): Root {
+  return signingRoot(blockRoot, domainAt(world.spec, "syncCommittee", epochOf(world.spec, slot)));
+}
+
+/** Takes messages of sync-committee members. @spec altair/p2p-interface.md#sync_committee_subnet_id */
+export async function acceptSyncMessages(
+  world: World,
+  messages: readonly SyncMessage[],
+  at: UnixMs,
+): Promise<Outcome[]> {
+  const senders = messages.map(({ validatorIndex }) => world.validators.get(validatorIndex));
+  const sets = messages.flatMap(({ slot, beaconBlockRoot, signature }, i): SignatureSet[] => {
+    const sender = senders[i];
+    const root = syncSigningRoot(world, slot, beaconBlockRoot);
+    return sender === undefined ? [] : [{ publicKey: sender.pubkey, root, signature }];
+  });
+  const right = (await world.signatures.each(sets)).values();
+  return messages.map((message, i) => {
+    const sender = senders[i];
+    if (sender === undefined) return refused(world, "sync message", "unknown validator", at);
+    if (right.next().value !== true)
+      return refused(world, "sync message", "wrong signature", at, sender.index);
+    return acceptSyncMessage(world, sender, message, at);
+  });
+}
+
+function acceptSyncMessage(world: World, sender: ValidatorState, message: SyncMessage, at: UnixMs): Outcome {
+  const { slot, beaconBlockRoot, signature } = message;
+  const no = (reason: string): Outcome => refused(world, "sync message", reason, at, sender.index);
+  if (isFuture(world, slot, at)) return no("slot is in the future");
+  const seats = world.roster.syncSeats(epochOf(world.spec, slot), sender.index);
+  if (seats.length === 0) return no("validator is not in the sync committee");
+  const first = world.ledger.receive(slot, "sync-message", sender.index, at);
+  if (first && !sameRoot(beaconBlockRoot, world.tree.upTo(slot).root))
+    world.ledger.fault(slot, "sync-message", sender.index, "wrong head");
+  // Too late for the next block, and gossip would not carry it on.
+  if (slot < currentSlot(world, at)) return no("slot is over");
+  if (!world.sync.add(slot, beaconBlockRoot, sender.index, seats, signature)) world.refusals.duplicates++;
+  return ACCEPTED;
+}
+
+/** Takes signed contributions. @spec altair/p2p-interface.md#sync_committee_contribution_and_proof */
+export async function acceptContributions(
+  world: World,
+  contributions: readonly SignedContribution[],
+  at: UnixMs,
+): Promise<Outcome[]> {
+  const senders = contributions.map(({ message }) => world.validators.get(message.aggregatorIndex));
+  const sets = contributions.flatMap((signed, i) => {
+    const sender = senders[i];
+    return sender === undefined ? [] : outerSets(world, sender, signed);
+  });
+  const right = (await world.signatures.each(sets)).values();
+  const outcomes: Outcome[] = [];
+  for (const [i, signed] of contributions.entries()) {
+    const sender = senders[i];
+    if (sender === undefined) {
+      outcomes.push(refused(world, "sync contribution", "unknown validator", at));
+      continue;
+    }
+    const proofRight = right.next().value === true;
+    const outerRight = right.next().value === true;
+    outcomes.push(
+      !proofRight
+        ? refused(world, "sync contribution", "wrong selection proof", at, sender.index)
+        : !outerRight
+          ? refused(world, "sync contribution", "wrong signature", at, sender.index)
+          : await acceptContribution(world, sender, signed, at),
+    );
+  }
+  return outcomes;
+}
+
+function outerSets(world: World, sender: ValidatorState, signed: SignedContribution): SignatureSet[] {
+  const { contribution, selectionProof } = signed.message;
+  const { slot, subcommitteeIndex } = contribution;
+  const epoch = epochOf(world.spec, slot);
+  return [
+    {
+      publicKey: sender.pubkey,
+      root: signingRoot(
+        ssz.altair.SyncAggregatorSelectionData.hashTreeRoot({ slot, subcommitteeIndex }),
+        domainAt(world.spec, "syncSelectionProof", epoch),
+      ),
+      signature: selectionProof,
+    },
+    {
+      publicKey: sender.pubkey,
+      root: signingRoot(
+        ssz.altair.ContributionAndProof.hashTreeRoot(signed.message),
+        domainAt(world.spec, "contributionAndProof", epoch),
+      ),
+      signature: signed.signature,
+    },
+  ];
+}
+
+async function acceptContribution(
+  world: World,
+  sender: ValidatorState,
+  signed: SignedContribution,
+  at: UnixMs,
+): Promise<Outcome> {
+  const { contribution, selectionProof } = signed.message;
+  const { slot, subcommitteeIndex, beaconBlockRoot, aggregationBits, signature } = contribution;
+  const no = (reason: string): Outcome => refused(world, "sync contribution", reason, at, sender.index);
+  if (isFuture(world, slot, at)) return no("slot is in the future");
+  if (slot < slotAt(world.spec, at) - world.spec.slotsPerEpoch) return no("slot is too long ago");
+  if (subcommitteeIndex >= SYNC_SUBCOMMITTEES) return no("no such subcommittee");
+  if (!selected(selectionProof, SYNC_AGGREGATOR_MODULO)) return no("validator is not selected to contribute");
+  const committee = world.roster.syncCommittee(epochOf(world.spec, slot));
+  const from = subcommitteeIndex * SEATS_PER_SUBCOMMITTEE;
+  const members = committee.slice(from, from + SEATS_PER_SUBCOMMITTEE);
+  if (!members.includes(sender.index)) return no("validator is not in this subcommittee");
+  const voters = aggregationBits.getTrueBitIndexes().map((seat) => members[seat] as ValidatorIndex);
+  if (voters.length === 0) return no("no bit is set");
+  const root = syncSigningRoot(world, slot, beaconBlockRoot);
+  if (!(await world.signatures.aggregate(publicKeysOf(world, voters), root, signature)))
+    return no("wrong aggregate signature");
+  // One validator may contribute for several of its subcommittees; the record is one, like the slot's duty.
+  if (!world.ledger.receive(slot, "sync-contribution", sender.index, at)) world.refusals.duplicates++;
+  if (slot < currentSlot(world, at)) return no("slot is over");
+  world.events.publish("contribution_and_proof", () => ssz.altair.SignedContributionAndProof.toJson(signed));
+  return ACCEPTED;
+}

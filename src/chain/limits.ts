@@ -1,0 +1,27 @@
+// Caps of the simulated chain. A devnet serves a few nodes on one machine; the caps keep a confused or hostile client
+// from filling its memory.
+
+/** Largest request body: a block with blobs of the mainnet preset stays well below. */
+export const BODY_BYTES_MAX: number = 16 * 1024 * 1024;
+/** Items (votes, messages, ids) in one request; the mainnet preset's largest committee. */
+export const ITEMS_MAX = 2048;
+/** Validators of one chain: more is another kind of simulation. */
+export const VALIDATORS_MAX = 16_384;
+/** Epochs for which blocks, votes and details per slot are kept; a vote can be included for two. */
+export const EPOCHS_KEPT = 4;
+/** Answers of the signature check that are remembered: some four nodes times a slot of a few hundred validators. */
+export const SIGNATURES_REMEMBERED = 16_384;
+/** Latencies kept per validator and kind of duty, for median and 95th percentile. */
+export const LATENCIES_KEPT = 512;
+/** Refused items kept with their reason; the rest are counted. */
+export const REFUSALS_KEPT = 200;
+/** Slashable pairs kept in full; the rest are counted. */
+export const SLASHINGS_KEPT = 500;
+/** Event streams open at the same time. */
+export const STREAMS_MAX = 256;
+/** Events waiting for one slow reader before its stream is closed. */
+export const STREAM_BACKLOG_MAX = 1024;
+/** Conflicting votes kept per validator and epoch: one honest and enough to prove what the others were. */
+export const VOTES_PER_EPOCH_MAX = 16;
+/** How far a client's clock may run ahead of the chain's (MAXIMUM_GOSSIP_CLOCK_DISPARITY). */
+export const CLOCK_DISPARITY_MS = 500;
