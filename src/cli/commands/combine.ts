@@ -1,0 +1,26 @@
+import { toHex } from "../../base/index.ts";
+import { combineFolders, verifyLock, writeCombined } from "../../cluster/index.ts";
+import type { CommandInput } from "./index.ts";
+
+/** Brings key shares back together. */
+export async function combine({ chosen, io }: CommandInput): Promise<void> {
+  const combined = await combineFolders(chosen.text("cluster-dir"), (lock, path) => {
+    try {
+      verifyLock(lock);
+    } catch (error) {
+      if (!chosen.flag("no-verify")) throw error;
+      io.err(`warning: ${path} does not verify: ${error instanceof Error ? error.message : ""}\n`);
+    }
+  });
+  const folder = chosen.text("output-dir");
+  await writeCombined(folder, combined.secrets);
+  if (chosen.flag("json")) {
+    io.out(
+      `${JSON.stringify({ folder, validators: combined.secrets.map((secret) => toHex(secret.publicKey())), sharesUsed: combined.used })}\n`,
+    );
+    return;
+  }
+  io.out(
+    `Combined ${combined.used.length} shares to ${combined.secrets.length} whole keys in ${folder}.\nThese are full validator keys: stop the cluster for good before anything else signs with them, or the validators will be slashed.\n`,
+  );
+}

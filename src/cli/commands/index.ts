@@ -1,0 +1,34 @@
+import type { Chosen } from "../settings.ts";
+
+/** Where words go, and the surroundings. */
+export interface Io {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export interface CommandInput {
+  readonly chosen: Chosen;
+  readonly io: Io;
+  /** The positional argument; "" for commands without one. */
+  readonly positional: string;
+}
+
+type Runner = (input: CommandInput) => Promise<void>;
+
+/** What each command of the table does. Loaded when it runs: printing an ENR needs no network stack. */
+export const runners: Readonly<Record<string, Runner>> = {
+  run: async (input) => (await import("./run.ts")).run(input),
+  "config show": async (input) => (await import("./config-show.ts")).configShow(input),
+  "create enr": async (input) => (await import("./enr.ts")).createEnr(input),
+  enr: async (input) => (await import("./enr.ts")).printEnr(input),
+  "create cluster": async (input) => (await import("./create-cluster.ts")).createClusterCommand(input),
+  combine: async (input) => (await import("./combine.ts")).combine(input),
+  "slashing-protection export": async (input) =>
+    (await import("./slashing-protection.ts")).exportCommand(input),
+  "slashing-protection import": async (input) =>
+    (await import("./slashing-protection.ts")).importCommand(input),
+  chain: async (input) => (await import("./chain.ts")).chain(input),
+  demo: async (input) => (await import("./demo.ts")).demo(input),
+  version: async (input) => (await import("./version.ts")).printVersion(input),
+};

@@ -1,0 +1,113 @@
+import { Command, CommanderError } from "commander";
+import { type CommandInput, runners } from "./commands/index.ts";
+import type { Flag } from "./flags.ts";
+import { type CommandRow, commands } from "./flags.ts";
+import { Chosen, environmentNames, nearest, resolveSettings, UsageError } from "./settings.ts";
+
+const INTRO = `Trireme runs one Ethereum validator on several machines.
+
+Try it:            trireme demo
+Join a cluster:    trireme create enr, then trireme run
+Split your keys:   trireme create cluster --help`;
+
+function term(flag: Flag): string {
+  return flag.kind === "switch"
+    ? `--${flag.name}`
+    : `--${flag.name} <${flag.value ?? (flag.kind === "number" ? "n" : flag.kind)}>`;
+}
+
+/** Default and choices, as the help shows them behind the sentence. */
+function suffix(flag: Flag): string {
+  const parts = flag.choices === undefined ? [] : [flag.choices.join(" | ")];
+  const value = Array.isArray(flag.default) ? flag.default.join(",") : flag.default;
+  if (flag.kind !== "switch" && value !== undefined && value !== "" && value !== 0)
+    parts.push(`default ${String(value)}`);
+  return parts.length === 0 ? "" : ` (${parts.join("; ")})`;
+}
+
+/** The command tree, made from the table. */
+export function buildProgram(io: CommandInput["io"]): Command {
+  const program = new Command("trireme").description(INTRO).exitOverride();
+  program.configureOutput({ writeOut: io.out, writeErr: () => {} });
+  program.helpCommand(false).showHelpAfterError(false);
+  for (const row of commands) addCommand(program, row, io);
+  return program;
+}
+
+function addCommand(program: Command, row: CommandRow, io: CommandInput["io"]): void {
+  let parent = program;
+  for (const name of row.path.slice(0, -1)) {
+    const known = parent.commands.find((command) => command.name() === name);
+    parent =
+      known ??
+      parent
+        .command(name)
+        .description(groupHelp[name] ?? "")
+        .exitOverride()
+        .configureOutput({ writeOut: io.out, writeErr: () => {} });
+  }
+  const command = parent
+    .command(row.path.at(-1) as string)
+    .description(row.help)
+    .exitOverride()
+    .configureOutput({ writeOut: io.out, writeErr: () => {} });
+  for (const flag of row.flags) command.option(term(flag), flag.help + suffix(flag));
+  if (row.arguments !== undefined) command.argument(row.arguments);
+  command.option("--config-file <file>", "JSON file with flag names as keys");
+  command.configureHelp({ sortOptions: false, helpWidth: 110 });
+  command.addHelpText(
+    "after",
+    `\nEvery flag can be set in the environment too, e.g. ${environmentNames(row.flags[0] ?? { name: "data-dir", kind: "text", help: "" })[0]}.`,
+  );
+  command.action(async (...received: unknown[]) => {
+    const typed = typedFlags(command, row.flags);
+    const file = command.opts<{ configFile?: string }>().configFile ?? io.environment["TRIREME_CONFIG_FILE"];
+    const chosen = new Chosen(resolveSettings(row.flags, { typed, environment: io.environment, file }));
+    for (const flag of row.flags)
+      if (flag.required === true && row.path[0] !== "config") chosen.require(flag.name);
+    const run = runners[row.path.join(" ")];
+    if (run === undefined) throw new Error(`no runner for ${row.path.join(" ")}`);
+    await run({ chosen, io, positional: row.arguments === undefined ? "" : String(received[0]) });
+  });
+}
+
+const groupHelp: Readonly<Record<string, string>> = {
+  create: "Make a node key or a cluster",
+  config: "Look at the configuration",
+  "slashing-protection": "Move the record of what was signed between programs (EIP-3076)",
+};
+
+function typedFlags(command: Command, flags: readonly Flag[]): Record<string, unknown> {
+  const camel = (name: string): string =>
+    name.replaceAll(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  const options = command.opts<Record<string, unknown>>();
+  const typed: Record<string, unknown> = {};
+  for (const flag of flags) {
+    // Commander reads "--no-x" as "x is off"; in our table it is a switch of its own.
+    if (flag.name.startsWith("no-")) {
+      if (options[camel(flag.name.slice(3))] === false) typed[flag.name] = true;
+    } else if (options[camel(flag.name)] !== undefined) typed[flag.name] = options[camel(flag.name)];
+  }
+  return typed;
+}
+
+/** What commander says about a wrong command line, in our words. Help and version are no errors. */
+export function usageOf(error: CommanderError): UsageError | undefined {
+  if (
+    error.code === "commander.helpDisplayed" ||
+    error.code === "commander.help" ||
+    error.code === "commander.version"
+  )
+    return undefined;
+  const typed = /'([^']+)'/.exec(error.message)?.[1] ?? "";
+  const names = typed.startsWith("-")
+    ? commands.flatMap((row) => row.flags.map((flag) => `--${flag.name}`))
+    : commands.map((row) => row.path.join(" "));
+  return new UsageError(
+    "cli/usage",
+    error.message.replace(/^error: /, "").replace(/\s*\(Did you mean.*$/s, ""),
+    { hint: nearest(typed, [...new Set(names)]) },
+  );
+}
+
+export { CommanderError };

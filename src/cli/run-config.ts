@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import type { RunConfig } from "../node/index.ts";
+import { type Chosen, UsageError } from "./settings.ts";
+
+const GRAFFITI_BYTES_MAX = 32;
+const NICKNAME_MAX = 32;
+
+/** What the settings of `run` mean: complete and checked. @throws UsageError */
+export function readRunConfig(chosen: Chosen): RunConfig {
+  const dataDir = chosen.text("data-dir");
+  chosen.require("beacon-node-endpoints");
+  for (const url of chosen.list("beacon-node-endpoints")) {
+    if (!URL.canParse(url) || !/^https?:/.test(url))
+      throw new UsageError("cli/usage", `--beacon-node-endpoints has "${url.slice(0, 80)}"`, {
+        hint: "Write URLs, e.g. http://localhost:5052.",
+      });
+  }
+  if (Buffer.byteLength(chosen.text("graffiti")) > GRAFFITI_BYTES_MAX)
+    throw new UsageError("cli/usage", "--graffiti is longer than 32 bytes", { hint: "Shorten it." });
+  return Object.freeze({
+    dataDir,
+    lockFile: chosen.textOr("lock-file", join(dataDir, "cluster-lock.json")),
+    privateKeyFile: chosen.textOr("private-key-file", join(dataDir, "charon-enr-private-key")),
+    validatorKeysDir: chosen.textOr("validator-keys-dir", join(dataDir, "validator_keys")),
+    noVerify: chosen.flag("no-verify"),
+    beaconNodeEndpoints: chosen.list("beacon-node-endpoints"),
+    beaconNodeTimeoutMs: Math.max(100, chosen.number("beacon-node-timeout")),
+    p2pTcpAddresses: chosen.list("p2p-tcp-address"),
+    p2pExternalIp: chosen.text("p2p-external-ip"),
+    p2pExternalHostname: chosen.text("p2p-external-hostname"),
+    p2pRelays: chosen.list("p2p-relays"),
+    p2pPeers: chosen.list("p2p-peers"),
+    monitoringAddress: chosen.text("monitoring-address"),
+    builderApi: chosen.flag("builder-api"),
+    graffiti: chosen.text("graffiti"),
+    nickname: chosen.text("nickname").slice(0, NICKNAME_MAX),
+    logLevel: chosen.text("log-level") as RunConfig["logLevel"],
+    logFormat: chosen.text("log-format") as RunConfig["logFormat"],
+    logColor: chosen.text("log-color") as RunConfig["logColor"],
+    privateKeyFileLock: chosen.flag("private-key-file-lock"),
+    testnet: readTestnet(chosen),
+  });
+}
+
+/** The four --testnet flags, of which all or none are given. */
+export function readTestnet(chosen: Chosen): RunConfig["testnet"] {
+  const name = chosen.text("testnet-name");
+  const forkVersion = chosen.text("testnet-fork-version");
+  const chainId = chosen.number("testnet-chain-id");
+  const genesisTimestamp = chosen.number("testnet-genesis-timestamp");
+  const given = [name !== "", forkVersion !== "", chainId !== 0, genesisTimestamp !== 0];
+  if (!given.includes(true)) return undefined;
+  if (given.includes(false) || !/^0x[0-9a-fA-F]{8}$/.test(forkVersion)) {
+    throw new UsageError(
+      "cli/usage",
+      "a network of your own needs all of --testnet-name, --testnet-chain-id, --testnet-fork-version and --testnet-genesis-timestamp",
+      { hint: "The fork version is 0x and 8 hexadecimal digits." },
+    );
+  }
+  return { name, chainId, forkVersion: forkVersion.toLowerCase(), genesisTimestamp };
+}

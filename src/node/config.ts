@@ -1,0 +1,38 @@
+/** Everything a node is told, complete and checked; made by the command line from flags, environment and file. */
+export interface RunConfig {
+  /** The node's folder, laid out as Charon's; our own state lies in `trireme/` below it. */
+  readonly dataDir: string;
+  readonly lockFile: string;
+  readonly privateKeyFile: string;
+  readonly validatorKeysDir: string;
+  readonly noVerify: boolean;
+  /** URLs. */
+  readonly beaconNodeEndpoints: readonly string[];
+  readonly beaconNodeTimeoutMs: number;
+  /** "host:port" */
+  readonly p2pTcpAddresses: readonly string[];
+  /** Told to peers instead of the listening address. */
+  readonly p2pExternalIp: string;
+  readonly p2pExternalHostname: string;
+  /** Multiaddrs or URLs. */
+  readonly p2pRelays: readonly string[];
+  /** Multiaddrs of peers. */
+  readonly p2pPeers: readonly string[];
+  /** "host:port" */
+  readonly monitoringAddress: string;
+  readonly builderApi: boolean;
+  readonly graffiti: string;
+  readonly nickname: string;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+  readonly logFormat: "console" | "json" | "logfmt";
+  readonly logColor: "auto" | "force" | "disable";
+  readonly privateKeyFileLock: boolean;
+  readonly testnet:
+    | {
+        readonly name: string;
+        readonly chainId: number;
+        readonly forkVersion: string;
+        readonly genesisTimestamp: number;
+      }
+    | undefined;
+}

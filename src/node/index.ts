@@ -1,0 +1,10 @@
+/**
+ * Builds a running node from a configuration: who it is, what it is made of, and the order in which its parts start and
+ * stop. Decides nothing about duties.
+ */
+export { systemClock } from "./clock.ts";
+export type { RunConfig } from "./config.ts";
+export { addressBookFile, ownFolder, slashingDatabase } from "./paths.ts";
+export { runNode } from "./run-node.ts";
+export type { NodeStatus } from "./status.ts";
+export { version } from "./version.ts";

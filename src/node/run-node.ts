@@ -1,0 +1,315 @@
+import { randomInt } from "node:crypto";
+import { explain, fromHex, toHex } from "../base/index.ts";
+import { createBeaconNodes } from "../beacon/index.ts";
+import {
+  type Cluster,
+  loadCluster,
+  loadNodeKey,
+  type Network,
+  networks,
+  operatorOfKey,
+} from "../cluster/index.ts";
+import { createConsensus } from "../consensus/index.ts";
+import type { NodeKey } from "../crypto/index.ts";
+import { canonicalise, createDutyRunner, dutyGate } from "../duty/index.ts";
+import { createP2p, fileAddressBook, type P2p } from "../p2p/index.ts";
+import type { Logger } from "../ports/index.ts";
+import { createBlsThreads, createKeystoreSigner, loadKeystores } from "../signer/index.ts";
+import { type OperatorIndex, slotStart } from "../spec/index.ts";
+import { lockDataFolder, lockPrivateKey, openNodeStore } from "../storage/index.ts";
+import {
+  charonLabels,
+  createLogger,
+  createMeter,
+  createTimelineSink,
+  type ExposedMeter,
+  type NotReady,
+  startMonitoring,
+  watchEventLoop,
+} from "../telemetry/index.ts";
+import { systemClock } from "./clock.ts";
+import type { RunConfig } from "./config.ts";
+import { addressBookFile, slashingDatabase } from "./paths.ts";
+import { type NodeStatus, processStatus } from "./status.ts";
+import { version } from "./version.ts";
+
+/** Who this node is, read from its folder before anything is started. */
+interface Identity {
+  readonly cluster: Cluster;
+  readonly key: NodeKey;
+  readonly self: OperatorIndex;
+}
+
+/** What was started, ended in the opposite order. */
+class Running {
+  readonly #ends: (() => Promise<void> | void)[] = [];
+
+  add(end: () => Promise<void> | void): void {
+    this.#ends.push(end);
+  }
+
+  async end(log: Logger): Promise<void> {
+    for (const end of this.#ends.toReversed()) {
+      try {
+        await end();
+      } catch (error) {
+        log.debug("Could not stop a part of the node in order", {
+          why: error instanceof Error ? error.message : "",
+        });
+      }
+    }
+  }
+}
+
+/**
+ * Runs a node until `signal` fires, then finishes the signatures under way and stops. Everything on disk is checked before
+ * anything is sent.
+ *
+ * @throws DvError of the part that could not start, with what to do.
+ */
+export async function runNode(config: RunConfig, signal: AbortSignal): Promise<void> {
+  const running = new Running();
+  const folder = lockDataFolder(config.dataDir, "run");
+  running.add(() => folder.release());
+  let log = makeLogger(config);
+  try {
+    const identity = readIdentity(config, log);
+    const meter = makeMeter(config, identity);
+    log = makeLogger(config, meter);
+    await startNode(config, identity, { log, meter, running }, signal);
+    if (!signal.aborted)
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    log.info("Stopping; signatures under way are finished first");
+  } catch (error) {
+    // Asked to stop while still starting: not a failure.
+    if (!signal.aborted) throw error;
+  } finally {
+    await running.end(log);
+  }
+  log.info("Stopped");
+}
+
+function makeLogger(config: RunConfig, meter?: ExposedMeter): Logger {
+  const color = config.logColor === "force" || (config.logColor === "auto" && process.stderr.isTTY);
+  return createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    color,
+    write: (line) => void process.stderr.write(line),
+    ...(meter === undefined ? {} : { meter }),
+  });
+}
+
+function readIdentity(config: RunConfig, log: Logger): Identity {
+  const custom = customNetwork(config);
+  const { cluster } = loadCluster(config.lockFile, {
+    ...(custom === undefined ? {} : { custom }),
+    ...(config.noVerify
+      ? {
+          onUnverified: (error) =>
+            log.warn("The cluster lock does not verify; going on because of --no-verify", {
+              why: error.message,
+              ...error.facts,
+            }),
+        }
+      : {}),
+  });
+  const key = loadNodeKey(config.privateKeyFile);
+  return { cluster, key, self: operatorOfKey(cluster, key) };
+}
+
+function customNetwork(config: RunConfig): Network | undefined {
+  const { testnet } = config;
+  return testnet === undefined
+    ? undefined
+    : {
+        name: testnet.name,
+        chainId: testnet.chainId,
+        genesisForkVersion: toHex(fromHex(testnet.forkVersion, 4)),
+        genesisTime: testnet.genesisTimestamp,
+      };
+}
+
+function makeMeter(config: RunConfig, { cluster, self }: Identity): ExposedMeter {
+  const network =
+    [customNetwork(config), ...networks].find((one) => one?.genesisForkVersion === toHex(cluster.forkVersion))
+      ?.name ?? "unknown";
+  return createMeter(
+    charonLabels({
+      lockHash: toHex(cluster.lockHash),
+      clusterName: cluster.name,
+      network,
+      peerName: `node${self}`,
+      nickname: config.nickname,
+      version,
+    }),
+  );
+}
+
+async function startNode(
+  config: RunConfig,
+  { cluster, key, self }: Identity,
+  { log, meter, running }: { readonly log: Logger; readonly meter: ExposedMeter; readonly running: Running },
+  signal: AbortSignal,
+): Promise<void> {
+  const clock = systemClock;
+  log.info("Trireme starts", {
+    version,
+    cluster: cluster.name,
+    operator: self,
+    operators: cluster.operators.length,
+    threshold: cluster.threshold,
+    validators: cluster.validators.length,
+  });
+  if (config.privateKeyFileLock) {
+    const lock = await lockPrivateKey(config.privateKeyFile, {
+      command: "trireme run",
+      lockHash: cluster.lockHash,
+    });
+    running.add(() => lock.release());
+  }
+  const shares = await loadKeystores(config.validatorKeysDir, cluster, self);
+  const signer = createKeystoreSigner(shares);
+  const bls = createBlsThreads();
+  running.add(() => bls.close());
+  log.info("Key shares opened", { shares: signer.groupKeys.length, of: cluster.validators.length });
+
+  const p2p = await makeP2p(config, { cluster, key, self }, log, meter);
+  const beacon = createBeaconNodes({
+    endpoints: config.beaconNodeEndpoints,
+    timeoutMs: config.beaconNodeTimeoutMs,
+    clock,
+    log,
+    meter,
+  });
+  running.add(() => beacon.close());
+  const chain = await beacon.connect(cluster.forkVersion, signal);
+  const store = await openNodeStore({
+    path: slashingDatabase(config.dataDir),
+    lockHash: cluster.lockHash,
+    genesisValidatorsRoot: chain.genesisValidatorsRoot,
+  });
+  running.add(() => store.close());
+  const timelines = createTimelineSink(
+    { clock, log: log.room("duty") },
+    { save: (records) => store.saveDuties(records), slotStart: (slot) => slotStart(chain, slot) },
+  );
+  running.add(() => timelines.flush());
+  const loop = watchEventLoop(meter);
+  running.add(() => loop.stop());
+
+  const consensus = createConsensus({
+    transport: p2p.transport,
+    clock,
+    chain,
+    key,
+    publicKeys: cluster.operators.map((operator) => operator.publicKey),
+    admit: dutyGate(chain, clock),
+    canonicalise,
+    log,
+    meter,
+  });
+  running.add(() => consensus.stop());
+  const duties = createDutyRunner({
+    clock,
+    chain,
+    cluster,
+    self,
+    beacon,
+    consensus,
+    transport: p2p.transport,
+    slashing: store,
+    signer,
+    bls,
+    log,
+    meter,
+    timeline: timelines,
+    options: { builder: config.builderApi, ...(config.graffiti === "" ? {} : { graffiti: config.graffiti }) },
+  });
+  const ready = (): NotReady[] =>
+    readiness(signal, {
+      cluster,
+      p2p,
+      usable: beacon.status().some((one) => one.usable),
+      shares: signer.groupKeys.length,
+    });
+  const status = (): NodeStatus => ({
+    version,
+    operator: self,
+    cluster: {
+      name: cluster.name,
+      lockHash: toHex(cluster.lockHash),
+      operators: cluster.operators.length,
+      threshold: cluster.threshold,
+      validators: cluster.validators.length,
+    },
+    ready: ready(),
+    peers: p2p.status(),
+    beacon: beacon.status(),
+    duties: duties.status(),
+    process: processStatus(loop.worstMs()),
+  });
+  const monitoring = await startMonitoring({
+    address: config.monitoringAddress,
+    meter,
+    ready,
+    status,
+    duties: (limit) => timelines.recent(limit),
+    log,
+  });
+  running.add(() => monitoring.close());
+
+  await p2p.start();
+  running.add(() => p2p.stop());
+  duties.start();
+  running.add(() => duties.stop());
+  log.info("Ready for peers", {
+    addresses: p2p.addresses(),
+    monitoring: `http://${monitoring.host}:${monitoring.port}`,
+  });
+}
+
+function makeP2p(
+  config: RunConfig,
+  { cluster, key, self }: Identity,
+  log: Logger,
+  meter: ExposedMeter,
+): Promise<P2p> {
+  const port = /:(\d+)$/.exec(config.p2pTcpAddresses[0] ?? "")?.[1] ?? "3610";
+  const announce = [
+    ...(config.p2pExternalIp === "" ? [] : [`/ip4/${config.p2pExternalIp}/tcp/${port}`]),
+    ...(config.p2pExternalHostname === "" ? [] : [`/dns/${config.p2pExternalHostname}/tcp/${port}`]),
+  ];
+  return createP2p({
+    privateKey: key.revealBytes(),
+    self,
+    publicKeys: cluster.operators.map((operator) => operator.publicKey),
+    lockHash: cluster.lockHash,
+    listen: config.p2pTcpAddresses,
+    announce,
+    peers: config.p2pPeers,
+    relays: config.p2pRelays,
+    addressBook: fileAddressBook(addressBookFile(config.dataDir)),
+    version,
+    nickname: config.nickname,
+    builderEnabled: config.builderApi,
+    clock: systemClock,
+    jitter: () => randomInt(1 << 20) / (1 << 20),
+    log,
+    meter,
+  });
+}
+
+/** Why duties cannot be done now, the gravest reason first. */
+function readiness(
+  signal: AbortSignal,
+  of: { readonly cluster: Cluster; readonly p2p: P2p; readonly usable: boolean; readonly shares: number },
+): NotReady[] {
+  const reasons: NotReady[] = [];
+  if (signal.aborted) reasons.push("stopping");
+  if (!of.usable) reasons.push("beacon node down");
+  if (of.p2p.transport.connected().length + 1 < of.cluster.threshold)
+    reasons.push("quorum peers not connected");
+  if (of.shares === 0) reasons.push("key shares missing");
+  return reasons;
+}
