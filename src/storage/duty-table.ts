@@ -43,6 +43,15 @@ export class DutyTable {
   query({ limit, beforeSlot, kind }: DutyQuery): readonly DutyRecord[] {
     const capped = Math.max(0, Math.min(Math.trunc(limit), DUTIES_KEPT));
     const rows = this.#query.all(beforeSlot ?? Number.MAX_SAFE_INTEGER, kind ?? null, capped);
-    return rows.map((row) => JSON.parse((row as { record: string }).record) as DutyRecord);
+    return rows.flatMap((row) => parse((row as { record: string }).record));
+  }
+}
+
+/** We wrote it, but timelines are not under the seal: a damaged one is passed over. */
+function parse(text: string): readonly DutyRecord[] {
+  try {
+    return [JSON.parse(text) as DutyRecord];
+  } catch {
+    return [];
   }
 }

@@ -65,7 +65,10 @@ export class MemoryFile {
     this.#duties = new DutyTable(file.db);
     this.#witness.write(this.#sequence);
     const root = options.genesisValidatorsRoot;
-    if (this.#genesisValidatorsRoot === undefined && root !== undefined) this.#learnChain(root);
+    if (this.#genesisValidatorsRoot === undefined && root !== undefined) {
+      this.#write("remember the chain", () => this.#setChain(root));
+      this.#genesisValidatorsRoot = root;
+    }
     this.prune();
   }
 
@@ -86,9 +89,11 @@ export class MemoryFile {
    * @throws SlashingError `slashing/other-chain`
    */
   import(interchange: Interchange): ImportSummary {
-    if (this.#genesisValidatorsRoot !== undefined) requireSameChain(this.#genesisValidatorsRoot, interchange);
-    else this.#learnChain(interchange.genesisValidatorsRoot);
+    const root = interchange.genesisValidatorsRoot;
+    const known = this.#genesisValidatorsRoot;
+    if (known !== undefined) requireSameChain(known, interchange);
     this.#write("import the slashing protection", () => {
+      if (known === undefined) this.#setChain(root);
       for (const record of interchange.validators) {
         for (const block of record.blocks) this.#votes.addBlock(record.pubkey, block);
         for (const attestation of record.attestations) this.#votes.addAttestation(record.pubkey, attestation);
@@ -96,6 +101,7 @@ export class MemoryFile {
         this.#votes.prune(record.pubkey);
       }
     });
+    this.#genesisValidatorsRoot = root;
     return summaryOf(interchange);
   }
 
@@ -173,13 +179,10 @@ export class MemoryFile {
     this.#witness.close();
   }
 
-  #learnChain(root: Root): void {
-    this.#write("remember the chain", () => {
-      this.#seal.toggle(["identity", this.#lockHash, null]);
-      this.#seal.toggle(["identity", this.#lockHash, root]);
-      this.#db.prepare("UPDATE identity SET genesis_validators_root = ?").run(root);
-    });
-    this.#genesisValidatorsRoot = root;
+  #setChain(root: Root): void {
+    this.#seal.toggle(["identity", this.#lockHash, null]);
+    this.#seal.toggle(["identity", this.#lockHash, root]);
+    this.#db.prepare("UPDATE identity SET genesis_validators_root = ?").run(root);
   }
 
   /** One durable transaction: when this returns, what `work` wrote is on disk (openFile says why); when it throws, nothing is. */

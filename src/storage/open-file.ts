@@ -41,12 +41,15 @@ export function openFile(options: OpenOptions): OpenFile {
   let db: DatabaseSync | undefined;
   try {
     const witnessed = Witness.read(witnessPath(path));
-    const isNew = prepareFile(options, witnessed);
+    prepareFile(options, witnessed);
     db = new DatabaseSync(path, { timeout: 0, defensive: true, allowExtension: false });
     db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
     db.exec("PRAGMA wal_autocheckpoint = 0; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;");
     db.exec("BEGIN IMMEDIATE; COMMIT"); // Takes the lock now, not at the first vote.
-    if (isNew) create(db, options);
+    if (isBlank(db)) {
+      requireNew(options, witnessed); // Here when its making was cut short.
+      create(db, options);
+    }
     const identity = verifyOrCorrupt(db, options, witnessed);
     return { db, witness: new Witness(witnessPath(path)), ...identity };
   } catch (error) {
@@ -55,12 +58,21 @@ export function openFile(options: OpenOptions): OpenFile {
   }
 }
 
-/** @returns whether the file is new. */
-function prepareFile(options: OpenOptions, witnessed: number | undefined): boolean {
+/** Makes the file, with the right permissions, when it is not there. */
+function prepareFile(options: OpenOptions, witnessed: number | undefined): void {
   const { path } = options;
-  const size = statSync(path, { throwIfNoEntry: false })?.size;
-  // An empty file is one whose making was cut short, unless it is known to have held something.
-  if (size !== undefined && size > 0) return false;
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > 0) return;
+  requireNew(options, witnessed);
+  const folder = dirname(resolve(path));
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, "a", 0o600)); // SQLite would make it readable for everyone.
+  syncFolder(folder);
+}
+
+/** Nothing is in the file: that is right only where nothing ever was. */
+function requireNew(options: OpenOptions, witnessed: number | undefined): void {
+  const { path } = options;
   if (witnessed !== undefined) {
     throw new StorageError("storage/rolled-back", "open the slashing memory: the file is gone or empty", {
       facts: { path, transactionsKnown: witnessed },
@@ -73,11 +85,10 @@ function prepareFile(options: OpenOptions, witnessed: number | undefined): boole
       hint: "Name the file of a node that has run, or start the node once.",
     });
   }
-  const folder = dirname(resolve(path));
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  closeSync(openSync(path, "a", 0o600)); // SQLite would make it readable for everyone.
-  syncFolder(folder);
-  return true;
+}
+
+function isBlank(db: DatabaseSync): boolean {
+  return db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
 }
 
 export function syncFolder(folder: string): void {

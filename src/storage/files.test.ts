@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import type { Clock } from "../ports/index.ts";
+import { lockDataFolder } from "./folder-lock.ts";
+import { lockPrivateKey } from "./private-key-lock.ts";
+import { writeFileAtomic } from "./write-file.ts";
+
+const root = mkdtempSync(join(tmpdir(), "trireme-files-"));
+after(() => rmSync(root, { recursive: true, force: true }));
+const folder = (): string => mkdtempSync(join(root, "f-"));
+
+test("a file is written whole, with the permissions asked for, and leaves nothing else behind", async () => {
+  const path = join(folder(), "secret");
+  await writeFileAtomic(path, "one");
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  await assert.rejects(writeFileAtomic(path, "two"), { code: "storage/unavailable" });
+  assert.equal(readFileSync(path, "utf8"), "one");
+  await writeFileAtomic(path, "three", { replace: true, mode: 0o444 });
+  assert.equal(readFileSync(path, "utf8"), "three");
+  assert.equal(statSync(path).mode & 0o777, 0o444);
+  assert.deepEqual(readdirSync(join(path, "..")), ["secret"]);
+});
+
+test("writing over a symbolic link replaces the link and not what it points to", async () => {
+  const here = folder();
+  writeFileSync(join(here, "target"), "untouched");
+  symlinkSync(join(here, "target"), join(here, "link"));
+  await writeFileAtomic(join(here, "link"), "new", { replace: true });
+  assert.equal(readFileSync(join(here, "target"), "utf8"), "untouched");
+});
+
+test("a folder that is not there is named", async () => {
+  await assert.rejects(writeFileAtomic(join(root, "none", "x"), ""), { code: "storage/unavailable" });
+});
+
+test("a data folder has one holder, and the second one is told who it is", () => {
+  const here = folder();
+  const lock = lockDataFolder(here, "run");
+  assert.throws(
+    () => lockDataFolder(here, "dkg"),
+    (error: { code?: string; facts?: { holder?: string } }) =>
+      error.code === "storage/locked" && error.facts?.holder?.includes(`"pid":${process.pid}`) === true,
+  );
+  lock.release();
+  lock.release();
+  lockDataFolder(here, "dkg").release();
+});
+
+test("the lock of a process that was killed is free at once", async () => {
+  const here = folder();
+  const script = `import { lockDataFolder } from ${JSON.stringify(join(import.meta.dirname, "folder-lock.ts"))};
+    lockDataFolder(${JSON.stringify(here)}, "run"); process.stdout.write("held"); setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(child.stdout, "data");
+  assert.throws(() => lockDataFolder(here, "run"), { code: "storage/locked" });
+  const gone = once(child, "exit");
+  child.kill("SIGKILL");
+  await gone;
+  lockDataFolder(here, "run").release();
+});
+
+class ManualClock implements Clock {
+  time = Date.UTC(2026, 0, 1);
+  readonly due: (() => void)[] = [];
+  now(): number {
+    return this.time;
+  }
+  at(_: number, action: () => void): () => void {
+    this.due.push(action);
+    return () => this.due.splice(0, this.due.length, ...this.due.filter((a) => a !== action));
+  }
+}
+const unexpected = (error: unknown): void => assert.fail(String(error));
+
+test("the private key's lock is Charon's file: renewed just now it refuses, after five seconds it does not", async () => {
+  const clock = new ManualClock();
+  const keyPath = join(folder(), "charon-enr-private-key");
+  const options = { keyPath, command: "run", lockHash: "0xaa", onLost: unexpected };
+  const stop = await lockPrivateKey(clock, options);
+  assert.deepEqual(JSON.parse(readFileSync(`${keyPath}.lock`, "utf8")), {
+    command: "run",
+    timestamp: "2026-01-01T00:00:00.000Z",
+    cluster_lock_hash: "0xaa",
+  });
+  clock.time += 5_000;
+  await assert.rejects(lockPrivateKey(clock, options), { code: "storage/locked" });
+  clock.time += 1;
+  (await lockPrivateKey(clock, options))();
+  stop();
+  assert.equal(clock.due.length, 0);
+});
+
+test("a key that worked for another cluster waits two epochs", async () => {
+  const clock = new ManualClock();
+  const keyPath = join(folder(), "key");
+  // As Charon writes it: nanoseconds and an offset.
+  const timestamp = "2026-01-01T02:00:00.123456789+02:00";
+  writeFileSync(
+    `${keyPath}.lock`,
+    JSON.stringify({ command: "charon run", timestamp, cluster_lock_hash: "0xbb" }),
+  );
+  const options = { keyPath, command: "run", lockHash: "0xaa", onLost: unexpected };
+  clock.time += 767_000;
+  await assert.rejects(
+    lockPrivateKey(clock, options),
+    (error: { facts?: { waitSeconds?: number } }) => error.facts?.waitSeconds === 2,
+  );
+  (await lockPrivateKey(clock, { ...options, lockHash: "0xbb" }))();
+});
+
+test("a lock that cannot be read is not ignored", async () => {
+  for (const content of ["", "null", "[]", "{}", '{"timestamp":"yesterday"}']) {
+    const keyPath = join(folder(), "key");
+    writeFileSync(`${keyPath}.lock`, content);
+    const options = { keyPath, command: "run", onLost: unexpected };
+    await assert.rejects(lockPrivateKey(new ManualClock(), options), { code: "storage/corrupt" }, content);
+  }
+});

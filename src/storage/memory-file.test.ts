@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { after, test } from "node:test";
+import type { DutyRecord } from "../ports/index.ts";
+import type { SlashableVote } from "../slashing/index.ts";
+import type { GroupKey } from "../spec/index.ts";
+import { DUTIES_KEPT } from "./limits.ts";
+import { MemoryFile } from "./memory-file.ts";
+import { exportSlashingProtection, importSlashingProtection } from "./slashing-files.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "trireme-memory-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const lockHash = new Uint8Array(32).fill(5);
+const genesisValidatorsRoot = new Uint8Array(32);
+const pubkey = `0x${"ab".repeat(48)}` as GroupKey;
+const block = (slot: number, fill = 1): SlashableVote => ({
+  kind: "block",
+  slot,
+  signingRoot: new Uint8Array(32).fill(fill),
+});
+const admit = (file: MemoryFile, ...votes: readonly SlashableVote[]): boolean[] =>
+  file
+    .admit([votes.map((vote) => ({ pubkey, vote }))])
+    .flatMap((verdicts) => verdicts.map((v) => v.admitted));
+
+let files = 0;
+function fresh(): { readonly path: string; readonly open: () => MemoryFile } {
+  const path = join(folder, `${files++}.sqlite`);
+  return { path, open: () => new MemoryFile({ path, lockHash, genesisValidatorsRoot }) };
+}
+
+test("when the disk is full nothing is recorded, and once there is room again votes are admitted", (t) => {
+  const { open } = fresh();
+  const file = open();
+  assert.deepEqual(admit(file, block(1)), [true]);
+
+  const exec = DatabaseSync.prototype.exec;
+  let full = true;
+  t.mock.method(DatabaseSync.prototype, "exec", function (this: DatabaseSync, sql: string) {
+    if (full && sql === "COMMIT") throw Object.assign(new Error("database or disk is full"), { errcode: 13 });
+    exec.call(this, sql);
+  });
+  assert.throws(() => admit(file, block(2), block(3)), { code: "storage/unavailable" });
+  full = false;
+  assert.deepEqual(admit(file, block(2, 9), block(3, 9), block(1, 9)), [true, true, false]);
+  file.close();
+
+  const again = open(); // The seal holds too.
+  assert.deepEqual(admit(again, block(2, 9), block(2, 1)), [true, false]);
+  again.close();
+});
+
+test("when it cannot be told what is on disk, nothing more is admitted", (t) => {
+  const file = fresh().open();
+  const exec = DatabaseSync.prototype.exec;
+  t.mock.method(DatabaseSync.prototype, "exec", function (this: DatabaseSync, sql: string) {
+    exec.call(this, sql); // The commit happens, and then its answer is a failure.
+    if (sql === "COMMIT") throw Object.assign(new Error("disk I/O error"), { errcode: 10 });
+  });
+  assert.throws(() => admit(file, block(1)), { code: "storage/unavailable" });
+  t.mock.restoreAll();
+  assert.throws(() => admit(file, block(2)), /the file failed earlier/);
+  file.close();
+});
+
+test("a second opener is refused at once, in the same process too", () => {
+  const { open } = fresh();
+  const file = open();
+  assert.throws(open, { code: "storage/locked" });
+  file.close();
+  open().close();
+});
+
+test("pruning keeps the file small and its seal right", () => {
+  const { open } = fresh();
+  const file = open();
+  for (let slot = 1; slot <= 500; slot++) admit(file, block(slot));
+  file.prune();
+  const [record] = file.export("complete").validators;
+  assert.ok((record?.blocks.length ?? 0) < 100);
+  file.close();
+  const again = open();
+  assert.deepEqual(admit(again, block(100, 9), block(500, 9), block(501)), [false, false, true]);
+  again.close();
+});
+
+test("notes are kept, replaced, listed and removed", () => {
+  const { open } = fresh();
+  const file = open();
+  file.writeNote("exit/1", new Uint8Array([1]));
+  file.writeNote("exit/2", new Uint8Array([2]));
+  file.writeNote("exit/1", new Uint8Array([3]));
+  file.writeNote("peer/1", new Uint8Array([4]));
+  file.writeNote("exit/2", undefined);
+  file.close();
+  const again = open();
+  assert.deepEqual(again.noteKeys("exit/"), ["exit/1"]);
+  assert.deepEqual(again.readNote("exit/1"), new Uint8Array([3]));
+  assert.equal(again.readNote("exit/2"), undefined);
+  again.close();
+});
+
+test("timelines come back latest first, by kind and page, and only the latest are kept", () => {
+  const file = fresh().open();
+  const record = (slot: number, kind: "attester" | "proposer" = "attester"): DutyRecord => ({
+    duty: { slot, kind },
+    entries: [{ at: 1, stage: "scheduled" }],
+    outcomes: [],
+  });
+  file.saveDuties(Array.from({ length: DUTIES_KEPT + 100 }, (_, slot) => record(slot)));
+  file.saveDuties([record(DUTIES_KEPT, "proposer")]);
+  const slots = (query: Parameters<MemoryFile["duties"]>[0]): number[] =>
+    file.duties(query).map((r) => r.duty.slot);
+  assert.deepEqual(slots({ limit: 2 }), [DUTIES_KEPT + 99, DUTIES_KEPT + 98]);
+  assert.deepEqual(slots({ limit: 2, kind: "proposer" }), [DUTIES_KEPT]);
+  assert.deepEqual(slots({ limit: 1, beforeSlot: 5_000 }), [4_999]);
+  assert.deepEqual(slots({ limit: 10, beforeSlot: 90 }), []);
+  file.close();
+});
+
+test("slashing protection moves by file from one node to another, and a bad file changes nothing", () => {
+  const [from, to] = [fresh(), fresh()];
+  const file = from.open();
+  admit(file, block(7));
+  assert.throws(() => exportSlashingProtection(from.path), { code: "storage/locked" });
+  file.close();
+
+  const text = exportSlashingProtection(from.path);
+  assert.deepEqual(importSlashingProtection(to.path, text, { lockHash }), {
+    validators: 1,
+    blocks: 1,
+    attestations: 0,
+    highestSlot: 7,
+    highestTarget: undefined,
+  });
+  const bad = text.replace('"7"', '"8"').replace("0x0000", "0x0100");
+  assert.throws(() => importSlashingProtection(to.path, bad), { code: "slashing/other-chain" });
+  const receiver = to.open();
+  assert.deepEqual(admit(receiver, block(7, 9), block(7), block(8)), [false, true, true]);
+  receiver.close();
+  assert.throws(() => exportSlashingProtection(join(folder, "none")), { code: "storage/unavailable" });
+});

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import type { GroupKey } from "../spec/index.ts";
+import { DUTIES_WAITING_MAX } from "./limits.ts";
+import { openNodeStore } from "./node-store.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "trireme-store-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const lockHash = new Uint8Array(32).fill(5);
+const never = new AbortController().signal;
+const pubkey = `0x${"ab".repeat(48)}` as GroupKey;
+const vote = (slot: number, fill = 1) =>
+  [{ pubkey, vote: { kind: "block", slot, signingRoot: new Uint8Array(32).fill(fill) } }] as const;
+
+test("roots that are views into a larger buffer arrive as they are", async () => {
+  const store = await openNodeStore({ path: join(folder, "views"), lockHash });
+  const pool = Buffer.alloc(8_192, 7);
+  const view = pool.subarray(100, 132);
+  await store.admit([{ pubkey, vote: { kind: "block", slot: 1, signingRoot: view } }], never);
+  pool.fill(0);
+  assert.deepEqual(await store.admit(vote(1, 7), never), [{ admitted: true }]);
+  await store.close();
+});
+
+test("a caller whose signal fires stops waiting", async () => {
+  const store = await openNodeStore({ path: join(folder, "abort"), lockHash });
+  const abort = new AbortController();
+  const asked = store.admit(vote(1), abort.signal);
+  abort.abort(new Error("deadline"));
+  await assert.rejects(asked, /deadline/);
+  await store.close();
+});
+
+test("a vote that no type allows is a bug and is never sent", async () => {
+  const store = await openNodeStore({ path: join(folder, "bug"), lockHash });
+  await assert.rejects(store.admit(vote(-1), never), /a vote's slot or source is -1/);
+  await assert.rejects(store.admit(vote(2 ** 53), never), /a vote's slot/);
+  const short = [{ pubkey, vote: { kind: "block", slot: 1, signingRoot: new Uint8Array(31) } }] as const;
+  await assert.rejects(store.admit(short, never), /31 bytes/);
+  await store.close();
+});
+
+test("after close every call fails by name, and what was saved before is there", async () => {
+  const path = join(folder, "close");
+  const store = await openNodeStore({ path, lockHash });
+  const records = Array.from({ length: DUTIES_WAITING_MAX + 5 }, (_, slot) => ({
+    duty: { slot, kind: "attester" as const },
+    entries: [],
+    outcomes: [],
+  }));
+  store.saveDuties(records);
+  await store.close();
+  await assert.rejects(store.admit(vote(1), never), { code: "storage/unavailable" });
+  store.saveDuties(records); // Harmless.
+
+  const again = await openNodeStore({ path, lockHash });
+  assert.equal((await again.duties({ limit: 10_000 })).length, DUTIES_WAITING_MAX);
+  await again.close();
+});
+
+test("opening fails by name, with the way out", async () => {
+  const path = join(folder, "twice");
+  const store = await openNodeStore({ path, lockHash });
+  await assert.rejects(openNodeStore({ path, lockHash }), { code: "storage/locked", name: "StorageError" });
+  await store.close();
+  await assert.rejects(
+    openNodeStore({ path, lockHash: new Uint8Array(32) }),
+    (error: { code?: string; hint?: string }) =>
+      error.code === "storage/foreign" && error.hint?.includes("export the slashing protection") === true,
+  );
+});
