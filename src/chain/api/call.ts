@@ -48,11 +48,16 @@ export function param(call: Call, name: string): string {
   return call.params[name] ?? "";
 }
 
-/** An unsigned integer in a path or query. */
+const UINT64_MAX = 2n ** 64n - 1n;
+
+/**
+ * An unsigned 64-bit integer in a path or query. What JavaScript cannot count exactly becomes the largest that it can:
+ * as a slot, epoch or index both are far beyond this chain (Charon asks for slots below zero before genesis, wrapped).
+ */
 export function wholeNumber(text: string | null, what: string): number {
-  const value = text !== null && /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isSafeInteger(value)) throw badRequest(`${what} is not a whole number`);
-  return value;
+  if (text === null || !/^\d{1,20}$/.test(text) || BigInt(text) > UINT64_MAX)
+    throw badRequest(`${what} is not a whole number`);
+  return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
 }
 
 export function hexBytes(text: string | null, length: number, what: string): Uint8Array {

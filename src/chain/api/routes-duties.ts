@@ -157,9 +157,11 @@ function readPreparation(item: Readonly<Record<string, unknown>>): [ValidatorInd
 }
 
 /** A subscription says who will aggregate, which nobody else can know before; the ledger expects it then. */
-function noteSubscription({ world }: Call, item: Readonly<Record<string, unknown>>): void {
+function noteSubscription({ world, at }: Call, item: Readonly<Record<string, unknown>>): void {
   const index = wholeNumber(text(item["validator_index"]), "validator_index");
   const slot = wholeNumber(text(item["slot"]), "slot");
+  if (epochOf(world.spec, slot) > currentEpoch(world, at) + 1)
+    throw badRequest("slot is too far in the future");
   const seat = world.roster.seat(epochOf(world.spec, slot), index);
   if (item["is_aggregator"] === true && seat?.slot === slot && slot > world.tree.head.slot)
     world.ledger.assign(slot, "aggregator", index);

@@ -49,7 +49,8 @@ export function signVote(
   committeeIndex: number,
   data: phase0.AttestationData,
 ): electra.SingleAttestation {
-  const root = ssz.phase0.AttestationData.hashTreeRoot(data);
+  // A copy: the type keeps a computed root in the object, and a changed copy made by spreading would keep the old one.
+  const root = ssz.phase0.AttestationData.hashTreeRoot(ssz.phase0.AttestationData.clone(data));
   const signature = sign(test, validator, "attester", data.target.epoch, root);
   return { committeeIndex, attesterIndex: validator, data, signature };
 }
@@ -97,7 +98,7 @@ export async function offeredBlock(test: TestChain, slot: number, query = ""): P
 
 export function signBlock(test: TestChain, message: fulu.BeaconBlock): fulu.SignedBeaconBlock {
   const epoch = epochOf(test.chain.spec, message.slot);
-  const root = ssz.fulu.BeaconBlock.hashTreeRoot(message);
+  const root = ssz.fulu.BeaconBlock.hashTreeRoot(ssz.fulu.BeaconBlock.clone(message));
   return { message, signature: sign(test, message.proposerIndex, "proposer", epoch, root) };
 }
 
