@@ -1,28 +1,28 @@
-import { toHex } from "../base/index.ts";
-import type {
-  BeaconNode,
-  ChainEvent,
-  Clock,
-  IncludedBlock,
-  Logger,
-  Meter,
-  Proposal,
-} from "../ports/index.ts";
-import { type ChainSpec, ssz } from "../spec/index.ts";
-import { encodeAttestations, encodeProposal, hexQuery, parseBlock, parseProposal } from "./blocks.ts";
+import { explain, type Hex, present } from "../base/index.ts";
+import type { BeaconNode, ChainEvent, Clock, IncludedBlock, Logger, Meter } from "../ports/index.ts";
+import type { ChainSpec, Slot } from "../spec/index.ts";
+import { askAttestationData, newestVote } from "./attestation-data.ts";
+import { askBlock, askProposal, encodeAttestations, highestValue } from "./blocks.ts";
 import { connectChain } from "./connect.ts";
-import { type Answer, Endpoint } from "./endpoint.ts";
+import { askAttesterDuties, askProposerDuties, askValidators } from "./duties.ts";
+import { Endpoint } from "./endpoint.ts";
 import { BeaconError } from "./errors.ts";
-import { subscribeToEvents } from "./events.ts";
-import { watchHealth } from "./health.ts";
+import { Events } from "./events.ts";
+import { checkAll, watchHealth } from "./health.ts";
 import { type HttpCall, networkHttp } from "./http.ts";
-import { BETTER_ANSWER_MS, BETTER_BLOCK_MS } from "./limits.ts";
-import { attesterDuty, bad, LIST_MAX, parseJson, proposerDuty, validatorRecord } from "./parse.ts";
+import { HEADS_MAX } from "./limits.ts";
+import { beaconMetrics } from "./metrics.ts";
 import { Pool } from "./pool.ts";
+import { tellAttestations, tellPreparations, tellProposal } from "./publish.ts";
 
 export interface BeaconNodesOptions {
-  /** URLs; may carry a user name and password. */
+  /** http or https URLs, at least one; may carry a user name and password. A repeated one counts once. */
   readonly endpoints: readonly string[];
+  /** Sent with every request, e.g. an authorization header. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The genesis fork version of the cluster lock, 4 bytes: nodes of another network are left out even when they are the majority. */
+  readonly genesisForkVersion?: Uint8Array;
+  /** How long one call may take, all nodes and attempts together. */
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -33,200 +33,121 @@ export interface BeaconNodesOptions {
 
 /** What a node looks like to an operator. */
 export interface BeaconNodeStatus {
+  /** Host and path, without credentials. */
   readonly node: string;
   readonly version: string;
   readonly usable: boolean;
+  readonly reachable: boolean;
+  readonly chain: "unknown" | "ours" | "other";
   readonly syncDistance: number;
   readonly optimistic: boolean;
   readonly executionOffline: boolean;
+  readonly peers: number;
+  /** Median over the last requests of every kind; 0 while nothing was observed. */
   readonly latencyMs: number;
+  /** Lower is better; decides who is asked first. */
+  readonly score: number;
   readonly lastError: string;
 }
 
 export interface BeaconNodes extends BeaconNode {
-  /** Waits for a node and learns the chain; to be called once, before anything else. */
-  connect(forkVersion: Uint8Array | undefined, signal: AbortSignal): Promise<ChainSpec>;
+  /**
+   * Waits for a node and learns the chain, then watches the nodes and their events. To be called once, before anything
+   * else: until then nobody is asked, since nobody is known to be on our chain.
+   *
+   * @throws BeaconError `beacon/other-chain` when every node serves another chain than the cluster's; the signal's reason.
+   */
+  connectChain(signal: AbortSignal): Promise<ChainSpec>;
   status(): readonly BeaconNodeStatus[];
+  /** Ends everything that runs; calls under way fail with `beacon/unavailable`. */
   close(): Promise<void>;
 }
 
-const JSON_ONLY = { accept: "application/json" } as const;
-const SSZ_FIRST = { accept: "application/octet-stream;q=1.0,application/json;q=0.9" } as const;
-const JSON_BODY = { accept: "application/json", "content-type": "application/json" } as const;
-/** Blocks whose slot is remembered, to tell which of two heads is newer. */
-const HEADS_MAX = 256;
-
-/** The beacon nodes of an operator, acting as one. */
+/**
+ * The beacon nodes of an operator, acting as one.
+ *
+ * @throws BeaconError `beacon/bad-endpoint` - an address is not one, or there is none.
+ */
 export function createBeaconNodes(options: BeaconNodesOptions): BeaconNodes {
-  const { clock, meter } = options;
+  const { clock, timeoutMs } = options;
   const log = options.log.room("beacon");
+  const metrics = beaconMetrics(options.meter);
   const network = options.http === undefined ? networkHttp() : undefined;
-  const call = options.http ?? network?.call;
-  if (call === undefined) throw new Error("no way to call");
-  const endpoints = options.endpoints.map((url) => new Endpoint(new URL(url), call, clock));
-  const pool = new Pool({ endpoints, clock, meter, timeoutMs: options.timeoutMs });
+  const call = options.http ?? present(network, "a way to call").call;
+  const endpoints = readEndpoints(options, call);
   const closing = new AbortController();
-  let chain: ChainSpec | undefined;
-  const slotOfHead = new Map<string, number>();
+  const pool = new Pool({ endpoints, clock, metrics, timeoutMs, closing: closing.signal });
+  const heads = new KnownHeads();
+  const listeners = new Set<(event: ChainEvent) => void>();
+  const wantJson = new WeakSet<Endpoint>();
+  let learned: ChainSpec | undefined;
+  const chain = (): ChainSpec => present(learned, "the chain, which connectChain learns first");
 
-  const get =
-    (path: string, headers: Readonly<Record<string, string>> = JSON_ONLY) =>
-    (endpoint: Endpoint, signal: AbortSignal): Promise<Answer> =>
-      endpoint.ask({ method: "GET", path, headers }, signal);
-  const post =
-    (path: string, body: unknown) =>
-    (endpoint: Endpoint, signal: AbortSignal): Promise<Answer> =>
-      endpoint.ask({ method: "POST", path, headers: JSON_BODY, body: JSON.stringify(body) }, signal);
-
-  function rememberHead(event: ChainEvent): void {
-    if (event.kind === "reorg") return;
-    slotOfHead.set(event.block, event.slot);
-    const [oldest] = slotOfHead.keys();
-    if (slotOfHead.size > HEADS_MAX && oldest !== undefined) slotOfHead.delete(oldest);
-  }
+  const onEvent = (event: ChainEvent): void => {
+    heads.remember(event);
+    for (const listener of listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        log.error("A listener of chain events failed", { event: event.kind, why: explain(error) });
+      }
+    }
+  };
 
   return {
-    async connect(forkVersion, signal) {
-      chain = await connectChain({ endpoints, forkVersion, clock, log }, signal);
-      watchHealth(endpoints, clock, log, closing.signal).catch(() => {});
-      return chain;
+    async connectChain(signal) {
+      const { genesisForkVersion } = options;
+      learned = await connectChain({ endpoints, genesisForkVersion, clock, log }, signal);
+      const watched = { endpoints, chain: learned, clock, log, metrics, timeoutMs };
+      await checkAll(watched, 0, signal); // Before the first duty it is known who is synced.
+      signal.throwIfAborted();
+      // Both end with the signal and never reject.
+      void watchHealth(watched, closing.signal);
+      void new Events(watched, onEvent).run(closing.signal);
+      return learned;
     },
 
     async validators(pubkeys, signal) {
       if (pubkeys.length === 0) return [];
-      const path = "/eth/v1/beacon/states/head/validators";
-      const answer = await pool.first("validators", post(path, { ids: pubkeys }), signal);
-      const records = parseJson(answer.body).list("data", LIST_MAX, validatorRecord);
-      const wanted = new Set<string>(pubkeys);
-      return records.filter((record) => wanted.has(record.pubkey));
+      return pool.first("active_validators", askValidators(pubkeys), signal);
     },
 
-    async attesterDuties(epoch, indices, signal) {
-      const answer = await pool.first(
-        "attester_duties",
-        post(`/eth/v1/validator/duties/attester/${epoch}`, indices.map(String)),
-        signal,
-      );
-      const json = parseJson(answer.body);
-      return {
-        dependentRoot: json.hex("dependent_root", 32),
-        duties: json.list("data", LIST_MAX, attesterDuty),
-      };
-    },
+    attesterDuties: async (epoch, indices, signal) =>
+      pool.first("attester_duties", askAttesterDuties(chain(), epoch, indices), signal),
 
-    async proposerDuties(epoch, signal) {
-      const answer = await pool.first(
-        "proposer_duties",
-        get(`/eth/v1/validator/duties/proposer/${epoch}`),
-        signal,
-      );
-      const json = parseJson(answer.body);
-      return {
-        dependentRoot: json.hex("dependent_root", 32),
-        duties: json.list("data", LIST_MAX, proposerDuty),
-      };
-    },
+    proposerDuties: async (epoch, signal) =>
+      pool.first("proposer_duties", askProposerDuties(chain(), epoch), signal),
 
-    async attestationData(slot, committeeIndex, signal) {
-      const path = `/eth/v1/validator/attestation_data?slot=${slot}&committee_index=${committeeIndex}`;
-      const ask = async (
-        endpoint: Endpoint,
-        limited: AbortSignal,
-      ): Promise<ReturnType<typeof ssz.phase0.AttestationData.fromJson>> => {
-        const answer = await get(path)(endpoint, limited);
-        const data = parseJson(answer.body).raw("data");
-        try {
-          return ssz.phase0.AttestationData.fromJson(data);
-        } catch {
-          throw bad("data", "attestation data");
-        }
-      };
-      // A node that has seen a newer block votes for it; the others would vote for its parent.
-      const headSlot = (data: { beaconBlockRoot: Uint8Array }): number =>
-        slotOfHead.get(toHex(data.beaconBlockRoot)) ?? -1;
-      return pool.best(
+    attestationData: async (slot, committeeIndex, signal) =>
+      pool.best(
         "attestation_data",
-        ask,
-        (a, b) => headSlot(a) - headSlot(b),
-        BETTER_ANSWER_MS,
+        askAttestationData(chain(), slot, committeeIndex),
+        newestVote(slot, heads.slotOf),
         signal,
-      );
-    },
+      ),
 
-    async produceBlock(slot, how, signal) {
-      const query = new URLSearchParams({ randao_reveal: hexQuery(how.randaoReveal) });
-      if (how.graffiti !== undefined) query.set("graffiti", hexQuery(how.graffiti));
-      if (how.builderBoostFactor !== undefined)
-        query.set("builder_boost_factor", String(how.builderBoostFactor));
-      const path = `/eth/v3/validator/blocks/${slot}?${query}`;
-      const ask = async (endpoint: Endpoint, limited: AbortSignal): Promise<Proposal> =>
-        parseProposal(await get(path, SSZ_FIRST)(endpoint, limited));
-      const byValue = (a: Proposal, b: Proposal): number => Number((a.value ?? 0n) - (b.value ?? 0n));
-      return pool.best("proposal", ask, byValue, BETTER_BLOCK_MS, signal);
-    },
+    produceBlock: async (slot, how, signal) =>
+      pool.best("proposal", askProposal(slot, how), highestValue(how.builderBoostFactor), signal),
 
     async publishAttestations(fork, attestations, signal) {
+      if (attestations.length === 0) return;
       const body = encodeAttestations(fork, attestations);
-      const headers = { ...JSON_BODY, "eth-consensus-version": fork };
-      await pool.everywhere(
-        "submit_attestations",
-        accepted((endpoint, limited) =>
-          endpoint.ask({ method: "POST", path: "/eth/v2/beacon/pool/attestations", headers, body }, limited),
-        ),
-        signal,
-      );
+      await pool.everywhere("submit_attestations", tellAttestations(fork, body), signal);
     },
 
     async publishBlock(proposal, signal) {
-      const encoded = encodeProposal(proposal);
-      const path = proposal.blinded ? "/eth/v2/beacon/blinded_blocks" : "/eth/v2/beacon/blocks";
-      const common = { accept: "application/json", "eth-consensus-version": proposal.fork };
-      const publish = async (endpoint: Endpoint, limited: AbortSignal): Promise<Answer> => {
-        try {
-          return await endpoint.ask(
-            {
-              method: "POST",
-              path,
-              headers: { ...common, "content-type": "application/octet-stream" },
-              body: encoded.ssz,
-            },
-            limited,
-          );
-        } catch (error) {
-          const wantsJson =
-            error instanceof BeaconError && [406, 415].includes(Number(error.facts["status"]));
-          if (!wantsJson) throw error;
-          return endpoint.ask(
-            {
-              method: "POST",
-              path,
-              headers: { ...common, "content-type": "application/json" },
-              body: encoded.json(),
-            },
-            limited,
-          );
-        }
-      };
-      await pool.everywhere("submit_proposal", accepted(publish), signal);
+      const kind = proposal.blinded ? "submit_blinded_proposal" : "submit_proposal";
+      await pool.everywhere(kind, tellProposal(proposal, wantJson), signal);
     },
 
     async prepareProposers(preparations, signal) {
-      const body = preparations.map(({ validatorIndex, feeRecipient }) => ({
-        validator_index: String(validatorIndex),
-        fee_recipient: feeRecipient,
-      }));
-      await pool.everywhere(
-        "submit_proposal_preparations",
-        accepted(post("/eth/v1/validator/prepare_beacon_proposer", body)),
-        signal,
-      );
+      if (preparations.length === 0) return;
+      await pool.everywhere("submit_proposal_preparations", tellPreparations(preparations), signal);
     },
 
     async block(id, signal): Promise<IncludedBlock | undefined> {
       try {
-        return parseBlock(
-          await pool.first("signed_beacon_block", get(`/eth/v2/beacon/blocks/${id}`, SSZ_FIRST), signal),
-        );
+        return await pool.first("signed_beacon_block", askBlock(id), signal);
       } catch (error) {
         if (error instanceof BeaconError && error.facts["status"] === 404) return undefined;
         throw error;
@@ -234,41 +155,57 @@ export function createBeaconNodes(options: BeaconNodesOptions): BeaconNodes {
     },
 
     subscribe(listener, signal) {
-      if (chain === undefined) throw new Error("connect comes first");
-      const told = (event: ChainEvent): void => {
-        rememberHead(event);
-        listener(event);
-      };
-      subscribeToEvents({ endpoints, chain, clock, log }, told, AbortSignal.any([signal, closing.signal]));
+      if (signal.aborted) return;
+      // Its own function, so that one listener may subscribe twice.
+      const own = (event: ChainEvent): void => listener(event);
+      listeners.add(own);
+      signal.addEventListener("abort", () => listeners.delete(own), { once: true });
     },
 
-    status: () =>
-      endpoints.map((endpoint) => ({
-        node: endpoint.name,
-        version: endpoint.version,
-        usable: endpoint.usable,
-        syncDistance: endpoint.health.syncDistance,
-        optimistic: endpoint.health.optimistic,
-        executionOffline: endpoint.health.executionOffline,
-        latencyMs: endpoint.latencyMs(0.5),
-        lastError: endpoint.lastError,
-      })),
+    status: () => endpoints.map(statusOf),
 
     async close() {
-      closing.abort(new Error("closing"));
+      listeners.clear();
+      closing.abort(new BeaconError("beacon/unavailable", "ask the beacon node after it was closed"));
       await network?.close();
     },
   };
 }
 
-/** Every operator publishes the same thing, so "I know it already" means that it is out. */
-function accepted(attempt: (endpoint: Endpoint, signal: AbortSignal) => Promise<Answer>) {
-  return async (endpoint: Endpoint, signal: AbortSignal): Promise<void> => {
-    try {
-      await attempt(endpoint, signal);
-    } catch (error) {
-      const reason = error instanceof BeaconError ? String(error.facts["reason"] ?? "") : "";
-      if (!/already|duplicate|known|exists|202/i.test(reason) || /unknown/i.test(reason)) throw error;
-    }
+function readEndpoints(options: BeaconNodesOptions, call: HttpCall): readonly Endpoint[] {
+  const urls = new Set(options.endpoints.map((url) => url.trim()));
+  if (urls.size === 0) {
+    throw new BeaconError("beacon/bad-endpoint", "read the addresses of the beacon nodes", {
+      facts: { found: 0 },
+      hint: "Give at least one URL in --beacon-node-endpoints.",
+    });
+  }
+  return [...urls].map((url) => new Endpoint(url, options.headers ?? {}, call));
+}
+
+function statusOf(endpoint: Endpoint): BeaconNodeStatus {
+  return {
+    node: endpoint.name,
+    version: endpoint.version,
+    usable: endpoint.usable,
+    chain: endpoint.chain,
+    ...endpoint.health,
+    latencyMs: endpoint.record.latencyMs(0.5) ?? 0,
+    score: endpoint.score(),
+    lastError: endpoint.lastError,
   };
+}
+
+/** The slots of the last blocks that events told of. */
+class KnownHeads {
+  readonly #slots = new Map<Hex, Slot>();
+
+  remember(event: ChainEvent): void {
+    if (event.kind === "reorg") return;
+    this.#slots.set(event.block, event.slot);
+    const [oldest] = this.#slots.keys();
+    if (this.#slots.size > HEADS_MAX && oldest !== undefined) this.#slots.delete(oldest);
+  }
+
+  readonly slotOf = (block: string): Slot | undefined => this.#slots.get(block as Hex);
 }

@@ -1,12 +1,26 @@
-import type { Clock } from "../ports/index.ts";
-import { BeaconError, quote } from "./errors.ts";
-import { type HttpCall, type HttpRequest, readBody } from "./http.ts";
-import { ANSWER_BYTES_MAX, ERROR_BYTES_MAX, HEDGE_MS_MIN, SYNC_DISTANCE_MAX } from "./limits.ts";
+import { type Address, readAddress } from "./address.ts";
+import { about, BeaconError, bad, reasonOf } from "./errors.ts";
+import { type HttpCall, readBody } from "./http.ts";
+import { ERROR_BYTES_MAX, SMALL_BYTES_MAX, SYNC_DISTANCE_MAX } from "./limits.ts";
+import { refusal } from "./refusal.ts";
+import { untilAborted } from "./time-limit.ts";
+import { TrackRecord } from "./track-record.ts";
 
+export interface Question {
+  readonly method: "GET" | "POST";
+  /** From "/eth" on, with the query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer> | string;
+  /** Largest answer; 1 MB when not given. */
+  readonly bytesMax?: number;
+}
+
+/** A 2xx answer. */
 export interface Answer {
   readonly body: Uint8Array;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly ssz: boolean;
+  readonly headers: Headers;
+  readonly type: "json" | "ssz";
 }
 
 /** What the node said of itself when it was last asked. */
@@ -15,149 +29,109 @@ export interface Health {
   readonly syncDistance: number;
   readonly optimistic: boolean;
   readonly executionOffline: boolean;
+  readonly peers: number;
 }
-
-const LATENCIES_KEPT = 64;
 
 /** One beacon node: its address, how it has been doing, and one call to it. */
 export class Endpoint {
-  /** Without credentials: fit for logs. */
-  readonly name: string;
-  readonly #base: string;
-  readonly #headers: Readonly<Record<string, string>>;
-  readonly #call: HttpCall;
-  readonly #clock: Clock;
-  #latencies: number[] = [];
-  health: Health = { reachable: true, syncDistance: 0, optimistic: false, executionOffline: false };
+  readonly record: TrackRecord = new TrackRecord();
+  health: Health = {
+    reachable: true,
+    syncDistance: 0,
+    optimistic: false,
+    executionOffline: false,
+    peers: 0,
+  };
+  /** Whether it serves the cluster's chain. It is asked for nothing else before that is known. */
+  chain: "unknown" | "ours" | "other" = "unknown";
   version = "";
   lastError = "";
-  /** Serves another chain than the others; never asked again. */
-  foreign = false;
+  readonly #address: Address;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #call: HttpCall;
 
-  /** @param url - May carry a user name and password. */
-  constructor(url: URL, call: HttpCall, clock: Clock) {
-    const { username, password } = url;
-    this.#headers =
-      username === ""
-        ? {}
-        : {
-            authorization: `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`,
-          };
-    const plain = new URL(url);
-    plain.username = "";
-    plain.password = "";
-    this.name = plain.host + plain.pathname.replace(/\/$/, "");
-    this.#base = plain.href.replace(/\/$/, "");
+  /**
+   * @param url - May carry a user name and password.
+   * @param headers - Sent with every request.
+   */
+  constructor(url: string, headers: Readonly<Record<string, string>>, call: HttpCall) {
+    this.#address = readAddress(url);
+    this.#headers = { ...headers, ...this.#address.headers };
     this.#call = call;
-    this.#clock = clock;
+  }
+
+  /** Without credentials: fit for logs. */
+  get name(): string {
+    return this.#address.name;
   }
 
   /** Whether its answers can be relied on now. */
   get usable(): boolean {
+    const { reachable, syncDistance, optimistic } = this.health;
+    return this.chain === "ours" && reachable && syncDistance <= SYNC_DISTANCE_MAX && !optimistic;
+  }
+
+  /** Lower is better, in milliseconds: what it usually takes, and handicaps for what is wrong with it. */
+  score(kind?: string): number {
+    const { reachable, syncDistance, optimistic, executionOffline } = this.health;
     return (
-      !this.foreign &&
-      this.health.reachable &&
-      this.health.syncDistance <= SYNC_DISTANCE_MAX &&
-      !this.health.optimistic
+      (reachable ? 0 : 1e8) +
+      (optimistic ? 1e7 : 0) +
+      (syncDistance > SYNC_DISTANCE_MAX ? 1e6 + Math.min(syncDistance, 1e6) : 0) +
+      // Devnet nodes say so of a healthy execution client, so it only decides between equals.
+      (executionOffline ? 100 : 0) +
+      1_000 * this.record.failures +
+      (this.record.latencyMs(0.5, kind) ?? 0)
     );
   }
 
-  /** Lower is better: unusable nodes last, then by how quickly they answer. */
-  get rank(): number {
-    const penalty = this.foreign
-      ? 1e9
-      : !this.health.reachable
-        ? 1e8
-        : this.health.optimistic
-          ? 1e7
-          : this.health.syncDistance > SYNC_DISTANCE_MAX
-            ? 1e6
-            : 0;
-    return penalty + this.latencyMs(0.5);
-  }
-
-  latencyMs(quantile: number): number {
-    const sorted = this.#latencies.toSorted((a, b) => a - b);
-    return sorted[Math.min(sorted.length - 1, Math.floor(quantile * sorted.length))] ?? 0;
-  }
-
-  /** After this long without an answer another node is asked too. */
-  get hedgeMs(): number {
-    return Math.max(HEDGE_MS_MIN, 1.5 * this.latencyMs(0.95));
-  }
-
-  /** Opens a stream; the caller reads it to its end. */
-  async open(
-    path: string,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<{ status: number; body: AsyncIterable<Uint8Array> }> {
-    return this.#call({
-      method: "GET",
-      url: this.#base + path,
-      headers: { ...this.#headers, ...headers },
+  /** Sends a request and hands back the response as it comes; the caller reads it to its end. */
+  open(question: Question, signal: AbortSignal): Promise<Response> {
+    const request = new Request(this.#address.urlOf(question.path), {
+      method: question.method,
+      headers: { ...this.#headers, accept: "application/json", ...question.headers },
+      redirect: "manual",
       signal,
+      ...(question.body === undefined ? {} : { body: question.body }),
     });
+    return untilAborted(this.#call(request), signal);
   }
 
   /**
    * One request and its whole answer.
    *
-   * @throws BeaconError `beacon/refused` for 4xx, `beacon/syncing` for 503, `beacon/unavailable` for everything else.
+   * @throws BeaconError `beacon/refused` for 4xx, `beacon/syncing` for 503, `beacon/bad-answer` when it is too long, of
+   *   another content type, or a redirect, `beacon/unavailable` for everything else; the signal's reason.
    */
-  async ask(
-    request: Omit<HttpRequest, "url" | "signal"> & { readonly path: string },
-    signal: AbortSignal,
-  ): Promise<Answer> {
-    const startedAt = this.#clock.now();
+  async ask(question: Question, signal: AbortSignal): Promise<Answer> {
+    // Without the query: it may be long, and its values say nothing about the failure.
+    const path = (question.path.split("?")[0] as string).slice(0, 120);
     try {
-      const { path, ...rest } = request;
-      const answer = await this.#call({
-        ...rest,
-        url: this.#base + path,
-        headers: { ...this.#headers, ...request.headers },
-        signal,
-      });
-      if (answer.status < 200 || answer.status > 299)
-        throw await this.#refusal(path, answer.status, answer.body);
-      const body = await readBody(answer.body, ANSWER_BYTES_MAX);
-      this.#latencies = [...this.#latencies, this.#clock.now() - startedAt].slice(-LATENCIES_KEPT);
-      return {
-        body,
-        headers: answer.headers,
-        ssz: (answer.headers["content-type"] ?? "").startsWith("application/octet-stream"),
-      };
+      const response = await this.open(question, signal);
+      if (response.status < 200 || response.status > 299) {
+        const body = await readBody(response, { bytesMax: ERROR_BYTES_MAX, cut: true }, signal);
+        const text = new TextDecoder().decode(body);
+        throw refusal({ node: this.name, path, status: response.status, body: text });
+      }
+      const body = await readBody(response, { bytesMax: question.bytesMax ?? SMALL_BYTES_MAX }, signal);
+      return { body, headers: response.headers, type: typeOf(response, body) };
     } catch (cause) {
-      if (signal.aborted) throw cause;
-      const error =
-        cause instanceof BeaconError
-          ? cause
-          : new BeaconError("beacon/unavailable", "ask the beacon node", {
-              cause,
-              facts: { node: this.name, path: request.path.slice(0, 120) },
-            });
-      this.lastError = quote(error.cause instanceof Error ? error.cause.message : error.message);
-      throw error;
+      if (signal.aborted) throw signal.reason;
+      const facts = { node: this.name, path };
+      throw cause instanceof BeaconError
+        ? about(cause, facts)
+        : new BeaconError("beacon/unavailable", "ask the beacon node", {
+            cause,
+            facts: { ...facts, reason: reasonOf(cause) },
+          });
     }
   }
+}
 
-  async #refusal(path: string, status: number, body: AsyncIterable<Uint8Array>): Promise<BeaconError> {
-    let reason = "";
-    try {
-      reason = new TextDecoder().decode(await readBody(body, ERROR_BYTES_MAX));
-      const json = JSON.parse(reason) as { message?: unknown };
-      if (typeof json.message === "string") reason = json.message;
-    } catch {
-      // Not JSON, or too long: what was read is said as it is.
-    }
-    const code =
-      status === 503
-        ? "beacon/syncing"
-        : status >= 400 && status < 500
-          ? "beacon/refused"
-          : "beacon/unavailable";
-    return new BeaconError(code, "ask the beacon node", {
-      facts: { node: this.name, path: path.slice(0, 120), status, reason: quote(reason) },
-    });
-  }
+function typeOf(response: Response, body: Uint8Array): Answer["type"] {
+  const named = (response.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+  if (named === "application/octet-stream") return "ssz";
+  // An accepted publication has no body, and then often no type or any.
+  if (named === "" || named === "application/json" || body.length === 0) return "json";
+  throw bad("content-type", "application/json or application/octet-stream");
 }

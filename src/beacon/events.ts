@@ -1,173 +1,183 @@
-import { createParser } from "eventsource-parser";
-import { JsonFields } from "../base/index.ts";
+import { explain } from "../base/index.ts";
 import { type ChainEvent, type Clock, type Logger, sleepUntil } from "../ports/index.ts";
-import type { ChainSpec } from "../spec/index.ts";
-import { slotAt } from "../spec/index.ts";
+import { type ChainSpec, slotAt, slotStart } from "../spec/index.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { EVENT_BYTES_MAX } from "./limits.ts";
-import { bad, parseJson } from "./parse.ts";
+import { BeaconError, quote } from "./errors.ts";
+import { EventFilter } from "./event-filter.ts";
+import { pollHead } from "./head-poll.ts";
+import type { BeaconMetrics } from "./metrics.ts";
+import { parseEvent } from "./parse-event.ts";
+import { readSse } from "./sse.ts";
+import { timeLimit } from "./time-limit.ts";
 
-const RECONNECT_MS = [250, 500, 1_000, 2_000, 5_000, 10_000];
-/** A stream that said nothing for so many slots is not trusted; the head is polled. */
-const SILENT_SLOTS = 2;
-/** Events remembered so that several nodes do not tell the same thing twice. */
-const SEEN_MAX = 512;
+const EVENTS_PATH = "/eth/v1/events?topics=head,block,chain_reorg";
+const RECONNECT_MS = [250, 500, 1_000, 2_000, 5_000, 10_000] as const;
+/** Without a head for so many slots the head is polled. */
+const HEADLESS_SLOTS = 2;
+/** A stream without a byte for so long is taken for dead; a slot without a block is silent, too. */
+const SILENT_SLOTS = 4;
+const SILENT_MS_MIN = 30_000;
 
 export interface EventsOptions {
   readonly endpoints: readonly Endpoint[];
   readonly chain: ChainSpec;
   readonly clock: Clock;
   readonly log: Logger;
-}
-
-/** What one server-sent event says; undefined for topics and shapes that are not ours. */
-export function parseEvent(topic: string, data: string): ChainEvent | undefined {
-  try {
-    const fields = JsonFields.parse(data, topic, bad);
-    if (topic === "head") {
-      return {
-        kind: "head",
-        slot: fields.quoted("slot"),
-        block: fields.hex("block", 32),
-        epochTransition: fields.flag("epoch_transition"),
-        previousDutyDependentRoot: fields.hex("previous_duty_dependent_root", 32),
-        currentDutyDependentRoot: fields.hex("current_duty_dependent_root", 32),
-      };
-    }
-    if (topic === "block")
-      return { kind: "block", slot: fields.quoted("slot"), block: fields.hex("block", 32) };
-    if (topic === "chain_reorg") {
-      return {
-        kind: "reorg",
-        slot: fields.quoted("slot"),
-        depth: fields.quoted("depth"),
-        oldHead: fields.hex("old_head_block", 32),
-        newHead: fields.hex("new_head_block", 32),
-      };
-    }
-    return undefined;
-  } catch {
-    return undefined;
-  }
+  readonly metrics: BeaconMetrics;
+  readonly timeoutMs: number;
 }
 
 /**
- * Events of all nodes, each told once, through reconnects. Behind the streams the head is polled when they fall silent, so
- * that a node without events, or a proxy that buffers them, costs latency and not duties.
+ * Events of all nodes, each told once, through reconnects. Behind the streams the head is polled when no head comes, so
+ * that a node without events, or a proxy that holds them back, costs latency and not duties.
  */
-export function subscribeToEvents(
-  options: EventsOptions,
-  listener: (event: ChainEvent) => void,
-  signal: AbortSignal,
-): void {
-  const { clock, chain, log } = options;
-  const seen = new Set<string>();
-  let lastHeadAt = clock.now();
-  const tell = (event: ChainEvent): void => {
-    const name = JSON.stringify(
-      event.kind === "head" || event.kind === "block"
-        ? [event.kind, event.block]
-        : [event.kind, event.oldHead, event.newHead],
-    );
-    if (event.kind !== "block") lastHeadAt = clock.now();
-    if (seen.has(name)) return;
-    seen.add(name);
-    const [oldest] = seen;
-    if (seen.size > SEEN_MAX && oldest !== undefined) seen.delete(oldest);
-    listener(event);
-  };
-  for (const endpoint of options.endpoints) {
-    if (endpoint.foreign) continue;
-    void keepStreaming(endpoint, clock, log, tell, signal);
+export class Events {
+  readonly #options: EventsOptions;
+  readonly #listener: (event: ChainEvent) => void;
+  readonly #filter = new EventFilter();
+  /** What each node told last, so that polling it tells only what is new. */
+  readonly #heads = new Map<Endpoint, Extract<ChainEvent, { kind: "head" }>>();
+  /** Polled heads do not count: they are no sign that the streams are well. */
+  #lastStreamedAt: number;
+  #polling = false;
+
+  constructor(options: EventsOptions, listener: (event: ChainEvent) => void) {
+    this.#options = options;
+    this.#listener = listener;
+    this.#lastStreamedAt = options.clock.now();
   }
-  const poll = async (): Promise<void> => {
+
+  /** Runs until the signal fires; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const streams = this.#options.endpoints.map((endpoint) => this.#keepStreaming(endpoint, signal));
+    await Promise.allSettled([...streams, this.#keepPolling(signal)]);
+  }
+
+  #tell(endpoint: Endpoint, event: ChainEvent, streamed: boolean): void {
+    const { chain, clock, metrics } = this.#options;
+    // Nobody can know a block of a slot that has not begun; a second of skew is allowed for.
+    if (event.slot > slotAt(chain, clock.now() + 1_000)) return;
+    if (event.kind === "head") this.#heads.set(endpoint, event);
+    if (streamed) {
+      const addr = { addr: endpoint.name };
+      if (event.kind === "head") {
+        this.#lastStreamedAt = clock.now();
+        metrics.headSlot.set(event.slot, addr);
+        metrics.headDelay.observe((clock.now() - slotStart(chain, event.slot)) / 1_000, addr);
+      }
+      if (event.kind === "reorg") metrics.reorgDepth.observe(event.depth, addr);
+    }
+    if (this.#filter.isNews(endpoint.name, event)) this.#listener(event);
+  }
+
+  async #keepStreaming(endpoint: Endpoint, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    for (let failures = 0; !signal.aborted; failures++) {
+      if (endpoint.chain === "ours") {
+        try {
+          await this.#streamOnce(endpoint, signal, () => {
+            failures = 0;
+          });
+        } catch (error) {
+          if (!signal.aborted && failures === 0)
+            log.debug("Event stream broke", { node: endpoint.name, why: quote(explain(error)) });
+        }
+      }
+      const waitMs = RECONNECT_MS[Math.min(failures, RECONNECT_MS.length - 1)] as number;
+      await sleepUntil(clock, clock.now() + waitMs, signal).catch(() => {});
+    }
+  }
+
+  async #streamOnce(endpoint: Endpoint, signal: AbortSignal, onEvent: () => void): Promise<void> {
+    const { chain, clock } = this.#options;
+    const watch = silenceWatch(clock, Math.max(SILENT_MS_MIN, SILENT_SLOTS * chain.slotMs), signal);
+    try {
+      const question = {
+        method: "GET",
+        path: EVENTS_PATH,
+        headers: { accept: "text/event-stream" },
+      } as const;
+      const response = await endpoint.open(question, watch.signal);
+      if (response.status !== 200) {
+        await response.body?.cancel();
+        throw new BeaconError("beacon/refused", "open the event stream", {
+          facts: { status: response.status },
+        });
+      }
+      for await (const item of readSse(response, watch.signal)) {
+        watch.life();
+        if (item.kind === "life") continue;
+        const event = parseEvent(item.topic, item.data);
+        if (event === undefined) continue;
+        onEvent();
+        this.#tell(endpoint, event, true);
+      }
+    } finally {
+      watch.end();
+    }
+  }
+
+  async #keepPolling(signal: AbortSignal): Promise<void> {
+    const { chain, clock, log } = this.#options;
     while (!signal.aborted) {
       await sleepUntil(clock, clock.now() + chain.slotMs / 2, signal);
-      if (clock.now() - lastHeadAt < SILENT_SLOTS * chain.slotMs || slotAt(chain, clock.now()) < 0) continue;
-      for (const endpoint of options.endpoints.filter((one) => one.usable))
-        await pollHead(endpoint, tell, signal).catch(() => {});
+      const headless =
+        clock.now() - this.#lastStreamedAt >= HEADLESS_SLOTS * chain.slotMs &&
+        slotAt(chain, clock.now()) >= 0;
+      if (this.#polling && !headless) log.info("Events come again; the head is no longer polled");
+      if (headless && !this.#polling)
+        log.warn("No head came for two slots; the head is polled until events come again");
+      this.#polling = headless;
+      if (headless) await this.#pollAll(signal);
     }
-  };
-  poll().catch(() => {});
-}
+  }
 
-async function keepStreaming(
-  endpoint: Endpoint,
-  clock: Clock,
-  log: Logger,
-  tell: (event: ChainEvent) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  for (let failures = 0; !signal.aborted; failures++) {
-    try {
-      await streamOnce(endpoint, tell, signal, () => {
-        failures = 0;
+  async #pollAll(signal: AbortSignal): Promise<void> {
+    const { chain, clock, endpoints, timeoutMs } = this.#options;
+    const polls = endpoints
+      .filter((endpoint) => endpoint.usable)
+      .map(async (endpoint) => {
+        const limit = timeLimit(clock, timeoutMs, [signal]);
+        try {
+          const head = await pollHead(endpoint, chain, this.#heads.get(endpoint), limit.signal);
+          if (head === undefined) return;
+          this.#tell(endpoint, { kind: "block", slot: head.slot, block: head.block }, false);
+          this.#tell(endpoint, head, false);
+        } finally {
+          limit.end();
+        }
       });
-    } catch (error) {
-      if (!signal.aborted && failures === 0)
-        log.debug("Event stream broke", {
-          node: endpoint.name,
-          why: error instanceof Error ? error.message : "",
-        });
-    }
-    const waitMs = RECONNECT_MS[Math.min(failures, RECONNECT_MS.length - 1)] as number;
-    await sleepUntil(clock, clock.now() + waitMs, signal).catch(() => {});
+    await Promise.allSettled(polls);
   }
 }
 
-async function streamOnce(
-  endpoint: Endpoint,
-  tell: (event: ChainEvent) => void,
-  signal: AbortSignal,
-  onEvent: () => void,
-): Promise<void> {
-  const { status, body } = await endpoint.open(
-    "/eth/v1/events?topics=head,block,chain_reorg",
-    { accept: "text/event-stream" },
-    signal,
-  );
-  if (status !== 200) throw new Error(`status ${status}`);
-  let pending = 0;
-  const parser = createParser({
-    onEvent: ({ event, data }) => {
-      pending = 0;
-      onEvent();
-      const parsed = parseEvent(event ?? "", data);
-      if (parsed !== undefined) tell(parsed);
+/** A signal that fires when nobody calls `life` for so long. */
+function silenceWatch(
+  clock: Clock,
+  silentMs: number,
+  parent: AbortSignal,
+): { readonly signal: AbortSignal; life(): void; end(): void } {
+  const own = new AbortController();
+  const end = (reason: unknown): void => {
+    cancel();
+    parent.removeEventListener("abort", onParent);
+    own.abort(reason);
+  };
+  const onParent = (): void => end(parent.reason);
+  let lastLifeAt = clock.now();
+  const look = (): void => {
+    const dueAt = lastLifeAt + silentMs;
+    if (clock.now() >= dueAt) end(new Error("the event stream fell silent"));
+    else cancel = clock.at(dueAt, look);
+  };
+  let cancel = clock.at(lastLifeAt + silentMs, look);
+  parent.addEventListener("abort", onParent, { once: true });
+  if (parent.aborted) onParent();
+  return {
+    signal: own.signal,
+    life: () => {
+      lastLifeAt = clock.now();
     },
-    onComment: () => {
-      pending = 0;
-    },
-  });
-  const decoder = new TextDecoder();
-  for await (const part of body) {
-    pending += part.length;
-    if (pending > EVENT_BYTES_MAX) throw new Error("an event without end");
-    parser.feed(decoder.decode(part, { stream: true }));
-  }
-}
-
-async function pollHead(
-  endpoint: Endpoint,
-  tell: (event: ChainEvent) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const answer = await endpoint.ask(
-    { method: "GET", path: "/eth/v1/beacon/headers/head", headers: { accept: "application/json" } },
-    signal,
-  );
-  const data = parseJson(answer.body).object("data");
-  const slot = data.object("header").object("message").quoted("slot");
-  const block = data.hex("root", 32);
-  tell({ kind: "block", slot, block });
-  // A header does not name the dependent roots; zero means "not known", and nobody refetches duties for it.
-  const unknown = `0x${"00".repeat(32)}` as const;
-  tell({
-    kind: "head",
-    slot,
-    block,
-    epochTransition: false,
-    previousDutyDependentRoot: unknown,
-    currentDutyDependentRoot: unknown,
-  });
+    end: () => end(new Error("the event stream ended")),
+  };
 }

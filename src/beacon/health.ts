@@ -1,67 +1,95 @@
 import { type Clock, type Logger, sleepUntil } from "../ports/index.ts";
+import type { ChainSpec } from "../spec/index.ts";
+import { askChain } from "./chain-identity.ts";
+import { judge } from "./connect.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { quote } from "./errors.ts";
+import { quote, reasonOf } from "./errors.ts";
+import type { BeaconMetrics } from "./metrics.ts";
 import { parseJson } from "./parse.ts";
+import { timeLimit } from "./time-limit.ts";
 
 const EVERY_MS = 6_000;
 const TIMEOUT_MS = 3_000;
+/** A node on another chain is looked at again in every so many rounds. */
+const OTHER_CHAIN_ROUNDS = 10;
 
-/** Asks a node how it is; never throws. */
-export async function checkHealth(endpoint: Endpoint, clock: Clock, signal: AbortSignal): Promise<void> {
-  const limit = new AbortController();
-  const cancel = clock.at(clock.now() + TIMEOUT_MS, () => limit.abort(new Error("no answer in time")));
-  const both = AbortSignal.any([signal, limit.signal]);
+export interface HealthOptions {
+  readonly endpoints: readonly Endpoint[];
+  readonly chain: ChainSpec;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: BeaconMetrics;
+}
+
+/** Asks a node how it is, and which chain it serves when that is not known; never throws. */
+async function check(endpoint: Endpoint, options: HealthOptions, signal: AbortSignal): Promise<void> {
+  const limit = timeLimit(options.clock, TIMEOUT_MS, [signal]);
+  const get = async (path: string) =>
+    parseJson((await endpoint.ask({ method: "GET", path }, limit.signal)).body).object("data");
   try {
-    const answer = await endpoint.ask(
-      { method: "GET", path: "/eth/v1/node/syncing", headers: { accept: "application/json" } },
-      both,
-    );
-    const data = parseJson(answer.body).object("data");
+    const syncing = await get("/eth/v1/node/syncing");
+    const wasReachable = endpoint.health.reachable;
+    // Behind one address there may be another node than before: it says again what it is.
+    if (endpoint.chain !== "ours" || !wasReachable)
+      judge(endpoint, await askChain(endpoint, limit.signal), options.chain, options.log);
+    if (endpoint.version === "" || !wasReachable)
+      endpoint.version = quote((await get("/eth/v1/node/version")).text("version")).slice(0, 120);
     endpoint.health = {
       reachable: true,
-      syncDistance: data.quoted("sync_distance"),
-      optimistic: data.flag("is_optimistic"),
-      // Reported, not judged: devnet nodes say so of a healthy execution client.
-      executionOffline: data.flag("el_offline"),
+      syncDistance: syncing.quoted("sync_distance"),
+      optimistic: syncing.flag("is_optimistic"),
+      executionOffline: syncing.flag("el_offline"),
+      peers: await get("/eth/v1/node/peer_count").then(
+        (data) => data.quoted("connected"),
+        () => 0, // Nice to know; some nodes do not say.
+      ),
     };
-    if (endpoint.version === "") {
-      const version = await endpoint.ask(
-        { method: "GET", path: "/eth/v1/node/version", headers: { accept: "application/json" } },
-        both,
-      );
-      endpoint.version = quote(parseJson(version.body).object("data").text("version")).slice(0, 120);
-    }
-  } catch {
-    if (!signal.aborted && !endpoint.health.reachable) return;
-    if (!signal.aborted) endpoint.health = { ...endpoint.health, reachable: false };
+  } catch (error) {
+    if (signal.aborted) return;
+    endpoint.lastError = reasonOf(error);
+    endpoint.health = { ...endpoint.health, reachable: false };
   } finally {
-    cancel();
+    limit.end();
   }
 }
 
-/** Watches all nodes until the signal fires and says when one changes. */
-export async function watchHealth(
-  endpoints: readonly Endpoint[],
-  clock: Clock,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    for (const endpoint of endpoints) {
-      if (endpoint.foreign) continue;
+/** Looks at all nodes once, at the same time, and says which ones changed. */
+export async function checkAll(options: HealthOptions, round: number, signal: AbortSignal): Promise<void> {
+  const { endpoints, metrics } = options;
+  const due = endpoints.filter(
+    (endpoint) => endpoint.chain !== "other" || round % OTHER_CHAIN_ROUNDS === OTHER_CHAIN_ROUNDS - 1,
+  );
+  await Promise.all(
+    due.map(async (endpoint) => {
       const before = endpoint.usable;
-      await checkHealth(endpoint, clock, signal);
-      if (before !== endpoint.usable && !signal.aborted) {
-        const facts = {
-          node: endpoint.name,
-          syncDistance: endpoint.health.syncDistance,
-          optimistic: endpoint.health.optimistic,
-          why: endpoint.health.reachable ? "" : endpoint.lastError,
-        };
-        if (endpoint.usable) log.info("Beacon node is well again", facts);
-        else log.warn("Beacon node cannot be used", facts);
-      }
-    }
-    await sleepUntil(clock, clock.now() + EVERY_MS, signal).catch(() => {});
+      await check(endpoint, options, signal);
+      if (!signal.aborted && (before !== endpoint.usable || (round === 0 && !endpoint.usable)))
+        sayChange(endpoint, options.log);
+    }),
+  );
+  for (const endpoint of endpoints) {
+    const addr = { addr: endpoint.name };
+    metrics.usable.set(endpoint.usable ? 1 : 0, addr);
+    metrics.syncDistance.set(endpoint.health.syncDistance, addr);
+    if (endpoint.version !== "")
+      metrics.version.set(1, { version: endpoint.version, beacon_id: endpoint.name });
+  }
+  const peers = endpoints.filter((endpoint) => endpoint.usable).map(({ health }) => health.peers);
+  metrics.peers.set(Math.max(0, ...peers));
+}
+
+function sayChange(endpoint: Endpoint, log: Logger): void {
+  const { syncDistance, optimistic, reachable } = endpoint.health;
+  const facts = { node: endpoint.name, version: endpoint.version, syncDistance, optimistic };
+  if (endpoint.usable) log.info("Beacon node is well again", facts);
+  else
+    log.warn("Beacon node cannot be used", { ...facts, reachable, why: reachable ? "" : endpoint.lastError });
+}
+
+/** Looks at all nodes again and again until the signal fires; never rejects. */
+export async function watchHealth(options: HealthOptions, signal: AbortSignal): Promise<void> {
+  for (let round = 1; !signal.aborted; round++) {
+    await sleepUntil(options.clock, options.clock.now() + EVERY_MS, signal).catch(() => {});
+    if (!signal.aborted) await checkAll(options, round, signal);
   }
 }

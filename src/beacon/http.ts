@@ -1,58 +1,69 @@
-import { Agent, request } from "undici";
-import { BeaconError } from "./errors.ts";
+import { Agent, fetch } from "undici";
+import { bad } from "./errors.ts";
 
-/** One HTTP exchange as the room sees it; the simulator and tests pass their own. */
-export type HttpCall = (request: HttpRequest) => Promise<HttpAnswer>;
+/** How a request leaves this room. The simulator and tests pass their own; its answer may be late, wrong, huge, or never come. */
+export type HttpCall = (request: Request) => Promise<Response>;
 
-export interface HttpRequest {
-  readonly method: "GET" | "POST";
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | string;
-  readonly signal: AbortSignal;
-}
-
-export interface HttpAnswer {
-  readonly status: number;
-  /** Lower-case names. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: AsyncIterable<Uint8Array>;
-}
-
-/** A call over the network with connections kept open. Redirects are not followed: a beacon API has none. */
+/** Calls over the network with connections kept open. A redirect is handed back as it is: a beacon API has none. */
 export function networkHttp(): { readonly call: HttpCall; close(): Promise<void> } {
-  const agent = new Agent({ keepAliveTimeout: 30_000, connections: 64, pipelining: 1 });
-  const call: HttpCall = async ({ method, url, headers, body, signal }) => {
-    const answer = await request(url, {
-      method,
-      headers: { ...headers },
-      signal,
+  // Time limits are ours (a clock and a signal), so that they hold for every implementation alike.
+  const agent = new Agent({ keepAliveTimeout: 30_000, connections: 64, headersTimeout: 0, bodyTimeout: 0 });
+  const call: HttpCall = async (request) => {
+    const body = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer());
+    const answer = await fetch(request.url, {
+      method: request.method,
+      headers: Object.fromEntries(request.headers),
+      signal: request.signal,
+      redirect: "manual",
       dispatcher: agent,
-      headersTimeout: 0,
-      bodyTimeout: 0,
       ...(body === undefined ? {} : { body }),
     });
-    const flat: Record<string, string> = {};
-    for (const [name, value] of Object.entries(answer.headers))
-      if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(", ") : value;
-    return { status: answer.statusCode, headers: flat, body: answer.body };
+    return answer as unknown as Response;
   };
   return { call, close: () => agent.destroy() };
 }
 
 /**
- * Reads a body up to a bound.
+ * Reads a body up to a bound, and stops when the signal fires even when the sender goes on.
  *
- * @throws BeaconError `beacon/bad-answer` when it is longer.
+ * @param options.cut - Return what fits instead of failing.
+ * @throws BeaconError `beacon/bad-answer` when it is longer; the signal's reason.
  */
-export async function readBody(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<Uint8Array> {
+export async function readBody(
+  response: Response,
+  options: { readonly bytesMax: number; readonly cut?: boolean },
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of body) {
-    length += part.length;
-    if (length > bytesMax)
-      throw new BeaconError("beacon/bad-answer", "read the beacon node's answer", { facts: { bytesMax } });
+  let left = options.bytesMax;
+  for await (const part of partsOf(response, signal)) {
+    if (part.length > left) {
+      if (options.cut !== true) throw bad("body", `at most ${options.bytesMax} bytes`);
+      parts.push(part.subarray(0, left));
+      break;
+    }
+    left -= part.length;
     parts.push(part);
   }
   return new Uint8Array(Buffer.concat(parts));
+}
+
+/** The parts of a body as they arrive. Leaving early, by `break` or by the signal, lets go of the connection. */
+export async function* partsOf(response: Response, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  if (response.body === null) return;
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  const letGo = (): void => void reader.cancel(signal.reason).catch(() => {});
+  signal.addEventListener("abort", letGo, { once: true });
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const { done, value } = await reader.read();
+      signal.throwIfAborted();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener("abort", letGo);
+    letGo();
+  }
 }

@@ -9,4 +9,4 @@ export {
   createBeaconNodes,
 } from "./beacon-nodes.ts";
 export { BeaconError } from "./errors.ts";
-export { type HttpAnswer, type HttpCall, type HttpRequest } from "./http.ts";
+export type { HttpCall } from "./http.ts";

@@ -1,44 +1,73 @@
 import { JsonFields } from "../base/index.ts";
-import type { AttesterDuty, ProposerDuty, ValidatorRecord } from "../ports/index.ts";
-import type { GroupKey } from "../spec/index.ts";
-import { BeaconError } from "./errors.ts";
-
-export function bad(where: string, wanted: string): BeaconError {
-  return new BeaconError("beacon/bad-answer", "read the beacon node's answer", { facts: { where, wanted } });
-}
+import { bad } from "./errors.ts";
 
 /** @throws BeaconError `beacon/bad-answer` */
 export function parseJson(body: Uint8Array): JsonFields {
   return JsonFields.parse(new TextDecoder().decode(body), "answer", bad);
 }
 
-/** More validators or duties than exist anywhere. */
-export const LIST_MAX = 2_000_000;
-
-export function validatorRecord(item: JsonFields): ValidatorRecord {
-  return {
-    index: item.quoted("index"),
-    status: item.text("status"),
-    pubkey: item.object("validator").hex("pubkey", 48) as GroupKey,
-  };
+/** What we use of an SSZ type. The types of a fork come as a union over all forks, which says less. */
+export interface SszType<T> {
+  fromJson(json: unknown): T;
+  toJson(value: T): unknown;
+  deserialize(bytes: Uint8Array): T;
+  serialize(value: T): Uint8Array<ArrayBuffer>;
+  hashTreeRoot(value: T): Uint8Array;
 }
 
-export function attesterDuty(item: JsonFields): AttesterDuty {
-  return {
-    pubkey: item.hex("pubkey", 48) as GroupKey,
-    validatorIndex: item.quoted("validator_index"),
-    slot: item.quoted("slot"),
-    committeeIndex: item.quoted("committee_index"),
-    committeeLength: item.quoted("committee_length"),
-    committeesAtSlot: item.quoted("committees_at_slot"),
-    validatorCommitteeIndex: item.quoted("validator_committee_index"),
-  };
+/**
+ * Reads a container from JSON and refuses what the library would let pass: it reads "-1", "1.5", "0x10" and broken
+ * hexadecimal as some number or some bytes. What we understood must say the same as what came.
+ *
+ * @throws BeaconError `beacon/bad-answer`
+ */
+export function readContainer<T>(type: SszType<T>, json: unknown, where: string): T {
+  let value: T;
+  let again: unknown;
+  try {
+    value = type.fromJson(json);
+    again = type.toJson(value);
+  } catch {
+    throw bad(where, "a value of the consensus specification");
+  }
+  const differs = firstDifference(again, json, where);
+  if (differs !== undefined) throw bad(differs, "a value of the consensus specification");
+  return value;
 }
 
-export function proposerDuty(item: JsonFields): ProposerDuty {
-  return {
-    pubkey: item.hex("pubkey", 48) as GroupKey,
-    validatorIndex: item.quoted("validator_index"),
-    slot: item.quoted("slot"),
-  };
+/** @throws BeaconError `beacon/bad-answer` */
+export function readSsz<T>(type: SszType<T>, bytes: Uint8Array): T {
+  try {
+    return type.deserialize(bytes);
+  } catch {
+    throw bad("body", "SSZ bytes of the consensus specification");
+  }
+}
+
+/** Where `found` says something else than `ours`; fields that only `found` has are fine. */
+function firstDifference(ours: unknown, found: unknown, where: string): string | undefined {
+  if (Array.isArray(ours)) {
+    if (!Array.isArray(found) || found.length !== ours.length) return where;
+    return firstOf(ours.keys(), (i) => firstDifference(ours[i], found[i], `${where}[${i}]`));
+  }
+  if (typeof ours === "object" && ours !== null) {
+    if (typeof found !== "object" || found === null) return where;
+    const from = found as Record<string, unknown>;
+    return firstOf(Object.entries(ours), ([name, value]) =>
+      firstDifference(value, Object.hasOwn(from, name) ? from[name] : undefined, `${where}.${name}`),
+    );
+  }
+  // Hexadecimal digits come in any case; addresses use it as a checksum.
+  const same =
+    ours === found ||
+    (typeof ours === "string" && typeof found === "string" && ours.toLowerCase() === found.toLowerCase());
+  return same ? undefined : where;
+}
+
+function firstOf<T>(items: Iterable<T>, find: (item: T) => string | undefined): string | undefined {
+  for (const item of items) {
+    const found = find(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

@@ -1,195 +1,241 @@
-import { type Clock, type Meter, sleepUntil } from "../ports/index.ts";
+import { assert } from "../base/index.ts";
+import { type Clock, sleepUntil } from "../ports/index.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { BeaconError } from "./errors.ts";
+import { about, BeaconError, quote, reasonOf } from "./errors.ts";
+import type { BeaconMetrics, RequestKind } from "./metrics.ts";
+import { type TimeLimit, timeLimit, untilAborted } from "./time-limit.ts";
 
 export interface PoolOptions {
   readonly endpoints: readonly Endpoint[];
   readonly clock: Clock;
-  readonly meter: Meter;
+  readonly metrics: BeaconMetrics;
   readonly timeoutMs: number;
+  /** Ends everything that runs. */
+  readonly closing: AbortSignal;
 }
 
-type Attempt<T> = (endpoint: Endpoint, signal: AbortSignal) => Promise<T>;
+/** Asks one node and reads its answer: whatever is wrong with the answer counts as that node's failure. */
+export type Attempt<T> = (endpoint: Endpoint, signal: AbortSignal) => Promise<T>;
+
+/** How to tell which of several good answers is the best. */
+export interface Contest<T> {
+  /** Positive when `a` is better than `b`. Of equals the one that came first wins. */
+  readonly compare: (a: T, b: T) => number;
+  /** Nothing better can come, so the others are not waited for. */
+  readonly unbeatable?: (answer: T) => boolean;
+  /** How long the others have after the first good answer. */
+  readonly graceMs: number;
+}
 
 /** Several beacon nodes that act as one: who is asked, when the next one is, and whose answer counts. */
 export class Pool {
-  readonly endpoints: readonly Endpoint[];
-  readonly #clock: Clock;
-  readonly #timeoutMs: number;
-  readonly #errors: ReturnType<Meter["counter"]>;
-  readonly #latency: ReturnType<Meter["histogram"]>;
+  readonly #options: PoolOptions;
 
   constructor(options: PoolOptions) {
-    this.endpoints = options.endpoints;
-    this.#clock = options.clock;
-    this.#timeoutMs = options.timeoutMs;
-    this.#errors = options.meter.counter(
-      "app_eth2_errors_total",
-      "Total number of errors returned by eth2 beacon node requests",
-      ["endpoint"],
-    );
-    this.#latency = options.meter.histogram(
-      "app_eth2_latency_seconds",
-      "Latency in seconds for eth2 beacon node requests",
-      ["endpoint"],
-      [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-    );
+    this.#options = options;
   }
 
-  #ranked(): Endpoint[] {
-    return this.endpoints.filter((endpoint) => !endpoint.foreign).toSorted((a, b) => a.rank - b.rank);
+  /** Nodes that serve our chain, the best first. */
+  #ranked(kind: RequestKind): Endpoint[] {
+    const scored = this.#options.endpoints
+      .filter((endpoint) => endpoint.chain === "ours")
+      .map((endpoint) => ({ endpoint, score: endpoint.score(kind) }));
+    return scored.toSorted((a, b) => a.score - b.score).map(({ endpoint }) => endpoint);
   }
 
-  /** A signal that ends with the caller's or at the time limit. */
-  #limited(signal: AbortSignal): { readonly signal: AbortSignal; end(): void } {
-    const own = new AbortController();
-    const cancel = this.#clock.at(this.#clock.now() + this.#timeoutMs, () =>
-      own.abort(
-        new BeaconError("beacon/unavailable", "wait for the beacon node", {
-          facts: { timeoutMs: this.#timeoutMs },
-        }),
-      ),
-    );
-    const onAbort = (): void => own.abort(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    return {
-      signal: own.signal,
-      end: () => {
-        cancel();
-        signal.removeEventListener("abort", onAbort);
-        own.abort(new Error("another answer was used"));
-      },
-    };
+  #limited(signal: AbortSignal): TimeLimit {
+    const { clock, timeoutMs, closing } = this.#options;
+    return timeLimit(clock, timeoutMs, [signal, closing]);
   }
 
-  async #measured<T>(name: string, endpoint: Endpoint, attempt: Attempt<T>, signal: AbortSignal): Promise<T> {
-    const startedAt = this.#clock.now();
-    try {
-      const value = await untilAborted(attempt(endpoint, signal), signal);
-      this.#latency.observe((this.#clock.now() - startedAt) / 1000, { endpoint: name });
-      return value;
-    } catch (error) {
-      if (!signal.aborted) this.#errors.add(1, { endpoint: name });
-      throw error;
-    }
-  }
-
-  /**
-   * The first good answer. The best node is asked first; the next one when it fails, however it fails, or is slower than it
-   * usually is.
-   */
-  async first<T>(name: string, attempt: Attempt<T>, signal: AbortSignal): Promise<T> {
-    const limited = this.#limited(signal);
-    const left = this.#ranked();
-    const errors: unknown[] = [];
-    try {
-      return await new Promise<T>((resolve, reject) => {
-        let running = 0;
-        limited.signal.addEventListener("abort", () => reject(limited.signal.reason as Error), {
-          once: true,
-        });
-        const next = (): void => {
-          const endpoint = left.shift();
-          if (endpoint === undefined) {
-            if (running === 0) reject(worst(errors));
-            return;
-          }
-          running++;
-          const hedge = this.#clock.at(this.#clock.now() + endpoint.hedgeMs, () => {
-            if (!limited.signal.aborted) next();
-          });
-          this.#measured(name, endpoint, attempt, limited.signal).then(
-            (value) => {
-              hedge();
-              resolve(value);
-            },
-            (error: unknown) => {
-              hedge();
-              running--;
-              errors.push(error);
-              next();
-            },
-          );
-        };
-        next();
-      });
-    } finally {
-      limited.end();
-    }
-  }
-
-  /**
-   * The best of all answers: everybody usable is asked at once, and after the first good answer the others have `graceMs` to
-   * do better.
-   */
-  async best<T>(
-    name: string,
+  /** One attempt, written into the metrics and the node's record. */
+  async #attempt<T>(
+    kind: RequestKind,
+    endpoint: Endpoint,
     attempt: Attempt<T>,
-    better: (a: T, b: T) => number,
-    graceMs: number,
     signal: AbortSignal,
   ): Promise<T> {
-    const usable = this.endpoints.filter((endpoint) => endpoint.usable);
-    if (usable.length <= 1) return this.first(name, attempt, signal);
-    const limited = this.#limited(signal);
-    const good: T[] = [];
+    const { clock, metrics } = this.#options;
+    const startedAt = clock.now();
+    const labels = { endpoint: kind };
+    metrics.requests.add(1, labels);
     try {
-      const attempts = usable.map(async (endpoint) => {
-        good.push(await this.#measured(name, endpoint, attempt, limited.signal));
-      });
-      const all = Promise.allSettled(attempts);
-      try {
-        await untilAborted(Promise.any(attempts), limited.signal);
-      } catch {
-        return await this.first(name, attempt, signal);
+      const value = await untilAborted(attempt(endpoint, signal), signal);
+      const tookMs = clock.now() - startedAt;
+      metrics.latency.observe(tookMs / 1000, labels);
+      endpoint.record.succeeded(kind, tookMs);
+      return value;
+    } catch (error) {
+      if (!(error instanceof BeaconError)) {
+        // We stopped it ourselves: the caller gave up, or another node was quicker.
+        endpoint.record.overtaken(kind, clock.now() - startedAt);
+        throw error;
       }
-      await Promise.race([all, sleepUntil(this.#clock, this.#clock.now() + graceMs, limited.signal)]);
-      return good.toSorted((a, b) => better(b, a))[0] as T;
-    } finally {
-      limited.end();
+      metrics.errors.add(1, labels);
+      // A refusal tells of the question; everything else of the node.
+      if (error.code !== "beacon/refused") endpoint.record.failed();
+      endpoint.lastError = quote(`${kind}: ${reasonOf(error)}`);
+      throw about(error, { node: endpoint.name });
     }
   }
 
-  /** Tells every node; settles with the first that accepts and goes on telling the others. */
-  async everywhere(name: string, attempt: Attempt<void>, signal: AbortSignal): Promise<void> {
-    const asked = this.endpoints.filter((endpoint) => !endpoint.foreign);
-    const limited = this.#limited(signal);
-    const attempts = asked.map((endpoint) => this.#measured(name, endpoint, attempt, limited.signal));
-    void Promise.allSettled(attempts).then(() => limited.end());
+  /**
+   * The first good answer. The best node is asked first; the next one as soon as it fails, however it fails, or is slower
+   * than it usually is.
+   */
+  async first<T>(kind: RequestKind, attempt: Attempt<T>, signal: AbortSignal): Promise<T> {
+    signal.throwIfAborted();
+    const limit = this.#limited(signal);
+    try {
+      return await this.#race(kind, this.#ranked(kind), attempt, limit.signal);
+    } finally {
+      limit.end();
+    }
+  }
+
+  #race<T>(
+    kind: RequestKind,
+    endpoints: readonly Endpoint[],
+    attempt: Attempt<T>,
+    signal: AbortSignal,
+    earlier: readonly unknown[] = [],
+  ): Promise<T> {
+    const { clock, metrics } = this.#options;
+    const left = [...endpoints];
+    const errors = [...earlier];
+    let running = 0;
+    return new Promise<T>((resolve, reject) => {
+      let settled = false;
+      const settle = (how: () => void): void => {
+        settled = true;
+        how();
+      };
+      const next = (): void => {
+        if (settled) return;
+        const endpoint = left.shift();
+        if (endpoint === undefined) {
+          if (running === 0) settle(() => reject(worst(errors)));
+          return;
+        }
+        running++;
+        if (running > 1 || errors.length > 0) metrics.hedged.add(1, { endpoint: kind });
+        const cancel = clock.at(clock.now() + endpoint.record.hedgeMs(kind), next);
+        this.#attempt(kind, endpoint, attempt, signal).then(
+          (value) => {
+            cancel();
+            settle(() => resolve(value));
+          },
+          (error: unknown) => {
+            cancel();
+            running--;
+            errors.push(error);
+            if (signal.aborted) settle(() => reject(signal.reason as Error));
+            else next();
+          },
+        );
+      };
+      next();
+    });
+  }
+
+  /**
+   * The best of all answers: every usable node is asked at once, and after the first good answer the others have some
+   * time to do better. The others are asked when those fail.
+   */
+  async best<T>(
+    kind: RequestKind,
+    attempt: Attempt<T>,
+    contest: Contest<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    const ranked = this.#ranked(kind);
+    const usable = ranked.filter((endpoint) => endpoint.usable);
+    const others = ranked.filter((endpoint) => !endpoint.usable);
+    const limit = this.#limited(signal);
+    try {
+      if (usable.length <= 1) return await this.#race(kind, ranked, attempt, limit.signal);
+      const found = await this.#contend(kind, usable, attempt, contest, limit.signal);
+      if ("best" in found) return found.best;
+      limit.signal.throwIfAborted();
+      return await this.#race(kind, others, attempt, limit.signal, found.errors);
+    } finally {
+      limit.end();
+    }
+  }
+
+  async #contend<T>(
+    kind: RequestKind,
+    endpoints: readonly Endpoint[],
+    attempt: Attempt<T>,
+    contest: Contest<T>,
+    signal: AbortSignal,
+  ): Promise<{ readonly best: T } | { readonly errors: readonly unknown[] }> {
+    const { clock } = this.#options;
+    const good: T[] = [];
+    const errors: unknown[] = [];
+    const enough = Promise.withResolvers<void>();
+    const attempts = endpoints.map(async (endpoint) => {
+      try {
+        const answer = await this.#attempt(kind, endpoint, attempt, signal);
+        good.push(answer);
+        if (contest.unbeatable?.(answer) === true) enough.resolve();
+      } catch (error) {
+        errors.push(error);
+        throw error;
+      }
+    });
+    const all = Promise.allSettled(attempts);
     try {
       await Promise.any(attempts);
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      throw worst(error instanceof AggregateError ? error.errors : [error]);
+    } catch {
+      return { errors };
+    }
+    const waiting = new AbortController();
+    const grace = sleepUntil(clock, clock.now() + contest.graceMs, waiting.signal).catch(() => {});
+    await Promise.race([all, enough.promise, grace]);
+    waiting.abort();
+    const [first, ...rest] = good;
+    assert(first !== undefined || good.length > 0, "a contest without an answer was won");
+    return { best: rest.reduce((best, one) => (contest.compare(one, best) > 0 ? one : best), first as T) };
+  }
+
+  /**
+   * Tells every node of our chain; settles with the first that accepts. The others are then told to the end even when the
+   * caller gives up: a message reaches further through two nodes than through one.
+   */
+  async everywhere(kind: RequestKind, attempt: Attempt<void>, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const limit = this.#limited(signal);
+    const errors: unknown[] = [];
+    const attempts = this.#ranked(kind).map(async (endpoint) => {
+      try {
+        await this.#attempt(kind, endpoint, attempt, limit.signal);
+      } catch (error) {
+        errors.push(error);
+        throw error;
+      }
+    });
+    void Promise.allSettled(attempts).then(() => limit.end());
+    try {
+      await Promise.any(attempts);
+      limit.forget(signal);
+    } catch {
+      signal.throwIfAborted();
+      throw worst(errors);
     }
   }
-}
-
-/** The promise, or the signal's reason when it fires first: an HTTP client may be slow to notice. */
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }
 
 /** Of several failures the one that says most: a refusal with a reason before silence. */
 function worst(errors: readonly unknown[]): Error {
   const known = errors.filter((error): error is BeaconError => error instanceof BeaconError);
-  for (const code of [
-    "beacon/refused",
-    "beacon/bad-answer",
-    "beacon/syncing",
-    "beacon/unavailable",
-  ] as const) {
+  for (const code of ["beacon/refused", "beacon/bad-answer", "beacon/syncing", "beacon/unavailable"]) {
     const found = known.find((error) => error.code === code);
     if (found !== undefined) return found;
   }
   return new BeaconError("beacon/unavailable", "ask the beacon nodes", {
     cause: errors[0],
-    hint: "Check that a beacon node runs at the address given by --beacon-node-endpoints.",
+    hint: "Check that a beacon node of the cluster's network runs at an address given by --beacon-node-endpoints.",
   });
 }

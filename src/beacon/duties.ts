@@ -1,0 +1,135 @@
+import type { JsonFields } from "../base/index.ts";
+import type { AttesterDuty, Duties, ProposerDuty, ValidatorRecord } from "../ports/index.ts";
+import { type ChainSpec, type Epoch, epochOf, type GroupKey, type ValidatorIndex } from "../spec/index.ts";
+import { type Answer, type Endpoint } from "./endpoint.ts";
+import { BeaconError, bad } from "./errors.ts";
+import { KEYS_PER_GET, LIST_BYTES_MAX, LIST_ITEMS_MAX } from "./limits.ts";
+import { parseJson } from "./parse.ts";
+import type { Attempt } from "./pool.ts";
+
+const JSON_BODY = { "content-type": "application/json" } as const;
+const VALIDATORS = "/eth/v1/beacon/states/head/validators";
+
+/** Validators of the head state among `pubkeys`. Nodes that lack the POST are asked by GET, some keys at a time. */
+export function askValidators(pubkeys: readonly GroupKey[]): Attempt<readonly ValidatorRecord[]> {
+  const wanted = new Set<GroupKey>(pubkeys);
+  return async (endpoint, signal) => {
+    const records = await allValidators(endpoint, [...wanted], signal);
+    refuseDoubles(records, (record) => record.pubkey, "data[].validator.pubkey");
+    refuseDoubles(records, (record) => record.index, "data[].index");
+    return records.filter((record) => wanted.has(record.pubkey));
+  };
+}
+
+async function allValidators(
+  endpoint: Endpoint,
+  keys: readonly GroupKey[],
+  signal: AbortSignal,
+): Promise<readonly ValidatorRecord[]> {
+  try {
+    const body = JSON.stringify({ ids: keys });
+    return readValidators(
+      await endpoint.ask(
+        { method: "POST", path: VALIDATORS, headers: JSON_BODY, body, bytesMax: LIST_BYTES_MAX },
+        signal,
+      ),
+    );
+  } catch (error) {
+    const lacksPost =
+      error instanceof BeaconError && [404, 405, 415, 501].includes(Number(error.facts["status"]));
+    if (!lacksPost) throw error;
+  }
+  const records: ValidatorRecord[] = [];
+  for (let at = 0; at < keys.length; at += KEYS_PER_GET) {
+    const path = `${VALIDATORS}?id=${keys.slice(at, at + KEYS_PER_GET).join(",")}`;
+    records.push(
+      ...readValidators(await endpoint.ask({ method: "GET", path, bytesMax: LIST_BYTES_MAX }, signal)),
+    );
+  }
+  return records;
+}
+
+function readValidators(answer: Answer): readonly ValidatorRecord[] {
+  return verified(answer).list("data", LIST_ITEMS_MAX, (item) => ({
+    index: item.quoted("index"),
+    status: item.text("status"),
+    pubkey: item.object("validator").hex("pubkey", 48) as GroupKey,
+  }));
+}
+
+export function askAttesterDuties(
+  chain: ChainSpec,
+  epoch: Epoch,
+  indices: readonly ValidatorIndex[],
+): Attempt<Duties<AttesterDuty>> {
+  const wanted = new Set(indices);
+  const body = JSON.stringify([...wanted].map(String));
+  const path = `/eth/v1/validator/duties/attester/${epoch}`;
+  return async (endpoint, signal) => {
+    const json = verified(
+      await endpoint.ask(
+        { method: "POST", path, headers: JSON_BODY, body, bytesMax: LIST_BYTES_MAX },
+        signal,
+      ),
+    );
+    const duties = json.list("data", LIST_ITEMS_MAX, (item) => readAttesterDuty(item, chain, epoch));
+    refuseDoubles(duties, (duty) => duty.validatorIndex, "data[].validator_index");
+    return {
+      dependentRoot: json.hex("dependent_root", 32),
+      duties: duties.filter((duty) => wanted.has(duty.validatorIndex)),
+    };
+  };
+}
+
+function readAttesterDuty(item: JsonFields, chain: ChainSpec, epoch: Epoch): AttesterDuty {
+  const duty = {
+    pubkey: item.hex("pubkey", 48) as GroupKey,
+    validatorIndex: item.quoted("validator_index"),
+    slot: item.quoted("slot"),
+    committeeIndex: item.quoted("committee_index"),
+    committeeLength: item.quoted("committee_length"),
+    committeesAtSlot: item.quoted("committees_at_slot"),
+    validatorCommitteeIndex: item.quoted("validator_committee_index"),
+  };
+  if (epochOf(chain, duty.slot) !== epoch) throw item.failure("slot", `a slot of epoch ${epoch}`);
+  if (duty.committeeIndex >= duty.committeesAtSlot)
+    throw item.failure("committee_index", "below committees_at_slot");
+  if (duty.validatorCommitteeIndex >= duty.committeeLength)
+    throw item.failure("validator_committee_index", "below committee_length");
+  return duty;
+}
+
+export function askProposerDuties(chain: ChainSpec, epoch: Epoch): Attempt<Duties<ProposerDuty>> {
+  const path = `/eth/v1/validator/duties/proposer/${epoch}`;
+  return async (endpoint, signal) => {
+    const json = verified(await endpoint.ask({ method: "GET", path }, signal));
+    const duties = json.list("data", chain.slotsPerEpoch, (item) => {
+      const slot = item.quoted("slot");
+      if (epochOf(chain, slot) !== epoch) throw item.failure("slot", `a slot of epoch ${epoch}`);
+      return {
+        pubkey: item.hex("pubkey", 48) as GroupKey,
+        validatorIndex: item.quoted("validator_index"),
+        slot,
+      };
+    });
+    refuseDoubles(duties, (duty) => duty.slot, "data[].slot");
+    return { dependentRoot: json.hex("dependent_root", 32), duties };
+  };
+}
+
+/** The JSON of an answer that does not rest on blocks whose payload nobody has verified. */
+function verified(answer: Answer): JsonFields {
+  if (answer.type !== "json") throw bad("content-type", "application/json");
+  const json = parseJson(answer.body);
+  if (json.flag("execution_optimistic"))
+    throw new BeaconError("beacon/syncing", "ask the beacon node", {
+      facts: { reason: "The node follows the chain without having verified it (optimistic)." },
+    });
+  // An absent list would read as an empty one, and "no duties" is not what the node said.
+  if (!Array.isArray(json.raw("data"))) throw json.failure("data", "a list");
+  return json;
+}
+
+function refuseDoubles<T>(items: readonly T[], key: (item: T) => unknown, where: string): void {
+  if (new Set(items.map(key)).size !== items.length) throw bad(where, "each one once");
+}

@@ -1,0 +1,53 @@
+import type { Clock } from "../ports/index.ts";
+import { BeaconError } from "./errors.ts";
+
+/** A signal that fires when any of the given ones does, when the time is over, or when `end` is called. */
+export interface TimeLimit {
+  readonly signal: AbortSignal;
+  /** Stops what still runs under it and lets go of the others. `reason` is what that work then sees. */
+  end(reason?: Error): void;
+  /** From now on `parent` no longer stops what runs; the time still does. */
+  forget(parent: AbortSignal): void;
+}
+
+export function timeLimit(clock: Clock, timeoutMs: number, parents: readonly AbortSignal[]): TimeLimit {
+  const own = new AbortController();
+  const cancel = clock.at(clock.now() + timeoutMs, () =>
+    own.abort(
+      new BeaconError("beacon/unavailable", "wait for the beacon node", {
+        facts: { timeoutMs },
+        hint: "Check that the beacon node is well and near; its answer did not come in time.",
+      }),
+    ),
+  );
+  const listeners = new Map<AbortSignal, () => void>();
+  const forget = (parent: AbortSignal): void => {
+    const listener = listeners.get(parent);
+    if (listener !== undefined) parent.removeEventListener("abort", listener);
+  };
+  for (const parent of parents) {
+    const listener = (): void => own.abort(parent.reason);
+    listeners.set(parent, listener);
+    if (parent.aborted) listener();
+    else parent.addEventListener("abort", listener, { once: true });
+  }
+  return {
+    signal: own.signal,
+    forget,
+    end(reason) {
+      cancel();
+      for (const parent of parents) forget(parent);
+      own.abort(reason ?? new Error("the answer is no longer needed"));
+    },
+  };
+}
+
+/** The promise, or the signal's reason when it fires first: what we wait for may never notice the signal. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
