@@ -4,6 +4,7 @@
  * beacon node, keys and slashing memory come through ports.
  */
 
+export { CAUSES, type Cause } from "./causes.ts";
 export { CodecError } from "./codec/codec-error.ts";
 export {
   type AgreedKind,
@@ -21,3 +22,11 @@ export {
   encodePartials,
   encodeUnsignedSet,
 } from "./codec/sets.ts";
+export { ExchangeError, PARSIGEX_PROTOCOL } from "./exchange.ts";
+export { dutyGate } from "./gate.ts";
+export {
+  createDutyRunner,
+  type DutyRunner,
+  type DutyRunnerOptions,
+  type DutyRunnerStatus,
+} from "./runner.ts";

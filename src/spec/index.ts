@@ -2,6 +2,7 @@
  * What the consensus specification defines: slots and epochs, containers, domains and signing roots, chain timing,
  * and the kinds of duties. The one home of `@lodestar/*` and `@chainsafe/ssz`; nothing of the specification is retyped.
  */
+export { BitArray } from "@chainsafe/ssz";
 export { ForkName, ForkSeq, isForkPostElectra } from "@lodestar/params";
 export {
   type Attestation,

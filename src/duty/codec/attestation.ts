@@ -2,6 +2,7 @@ import { concatBytes, fromHex, toHex } from "../../base/index.ts";
 import type { AttesterDuty } from "../../ports/index.ts";
 import {
   type Attestation,
+  BitArray,
   type ChainSpec,
   domainAt,
   type ForkName,
@@ -29,6 +30,8 @@ export interface SignedAttestation {
   readonly attestation: Attestation;
 }
 
+/** @spec phase0/beacon-chain.md#time-parameters-1 (both presets have room for it in the type) */
+export const MAX_COMMITTEES_PER_SLOT: number = ssz.electra.CommitteeBits.lengthBits;
 const DATA_BYTES = 128;
 const DUTY_BYTES = 48 + 6 * 8;
 const OFFSETS_BYTES = 8;
@@ -98,9 +101,7 @@ function readUnsignedJson(json: unknown): UnsignedAttestation {
 }
 
 const typeOf = (fork: WireFork): SszType<Attestation> =>
-  (isForkPostElectra(fork as ForkName)
-    ? ssz.electra.Attestation
-    : ssz.phase0.Attestation) as SszType<Attestation>;
+  isForkPostElectra(fork as ForkName) ? ssz.electra.Attestation : ssz.phase0.Attestation;
 
 export function encodeSignedAttestation({
   fork,
@@ -144,4 +145,22 @@ export function attestationSigningRoot(chain: ChainSpec, data: phase0.Attestatio
     ssz.phase0.AttestationData.hashTreeRoot(data),
     domainAt(chain, "attester", data.target.epoch),
   );
+}
+
+/** One validator's vote as a partial signature carries it: one bit in the committee, from Electra on one committee. */
+export function singleVote(
+  fork: WireFork,
+  { data, duty }: UnsignedAttestation,
+  signature: Uint8Array,
+): SignedAttestation {
+  const aggregationBits = BitArray.fromSingleBit(duty.committeeLength, duty.validatorCommitteeIndex);
+  const attestation = isForkPostElectra(fork as ForkName)
+    ? {
+        aggregationBits,
+        data,
+        signature,
+        committeeBits: BitArray.fromSingleBit(MAX_COMMITTEES_PER_SLOT, duty.committeeIndex),
+      }
+    : { aggregationBits, data, signature };
+  return { fork, validatorIndex: duty.validatorIndex, attestation };
 }

@@ -1,6 +1,7 @@
 import type { Proposal, SignedProposal } from "../../ports/index.ts";
 import {
   type ChainSpec,
+  type DutyId,
   type DutyKind,
   domainAt,
   epochOf,
@@ -49,6 +50,8 @@ export interface SignedCodec<T> extends Codec<T> {
   signature(value: T): Uint8Array;
   /** Undefined for what is not signed for the chain. */
   signingRoot(value: T, chain: ChainSpec): Root | undefined;
+  /** Whether this can have been signed in that duty, as far as the value itself tells. */
+  fits?(value: T, duty: DutyId, chain: ChainSpec): boolean;
 }
 
 type ValueOf<T extends { defaultValue(): unknown }> = ReturnType<T["defaultValue"]>;
@@ -105,18 +108,21 @@ export const signedCodecs: { readonly [K in SignedKind]: SignedCodec<SignedDataO
     decode: decodeSignedAttestation,
     signature: ({ attestation }) => attestation.signature,
     signingRoot: ({ attestation }, chain) => attestationSigningRoot(chain, attestation.data),
+    fits: ({ attestation }, duty) => attestation.data.slot === duty.slot,
   },
   proposer: {
     encode: encodeSignedProposal,
     decode: decodeSignedProposal,
     signature: ({ signedBlock }) => signedBlock.signature,
     signingRoot: (proposal, chain) => proposalSigningRoot(chain, unsignedProposal(proposal)),
+    fits: ({ signedBlock }, duty) => signedBlock.message.slot === duty.slot,
   },
   randao: {
     encode: encodeRandao,
     decode: decodeRandao,
     signature: ({ signature }) => signature,
     signingRoot: ({ epoch }, chain) => randaoSigningRoot(chain, epoch),
+    fits: ({ epoch }, duty, chain) => epoch === epochOf(chain, duty.slot),
   },
   signature: { ...bareSignatureCodec, signature: (value) => value, signingRoot: () => undefined },
   exit: {
@@ -185,5 +191,5 @@ function aggregateSigningRoot({ fork, value }: SignedAggregateVersioned, chain: 
 export function signedCodecOf(kind: DutyKind): SignedCodec<unknown> {
   if (kind === "info-sync")
     throw new CodecError("duty/unsupported-kind", "find the encoding of a signed duty", { facts: { kind } });
-  return signedCodecs[kind] as SignedCodec<unknown>;
+  return signedCodecs[kind];
 }

@@ -119,10 +119,10 @@ export function signProposal(proposal: Proposal, signature: Uint8Array): SignedP
     return {
       fork,
       blinded: true,
-      signedBlock: { message: proposal.block, signature } as SignedBlindedBeaconBlock,
+      signedBlock: { message: proposal.block, signature },
     };
   }
-  const signedBlock = { message: proposal.block, signature } as SignedBeaconBlock;
+  const signedBlock = { message: proposal.block, signature };
   return { fork, blinded: false, signedBlock, kzgProofs: proposal.kzgProofs, blobs: proposal.blobs };
 }
 

@@ -43,7 +43,7 @@ export function versionedCodec<Before, Electra>(
   types: { readonly before: SszType<Before>; readonly electra: SszType<Electra> },
 ): Codec<Versioned<Before | Electra>> {
   const typeOf = (fork: WireFork): SszType<Before | Electra> =>
-    (isForkPostElectra(fork as ForkName) ? types.electra : types.before) as SszType<Before | Electra>;
+    isForkPostElectra(fork as ForkName) ? types.electra : types.before;
   const encode = ({ fork, value }: Versioned<Before | Electra>): Uint8Array =>
     writeEnvelope("plain", fork, 0, typeOf(fork).serialize(value));
   const decode = (bytes: Uint8Array): Versioned<Before | Electra> => {

@@ -1,0 +1,220 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Facts, seededRandom } from "../src/base/index.ts";
+import { type Consensus, createConsensus } from "../src/consensus/index.ts";
+import { NodeKey, sha256 } from "../src/crypto/index.ts";
+import {
+  canonicalise,
+  createDutyRunner,
+  type DutyRunner,
+  type DutyRunnerOptions,
+  dutyGate,
+} from "../src/duty/index.ts";
+import {
+  type DutyOutcome,
+  type Labels,
+  type Logger,
+  type Meter,
+  type TimelineEntry,
+} from "../src/ports/index.ts";
+import {
+  type ChainSpec,
+  domainAt,
+  dutyName,
+  epochOf,
+  type OperatorIndex,
+  readChainSpec,
+  type Slot,
+  signingRoot,
+  slotStart,
+  ssz,
+} from "../src/spec/index.ts";
+import { type SimBeaconNode, SimChain, type SimChainOptions } from "./beacon.ts";
+import { OperatorClock, SimClock } from "./clock.ts";
+import { type MemoryDisk, memoryDisk } from "./disk.ts";
+import { SimNetwork, type Weather } from "./network.ts";
+import { type ToyCluster, toyCluster } from "./toy-keys.ts";
+
+export interface DutyWorldOptions {
+  readonly operatorCount?: number;
+  readonly threshold?: number;
+  readonly validatorCount?: number;
+  readonly slotsPerEpoch?: number;
+  readonly chain?: Partial<SimChainOptions>;
+  readonly weather?: Partial<Weather>;
+  readonly runner?: Partial<DutyRunnerOptions>;
+  /** Puts something else in place of an operator's consensus; the place for leaders that lie. */
+  readonly consensus?: (index: OperatorIndex, honest: Consensus) => Consensus;
+}
+
+/** One operator of the simulated cluster, with everything of it that a test may look at or break. */
+export interface SimOperator {
+  readonly index: OperatorIndex;
+  readonly clock: OperatorClock;
+  readonly beacon: SimBeaconNode;
+  readonly disk: MemoryDisk;
+  readonly consensus: Consensus & { stop(): void };
+  readonly runner: DutyRunner;
+  readonly outcomes: DutyOutcome[];
+  readonly timeline: { readonly duty: string; readonly entry: TimelineEntry }[];
+  readonly log: { readonly level: string; readonly sentence: string; readonly facts: Facts | undefined }[];
+  /** Sums of counters, by name and labels. */
+  readonly counters: Map<string, number>;
+}
+
+const recorded = (name: string): never =>
+  (
+    JSON.parse(readFileSync(join(import.meta.dirname, "../test/golden/duty", name), "utf8")) as {
+      data: never;
+    }
+  ).data;
+
+/** A mainnet-preset chain, all forks up to Fulu active, 6 s slots. */
+export function simChainSpec(slotsPerEpoch: number): ChainSpec {
+  return { ...readChainSpec(recorded("spec.json"), recorded("genesis.json")), slotsPerEpoch };
+}
+
+/** A whole cluster of duty runners with real consensus on a simulated clock, network, chain and disks. */
+export class DutyWorld {
+  readonly spec: ChainSpec;
+  readonly clock: SimClock;
+  readonly network: SimNetwork;
+  readonly keys: ToyCluster;
+  readonly chain: SimChain;
+  readonly operators: SimOperator[];
+
+  constructor(seed: number, options: DutyWorldOptions = {}) {
+    const operatorCount = options.operatorCount ?? 4;
+    const threshold = options.threshold ?? operatorCount - Math.floor((operatorCount - 1) / 3);
+    this.spec = simChainSpec(options.slotsPerEpoch ?? 8);
+    // The world begins in the middle of slot 0, before the first duty.
+    this.clock = new SimClock(this.spec.genesisTime + this.spec.slotMs / 2);
+    const random = seededRandom(seed);
+    this.network = new SimNetwork(this.clock, random.fork("network"), {
+      operatorCount,
+      ...(options.weather === undefined ? {} : { weather: options.weather }),
+    });
+    this.keys = toyCluster({ operatorCount, threshold, validatorCount: options.validatorCount ?? 6 });
+    const groupKeys = this.keys.cluster.validators.map(({ groupKey }) => groupKey);
+    this.chain = new SimChain(this.spec, this.clock, seed, {
+      groupKeys,
+      validatorCount: 4 * groupKeys.length + 7,
+      committeesPerSlot: 2,
+      ownProposers: 0.2,
+      blockDelayMs: 700,
+      missedBlocks: 0,
+      verify: (published) => this.#verify(published),
+      ...options.chain,
+    });
+    const nodeKeys = Array.from({ length: operatorCount }, (_, i) =>
+      NodeKey.fromBytes(sha256(Buffer.from(`node key ${i}`))),
+    );
+    this.operators = nodeKeys.map((key, i) => this.#operator(i as OperatorIndex, key, nodeKeys, options));
+  }
+
+  #verify(published: Parameters<NonNullable<SimChainOptions["verify"]>>[0]): boolean {
+    const { groupKey } = published;
+    if ("attestation" in published) {
+      const { data, signature } = published.attestation;
+      const root = ssz.phase0.AttestationData.hashTreeRoot(data);
+      return this.keys.verify(
+        groupKey,
+        signingRoot(root, domainAt(this.spec, "attester", data.target.epoch)),
+        signature,
+      );
+    }
+    const { blinded, signedBlock } = published.proposal;
+    const type = blinded ? ssz.fulu.BlindedBeaconBlock : ssz.fulu.BeaconBlock;
+    const root = type.hashTreeRoot(signedBlock.message as never);
+    const domain = domainAt(this.spec, "proposer", epochOf(this.spec, signedBlock.message.slot));
+    return this.keys.verify(groupKey, signingRoot(root, domain), signedBlock.signature);
+  }
+
+  #operator(
+    index: OperatorIndex,
+    key: NodeKey,
+    nodeKeys: readonly NodeKey[],
+    options: DutyWorldOptions,
+  ): SimOperator {
+    const clock = new OperatorClock(this.clock);
+    const beacon = this.chain.node(index, clock);
+    const disk = memoryDisk(clock);
+    const transport = this.network.transport(index);
+    const lines: SimOperator["log"] = [];
+    const counters = new Map<string, number>();
+    const outcomes: DutyOutcome[] = [];
+    const timeline: { duty: string; entry: TimelineEntry }[] = [];
+    const log = logTo(lines);
+    const meter = countIn(counters);
+    const shared = { clock, chain: this.spec, transport, log, meter };
+    const consensus = createConsensus({
+      ...shared,
+      key,
+      publicKeys: nodeKeys.map(({ publicKey }) => publicKey),
+      admit: dutyGate(this.spec, clock),
+      canonicalise,
+    });
+    const runner = createDutyRunner({
+      ...shared,
+      cluster: this.keys.cluster,
+      self: index,
+      beacon,
+      consensus: options.consensus?.(index, consensus) ?? consensus,
+      slashing: disk,
+      signer: this.keys.signer(index),
+      bls: this.keys.bls,
+      timeline: {
+        record: (duty, entry) => void timeline.push({ duty: dutyName(duty), entry }),
+        finish: (outcome) => void outcomes.push(outcome),
+      },
+      options: { builder: true, graffiti: "trireme", ...options.runner },
+    });
+    return { index, clock, beacon, disk, consensus, runner, outcomes, timeline, log: lines, counters };
+  }
+
+  start(): void {
+    for (const { runner } of this.operators) runner.start();
+  }
+
+  /** Runs the world to the start of a slot. */
+  async runToSlot(slot: Slot): Promise<void> {
+    await this.clock.run({ until: slotStart(this.spec, slot) });
+  }
+
+  /** Outcomes of one operator as "<duty> <outcome> <cause>", with how many validators had each. */
+  summary(operator: number): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { duty, outcome, cause } of this.operators[operator]?.outcomes ?? []) {
+      const name = [duty.kind, outcome, cause].filter((part) => part !== undefined).join(" ");
+      counts[name] = (counts[name] ?? 0) + 1;
+    }
+    return counts;
+  }
+}
+
+function logTo(lines: SimOperator["log"]): Logger {
+  const at =
+    (level: string) =>
+    (sentence: string, facts?: Facts): void =>
+      void lines.push({ level, sentence, facts });
+  const log: Logger = {
+    error: at("error"),
+    warn: at("warn"),
+    info: at("info"),
+    debug: at("debug"),
+    room: () => log,
+  };
+  return log;
+}
+
+function countIn(counters: Map<string, number>): Meter {
+  const name = (metric: string, labels: Labels = {}): string =>
+    [metric, ...Object.entries(labels).map(([label, value]) => `${label}=${value}`)].join(" ");
+  const add = (metric: string, by: number, labels?: Labels): void =>
+    void counters.set(name(metric, labels), (counters.get(name(metric, labels)) ?? 0) + by);
+  return {
+    counter: (metric) => ({ add: (by, labels) => add(metric, by, labels) }),
+    gauge: (metric) => ({ set: (value, labels) => void counters.set(name(metric, labels), value) }),
+    histogram: (metric) => ({ observe: (_, labels) => add(`${metric}_count`, 1, labels) }),
+  };
+}

@@ -1,0 +1,154 @@
+import { DvError, type SeededRandom } from "../src/base/index.ts";
+import type { Clock, MessageHandler, Transport } from "../src/ports/index.ts";
+import type { OperatorIndex } from "../src/spec/index.ts";
+
+/** How messages travel. All of it may be changed while the world runs. */
+export interface Weather {
+  latencyMs: { min: number; max: number };
+  /** Probability that a message that was sent never arrives. */
+  loss: number;
+  /** Probability that it arrives twice. */
+  duplication: number;
+}
+
+export interface Sent {
+  readonly from: OperatorIndex;
+  readonly to: OperatorIndex;
+  readonly protocol: string;
+  readonly message: Uint8Array;
+}
+
+/** The same code as the transport of `p2p/`, so that callers cannot tell. */
+class Unreachable extends DvError<"p2p/unreachable"> {}
+
+/** A network between operators, with everything that can go wrong drawn from a seed. */
+export class SimNetwork {
+  readonly weather: Weather;
+  readonly #clock: Clock;
+  readonly #random: SeededRandom;
+  readonly #operatorCount: number;
+  readonly #handlers = new Map<string, MessageHandler>();
+  readonly #down = new Set<OperatorIndex>();
+  #groups: readonly ReadonlySet<OperatorIndex>[] = [];
+  readonly #interceptors: ((sent: Sent) => Uint8Array | "drop" | undefined)[] = [];
+  #rejections = new Map<string, number>();
+
+  constructor(
+    clock: Clock,
+    random: SeededRandom,
+    options: { readonly operatorCount: number; readonly weather?: Partial<Weather> },
+  ) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#operatorCount = options.operatorCount;
+    this.weather = { latencyMs: { min: 5, max: 40 }, loss: 0, duplication: 0, ...options.weather };
+  }
+
+  /** Only operators of one group reach each other; one that is in no group reaches nobody. */
+  partition(...groups: readonly (readonly number[])[]): void {
+    this.#groups = groups.map((group) => new Set(group as OperatorIndex[]));
+  }
+
+  /** Everybody reaches everybody again, those included that were down. */
+  heal(): void {
+    this.#groups = [];
+    this.#down.clear();
+  }
+
+  setDown(operator: number, down: boolean): void {
+    if (down) this.#down.add(operator as OperatorIndex);
+    else this.#down.delete(operator as OperatorIndex);
+  }
+
+  /** Sees every message when it is sent; may give other bytes for it, or drop it. The place for lying operators. */
+  intercept(interceptor: (sent: Sent) => Uint8Array | "drop" | undefined): void {
+    this.#interceptors.push(interceptor);
+  }
+
+  /** Delivers a message as if `from` had sent it. */
+  inject(sent: Sent): void {
+    this.#carry(sent, () => {});
+  }
+
+  /** How often handlers threw at messages of this operator. */
+  rejectionsOf(operator: number): number {
+    return [...this.#rejections]
+      .filter(([name]) => name.startsWith(`${operator} `))
+      .reduce((sum, [, count]) => sum + count, 0);
+  }
+
+  /** Forgets the handlers of an operator, as a crash does. */
+  forget(operator: number): void {
+    for (const name of this.#handlers.keys())
+      if (name.startsWith(`${operator} `)) this.#handlers.delete(name);
+  }
+
+  #reach(a: OperatorIndex, b: OperatorIndex): boolean {
+    if (this.#down.has(a) || this.#down.has(b)) return false;
+    return this.#groups.length === 0 || this.#groups.some((group) => group.has(a) && group.has(b));
+  }
+
+  #latency(): number {
+    const { min, max } = this.weather.latencyMs;
+    return min + Math.floor(this.#random.next() * (max - min + 1));
+  }
+
+  #carry(sent: Sent, answer: (bytes: Uint8Array | undefined) => void): void {
+    let message = sent.message;
+    for (const interceptor of this.#interceptors) {
+      const other = interceptor({ ...sent, message });
+      if (other === "drop") return;
+      message = other ?? message;
+    }
+    if (this.#random.chance(this.weather.loss)) return;
+    const copies = this.#random.chance(this.weather.duplication) ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      this.#clock.at(this.#clock.now() + this.#latency(), () => {
+        if (!this.#reach(sent.from, sent.to)) return;
+        const handler = this.#handlers.get(`${sent.to} ${sent.protocol}`);
+        if (handler === undefined) return;
+        const rejected = (): void => {
+          const name = `${sent.from} ${sent.protocol}`;
+          this.#rejections.set(name, (this.#rejections.get(name) ?? 0) + 1);
+        };
+        try {
+          Promise.resolve(handler(sent.from, message.slice())).then(answer, rejected);
+        } catch {
+          rejected();
+        }
+      });
+    }
+  }
+
+  transport(self: OperatorIndex): Transport {
+    const check = (to: OperatorIndex, signal?: AbortSignal): void => {
+      signal?.throwIfAborted();
+      if (!this.#reach(self, to)) throw new Unreachable("p2p/unreachable", "send message", { facts: { to } });
+    };
+    return {
+      self,
+      operatorCount: this.#operatorCount,
+      connected: () =>
+        Array.from({ length: this.#operatorCount }, (_, i) => i as OperatorIndex).filter(
+          (other) => other !== self && this.#reach(self, other),
+        ),
+      send: async (to, protocol, message, signal) => {
+        check(to, signal);
+        this.#carry({ from: self, to, protocol, message }, () => {});
+      },
+      request: async (to, protocol, message, signal) => {
+        check(to, signal);
+        return new Promise((resolve, reject) => {
+          signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+          this.#carry({ from: self, to, protocol, message }, (answer) => {
+            if (answer === undefined) return;
+            this.#clock.at(this.#clock.now() + this.#latency(), () => {
+              if (this.#reach(self, to)) resolve(answer);
+            });
+          });
+        });
+      },
+      handle: (protocol, _limits, handler) => void this.#handlers.set(`${self} ${protocol}`, handler),
+    };
+  }
+}

@@ -1,0 +1,180 @@
+import { explain } from "../base/index.ts";
+import type { AttesterDuty } from "../ports/index.ts";
+import {
+  dutyName,
+  type ForkName,
+  type GroupKey,
+  isForkPostElectra,
+  type phase0,
+  type SingleAttestation,
+  type Slot,
+} from "../spec/index.ts";
+import { acceptableVotes, isSignableVote } from "./accept.ts";
+import { broadcast } from "./broadcast.ts";
+import {
+  attestationSigningRoot,
+  decodeSignedAttestation,
+  encodeSignedAttestation,
+  singleVote,
+  type UnsignedAttestation,
+} from "./codec/attestation.ts";
+import { forkNumber, forkOfNumber, type WireFork } from "./codec/envelope.ts";
+import { decodeUnsignedSet, encodeUnsignedSet } from "./codec/sets.ts";
+import { collect, type GroupSigned } from "./collect.ts";
+import type { DutyContext } from "./context.ts";
+import { guard, type ToSign } from "./guard.ts";
+import type { Inclusion } from "./inclusion.ts";
+import { retry } from "./retry.ts";
+import type { AttesterStages } from "./scripts.ts";
+import { signAndOffer } from "./sign.ts";
+import type { SlotDuty } from "./slot-duty.ts";
+
+type AttesterSlot = SlotDuty<AttesterDuty>;
+
+/**
+ * @param more.voteTime - Settles when the vote of a slot should be fetched: its block has come, or the vote is due.
+ */
+export function createAttesterStages(
+  context: DutyContext,
+  more: {
+    readonly voteTime: (slot: Slot, signal: AbortSignal) => Promise<void>;
+    readonly inclusion: Inclusion;
+  },
+): AttesterStages {
+  const { chain, clock, consensus, beacon, log, metrics } = context;
+  const forkAt = (slot: Slot): WireFork => forkOfNumber(forkNumber(chain.config.getForkName(slot)));
+
+  return {
+    async fetch(duty, signal) {
+      await more.voteTime(duty.id.slot, signal);
+      const set = await retry(
+        clock,
+        signal,
+        () => fetchVotes(context, duty, signal),
+        (error, attempts) => {
+          duty.record.blame("beacon-node-down");
+          if (attempts === 1)
+            log.warn("Vote data not fetched, trying again", { duty: dutyName(duty.id), why: explain(error) });
+        },
+      );
+      duty.record.absolve("beacon-node-down");
+      metrics.stage(duty.id, "fetched");
+      duty.record.note("fetched", { validators: set.size });
+      return encodeUnsignedSet("attester", set);
+    },
+
+    async agree(duty, proposal, signal) {
+      const acceptable = (value: Parameters<typeof acceptableVotes>[3]): boolean => {
+        const good = acceptableVotes(chain, duty.id, duty.validators, value);
+        if (!good) log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id) });
+        return good;
+      };
+      const { value, round } = await consensus.agree(duty.id, { proposal, acceptable }, signal);
+      metrics.stage(duty.id, "decided");
+      duty.record.note("decided", { round });
+      return ours(context, duty, decodeUnsignedSet("attester", value));
+    },
+
+    guard: (duty, decided, signal) =>
+      guard(
+        context,
+        duty,
+        decided,
+        ({ value: { data }, root }) => ({
+          kind: "attestation",
+          source: data.source.epoch,
+          target: data.target.epoch,
+          signingRoot: root,
+        }),
+        signal,
+      ),
+
+    offer: (duty, admitted, signal) =>
+      signAndOffer(
+        context,
+        duty,
+        admitted,
+        ({ value }, signature) => encodeSignedAttestation(singleVote(forkAt(duty.id.slot), value, signature)),
+        signal,
+      ),
+
+    collect: (duty, signal) => collect(context, duty, signal),
+
+    async broadcast(duty, signed, signal) {
+      const fork = forkAt(duty.id.slot);
+      const votes = signed.flatMap((item) => groupVote(duty, item) ?? []);
+      const groupKeys = votes.map(({ groupKey }) => groupKey);
+      const attestations = votes.map(({ attestation }) => attestation);
+      const publish = (): Promise<void> => beacon.publishAttestations(fork, attestations, signal);
+      if (!(await broadcast(context, duty, groupKeys, publish, signal))) return;
+      for (const { groupKey, attestation, attesterDuty } of votes)
+        more.inclusion.expectVote(duty.record, groupKey, attesterDuty, attestation.data);
+    },
+  };
+}
+
+/** From Electra on one answer serves every committee of the slot. */
+async function fetchVotes(
+  { beacon, chain }: DutyContext,
+  duty: AttesterSlot,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<GroupKey, UnsignedAttestation>> {
+  const electra = isForkPostElectra(chain.config.getForkName(duty.id.slot));
+  const committees = new Set([...duty.validators.values()].map((d) => (electra ? 0 : d.committeeIndex)));
+  const answers = await Promise.all(
+    [...committees].map(async (i) => [i, await beacon.attestationData(duty.id.slot, i, signal)] as const),
+  );
+  const dataOf = new Map<number, phase0.AttestationData>(answers);
+  const set = new Map<GroupKey, UnsignedAttestation>();
+  for (const [groupKey, own] of duty.validators) {
+    const data = dataOf.get(electra ? 0 : own.committeeIndex);
+    if (data === undefined || !isSignableVote(chain, duty.id.slot, { data, duty: own }))
+      throw new Error("the beacon node's vote data is not for this slot");
+    set.set(groupKey, { data, duty: own });
+  }
+  return set;
+}
+
+/** The part of a decision that our share may sign. Roots are made from the decided bytes alone (S2). */
+function ours(
+  { chain, publicShares, log }: DutyContext,
+  duty: AttesterSlot,
+  decided: ReadonlyMap<GroupKey, UnsignedAttestation>,
+): readonly ToSign<UnsignedAttestation>[] {
+  duty.record.blame(
+    "left-out",
+    [...duty.validators.keys()].filter((key) => !decided.has(key)),
+  );
+  return [...decided].flatMap(([groupKey, value]) => {
+    if (!publicShares.has(groupKey)) return [];
+    if (!isSignableVote(chain, duty.id.slot, value)) {
+      duty.record.blame("bad-proposal", [groupKey]);
+      log.error("A vote was decided that is not one for its slot", {
+        duty: dutyName(duty.id),
+        validator: groupKey,
+      });
+      return [];
+    }
+    return [{ groupKey, value, root: attestationSigningRoot(chain, value.data) }];
+  });
+}
+
+/** A group signature as the vote of one validator, the way beacon nodes take it. Undefined for a validator without the duty. */
+function groupVote(
+  duty: AttesterSlot,
+  { groupKey, data, signature }: GroupSigned,
+): { groupKey: GroupKey; attesterDuty: AttesterDuty; attestation: SingleAttestation } | undefined {
+  const attesterDuty = duty.validators.get(groupKey);
+  if (attesterDuty === undefined) return undefined;
+  const { fork, attestation } = decodeSignedAttestation(data);
+  if (!isForkPostElectra(fork as ForkName))
+    return { groupKey, attesterDuty, attestation: { ...(attestation as phase0.Attestation), signature } };
+  // Committee and index are not covered by the signature, so they come from what we know and not from a peer.
+  const single = {
+    committeeIndex: attesterDuty.committeeIndex,
+    attesterIndex: attesterDuty.validatorIndex,
+    data: attestation.data,
+    signature,
+  };
+  return { groupKey, attesterDuty, attestation: single };
+}

@@ -1,0 +1,36 @@
+/**
+ * Why a duty failed for a validator, or came late: one word each, with what it means and what to do. docs/causes.md is
+ * written from this list.
+ */
+export const CAUSES = {
+  "clock-jump":
+    "The slot had passed when this node woke up: its clock was set forward or the machine slept. Check NTP and the machine's load.",
+  "beacon-node-down":
+    "This node's beacon node gave no data for the duty, and the others could not do without it. Check the beacon node.",
+  "no-randao":
+    "The partial randao signatures did not reach the threshold, so no block could be requested. Check the operators that are named.",
+  "no-consensus":
+    "The operators did not agree in time. More than f of them were down or unreachable, or their proposals were not acceptable.",
+  "bad-proposal": "What was decided is not a vote or a block for this duty, so this node did not sign it.",
+  "left-out":
+    "What was decided does not contain this validator. The leader's beacon node does not know its duty.",
+  "refused-by-slashing-memory":
+    "Signing would have contradicted an earlier signature of this validator. Nothing to do; ask why if it repeats.",
+  "slashing-memory-unavailable":
+    "The slashing memory could not record the vote, so nothing was signed. Check disk space and permissions.",
+  "no-key-share": "This node has no share of this validator's key. Check the keystores in the data folder.",
+  "signer-failed": "The signer gave no signature. Check the key shares or the remote signer.",
+  "not-enough-partials":
+    "Fewer operators than the threshold signed in time. The missing ones are named; check them and the connection to them.",
+  "bad-partials":
+    "Operators signed with a wrong key share, and the good partial signatures were too few. They are named.",
+  "broadcast-failed": "The beacon node took the signed duty from nobody here. Its answer is in the log.",
+  "broadcast-late": "The signed duty was sent after its slot, and no block took it.",
+  "included-late": "A block took the vote later than in the next slot, for less than the full reward.",
+  "not-included":
+    "The signed duty was sent in time and no block of the window has it. Check the beacon node's peers.",
+  "other-block": "The slot has a block of somebody else, or of another head, in place of ours.",
+  stopped: "The node was stopped before the duty was done.",
+} as const satisfies Record<string, string>;
+
+export type Cause = keyof typeof CAUSES;

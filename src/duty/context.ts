@@ -1,0 +1,26 @@
+import type { Cluster } from "../cluster/index.ts";
+import type { Consensus } from "../consensus/index.ts";
+import type { BeaconNode, BlsWork, Clock, Logger, ShareSigner, SlashingStore } from "../ports/index.ts";
+import type { ChainSpec, GroupKey, OperatorIndex, ShareIndex } from "../spec/index.ts";
+import type { Exchange } from "./exchange.ts";
+import type { DutyMetrics } from "./metrics.ts";
+import type { PartialStore } from "./partial-store.ts";
+
+/** What the stages of all scripts work with. */
+export interface DutyContext {
+  readonly clock: Clock;
+  readonly chain: ChainSpec;
+  readonly cluster: Cluster;
+  readonly self: OperatorIndex;
+  readonly share: ShareIndex;
+  readonly publicShares: ReadonlyMap<GroupKey, readonly Uint8Array[]>;
+  readonly beacon: BeaconNode;
+  readonly consensus: Consensus;
+  readonly slashing: SlashingStore;
+  readonly signer: ShareSigner;
+  readonly bls: BlsWork;
+  readonly store: PartialStore;
+  readonly exchange: Exchange;
+  readonly log: Logger;
+  readonly metrics: DutyMetrics;
+}

@@ -1,0 +1,182 @@
+import { DvError, explain } from "../base/index.ts";
+import { type Clock, type Logger, type Meter, type Transport } from "../ports/index.ts";
+import {
+  type ChainSpec,
+  type DutyId,
+  dutyDeadline,
+  dutyDue,
+  dutyMetricName,
+  dutyName,
+  type GroupKey,
+  type OperatorIndex,
+  type ShareIndex,
+  shareIndexOf,
+} from "../spec/index.ts";
+import { type SignedKind, signedCodecOf } from "./codec/kinds.ts";
+import { decodePartials, type EncodedPartial, encodePartials } from "./codec/sets.ts";
+import { LIMITS } from "./limits.ts";
+import type { Partial, PartialStore } from "./partial-store.ts";
+import { retry } from "./retry.ts";
+
+export const PARSIGEX_PROTOCOL = "/charon/parsigex/2.0.0";
+
+/** A message of a peer that is not kept; the transport counts it against the peer. */
+export class ExchangeError extends DvError<"duty/impossible" | "duty/not-your-share" | "duty/equivocation"> {}
+
+/** The kinds for which a script runs here; partial signatures of others would wait for nobody. */
+const SCRIPTED: ReadonlySet<SignedKind | "info-sync"> = new Set(["attester", "proposer", "randao"]);
+
+export interface ExchangeContext {
+  readonly clock: Clock;
+  readonly chain: ChainSpec;
+  readonly transport: Transport;
+  readonly store: PartialStore;
+  readonly gate: (duty: DutyId) => boolean;
+  readonly log: Logger;
+  readonly meter: Meter;
+  /** Told of every duty of which partial signatures came from a peer. */
+  readonly onReceived: (duty: DutyId, from: OperatorIndex, groupKeys: readonly GroupKey[]) => void;
+  /** Told at the deadline of a duty, while its partial signatures are still there. */
+  readonly onForget: (duty: DutyId) => void;
+}
+
+/** Partial signatures to and from the other operators. */
+export interface Exchange {
+  /** Keeps partial signatures of a duty until its deadline, and tells `onForget` then. */
+  track(duty: DutyId): void;
+  /** Sends ours to every peer, again and again until it is delivered or the signal fires. Returns at once. */
+  offer(duty: DutyId, partials: readonly EncodedPartial[], signal: AbortSignal): void;
+}
+
+/** Registers the handler of Charon's exchange of partial signatures. */
+export function createExchange(context: ExchangeContext): Exchange {
+  const { clock, chain, transport, store, gate, log, meter } = context;
+  const dropped = meter.counter(
+    "trireme_duty_partials_dropped_total",
+    "Partial signatures of peers that were not kept, by reason",
+    ["peer", "reason"],
+  );
+  const stored = meter.histogram(
+    "core_parsigdb_store",
+    "Latency of partial signatures received since earliest expected time, per duty, per peer index",
+    ["duty", "peer_idx"],
+    [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12],
+  );
+  const forgetting = new Set<string>();
+
+  /** Everything that is kept goes at its deadline. */
+  function forgetInTime(duty: DutyId): void {
+    const name = dutyName(duty);
+    const deadline = dutyDeadline(chain, duty);
+    if (deadline === undefined || forgetting.has(name)) return;
+    forgetting.add(name);
+    clock.at(deadline, () => {
+      forgetting.delete(name);
+      context.onForget(duty);
+      store.forget(duty);
+    });
+  }
+
+  function receive(from: OperatorIndex, bytes: Uint8Array): undefined {
+    const { duty, partials } = decodePartials(bytes);
+    if (!gate(duty))
+      throw new ExchangeError("duty/impossible", "take partial signatures", {
+        facts: { duty: dutyName(duty) },
+      });
+    if (!SCRIPTED.has(duty.kind)) return;
+    const share = shareIndexOf(from);
+    const read = partials.map((partial) => readPartial(chain, duty, share, partial));
+    forgetInTime(duty);
+    const notKept = store.add(duty, share, read);
+    for (const reason of notKept) dropped.add(1, { peer: String(from), reason });
+    const intoDutyMs = clock.now() - dutyDue(chain, duty);
+    if (notKept.length < read.length)
+      stored.observe(intoDutyMs / 1000, { duty: dutyMetricName(duty.kind), peer_idx: String(from) });
+    context.onReceived(
+      duty,
+      from,
+      read.map(({ groupKey }) => groupKey),
+    );
+    if (notKept.includes("equivocation"))
+      throw new ExchangeError("duty/equivocation", "take a second, different partial signature", {
+        facts: { duty: dutyName(duty), peer: from },
+      });
+    return undefined;
+  }
+
+  transport.handle(
+    PARSIGEX_PROTOCOL,
+    {
+      messageBytesMax: LIMITS.messageBytesMax,
+      messagesPerSecondMax: LIMITS.messagesPerSecondMax,
+      burstMax: LIMITS.messagesBurstMax,
+      receiveTimeoutMs: LIMITS.receiveTimeoutMs,
+    },
+    receive,
+  );
+
+  const unsent = new Map<OperatorIndex, Set<AbortController>>();
+
+  /** One peer, one message, until it is there. A peer that is away costs the others nothing. */
+  async function deliver(
+    to: OperatorIndex,
+    duty: DutyId,
+    bytes: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const waiting = unsent.get(to) ?? new Set();
+    unsent.set(to, waiting);
+    const [oldest] = waiting;
+    if (waiting.size >= LIMITS.unsentPerPeerMax)
+      oldest?.abort(new Error("too many messages wait for this peer"));
+    const givenUp = new AbortController();
+    waiting.add(givenUp);
+    const either = AbortSignal.any([signal, givenUp.signal]);
+    try {
+      await retry(
+        clock,
+        either,
+        () => transport.send(to, PARSIGEX_PROTOCOL, bytes, either),
+        (error, attempts) => {
+          if (attempts === 1)
+            log.debug("Partial signatures not delivered, trying again", {
+              duty: dutyName(duty),
+              peer: to,
+              why: explain(error),
+            });
+        },
+      );
+    } catch {
+      dropped.add(1, { peer: String(to), reason: "not-delivered" });
+    } finally {
+      waiting.delete(givenUp);
+    }
+  }
+
+  return {
+    track: forgetInTime,
+    offer(duty, partials, signal) {
+      forgetInTime(duty);
+      const bytes = encodePartials(duty, partials);
+      for (let to = 0; to < transport.operatorCount; to++) {
+        if (to !== transport.self) void deliver(to as OperatorIndex, duty, bytes, signal);
+      }
+    },
+  };
+}
+
+/** Parses one partial signature of a peer. @throws when it is not what this peer could sign in this duty. */
+function readPartial(chain: ChainSpec, duty: DutyId, share: ShareIndex, partial: EncodedPartial): Partial {
+  const facts = { duty: dutyName(duty), share: partial.share };
+  if (partial.share !== share)
+    throw new ExchangeError("duty/not-your-share", "take a partial signature of another share", { facts });
+  const codec = signedCodecOf(duty.kind);
+  const value = codec.decode(partial.data);
+  const root = codec.signingRoot(value, chain);
+  const signature = codec.signature(value);
+  if (root === undefined || signature.length !== 96 || codec.fits?.(value, duty, chain) === false)
+    throw new ExchangeError("duty/impossible", "take a partial signature that is not of this duty", {
+      facts,
+    });
+  return { ...partial, signature, root };
+}

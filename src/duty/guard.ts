@@ -1,0 +1,51 @@
+import { explain } from "../base/index.ts";
+import type { SlashableVote } from "../ports/index.ts";
+import { dutyName, type GroupKey, type Root } from "../spec/index.ts";
+import type { DutyContext } from "./context.ts";
+import type { SlotDuty } from "./slot-duty.ts";
+
+/** One validator's part of what was decided, with the root to be signed. */
+export interface ToSign<T> {
+  readonly groupKey: GroupKey;
+  readonly root: Root;
+  readonly value: T;
+}
+
+/**
+ * Asks the slashing memory about all validators of a slot in one call. What it admits is on disk when this settles (S1);
+ * what it refuses is dropped for that validator alone.
+ */
+export async function guard<T>(
+  context: DutyContext,
+  duty: SlotDuty<unknown>,
+  decided: readonly ToSign<T>[],
+  vote: (item: ToSign<T>) => SlashableVote,
+  signal: AbortSignal,
+): Promise<readonly ToSign<T>[]> {
+  const { slashing, log, metrics } = context;
+  if (decided.length === 0) return [];
+  const votes = decided.map((item) => ({ pubkey: item.groupKey, vote: vote(item) }));
+  const verdicts = await slashing.admit(votes, signal).catch((error: unknown) => {
+    duty.record.blame("slashing-memory-unavailable");
+    log.error("Slashing memory unavailable, nothing signed", {
+      duty: dutyName(duty.id),
+      why: explain(error),
+    });
+    throw error;
+  });
+  const admitted = decided.filter((item, i) => {
+    const verdict = verdicts[i];
+    if (verdict?.admitted === true) return true;
+    const reason = verdict?.reason ?? "no verdict";
+    duty.record.blame("refused-by-slashing-memory", [item.groupKey]);
+    metrics.refused(reason);
+    log.warn("Signature refused by the slashing memory", {
+      duty: dutyName(duty.id),
+      validator: item.groupKey,
+      reason,
+    });
+    return false;
+  });
+  duty.record.note("guarded", { admitted: admitted.length, refused: decided.length - admitted.length });
+  return admitted;
+}

@@ -1,0 +1,202 @@
+import { equalBytes, explain, toHex } from "../base/index.ts";
+import type { Proposal, ProposerDuty } from "../ports/index.ts";
+import { dutyName, epochOf, type GroupKey, type Slot } from "../spec/index.ts";
+import { acceptableBlock, isSignableBlock } from "./accept.ts";
+import { broadcast } from "./broadcast.ts";
+import {
+  blockRoot,
+  decodeSignedProposal,
+  encodeSignedProposal,
+  proposalSigningRoot,
+  signProposal,
+  unsignedProposal,
+} from "./codec/proposal.ts";
+import { encodeRandao, randaoSigningRoot } from "./codec/randao.ts";
+import { decodeUnsignedSet, encodeUnsignedSet } from "./codec/sets.ts";
+import { collect } from "./collect.ts";
+import type { DutyContext } from "./context.ts";
+import { guard, type ToSign } from "./guard.ts";
+import type { Inclusion } from "./inclusion.ts";
+import type { RandaoReveals } from "./randao-reveals.ts";
+import { retry } from "./retry.ts";
+import type { ProposerStages, RandaoStages } from "./scripts.ts";
+import { signAndOffer } from "./sign.ts";
+import type { SlotDuty } from "./slot-duty.ts";
+
+export interface ProposerOptions {
+  /** 32 bytes. */
+  readonly graffiti: Uint8Array | undefined;
+  /** Whether blocks of builders are wanted; without, the beacon node is told to weigh their bids with nothing. */
+  readonly builder: boolean;
+}
+
+export function createProposerStages(
+  context: DutyContext,
+  more: { readonly reveals: RandaoReveals; readonly inclusion: Inclusion; readonly options: ProposerOptions },
+): ProposerStages {
+  const { chain, clock, consensus, beacon, log, metrics } = context;
+
+  return {
+    async fetch(duty, signal) {
+      const set = new Map<GroupKey, Proposal>();
+      for (const groupKey of duty.validators.keys()) {
+        const randaoReveal = await more.reveals
+          .wait(duty.id.slot, groupKey, signal)
+          .catch((error: unknown) => {
+            duty.record.blame("no-randao");
+            throw error;
+          });
+        const proposal = await retry(
+          clock,
+          signal,
+          () => produce(context, duty.id.slot, randaoReveal, more.options, signal),
+          (error, attempts) => {
+            duty.record.blame("beacon-node-down");
+            if (attempts === 1)
+              log.warn("Block not fetched, trying again", { duty: dutyName(duty.id), why: explain(error) });
+          },
+        );
+        checkFeeRecipient(context, duty, groupKey, proposal);
+        set.set(groupKey, proposal);
+      }
+      duty.record.absolve("beacon-node-down");
+      metrics.stage(duty.id, "fetched");
+      duty.record.note("fetched", { blinded: [...set.values()].some(({ blinded }) => blinded) });
+      return encodeUnsignedSet("proposer", set);
+    },
+
+    async agree(duty, proposal, signal) {
+      const acceptable = (value: Parameters<typeof acceptableBlock>[4]): boolean => {
+        const [groupKey] = duty.validators.keys();
+        const reveal = groupKey === undefined ? undefined : more.reveals.known(duty.id.slot, groupKey);
+        const good = acceptableBlock(chain, duty.id, duty.validators, reveal, value);
+        if (!good) log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id) });
+        return good;
+      };
+      const { value, round } = await consensus.agree(duty.id, { proposal, acceptable }, signal);
+      metrics.stage(duty.id, "decided");
+      duty.record.note("decided", { round });
+      return ours(context, duty, decodeUnsignedSet("proposer", value));
+    },
+
+    guard: (duty, decided, signal) =>
+      guard(
+        context,
+        duty,
+        decided,
+        ({ value: { block }, root }) => ({ kind: "block", slot: block.slot, signingRoot: root }),
+        signal,
+      ),
+
+    offer: (duty, admitted, signal) =>
+      signAndOffer(
+        context,
+        duty,
+        admitted,
+        ({ value }, signature) => encodeSignedProposal(signProposal(value, signature)),
+        signal,
+      ),
+
+    collect: (duty, signal) => collect(context, duty, signal),
+
+    async broadcast(duty, signed, signal) {
+      await Promise.all(
+        signed.map(async ({ groupKey, data, signature }) => {
+          if (!duty.validators.has(groupKey)) return;
+          const proposal = unsignedProposal(decodeSignedProposal(data));
+          const publish = (): Promise<void> => beacon.publishBlock(signProposal(proposal, signature), signal);
+          if (await broadcast(context, duty, [groupKey], publish, signal))
+            more.inclusion.expectBlock(duty.record, groupKey, blockRoot(proposal));
+        }),
+      );
+    },
+  };
+}
+
+async function produce(
+  { beacon, chain }: DutyContext,
+  slot: Slot,
+  randaoReveal: Uint8Array,
+  { graffiti, builder }: ProposerOptions,
+  signal: AbortSignal,
+): Promise<Proposal> {
+  const proposal = await beacon.produceBlock(
+    slot,
+    {
+      randaoReveal,
+      ...(graffiti === undefined ? {} : { graffiti }),
+      ...(builder ? {} : { builderBoostFactor: 0n }),
+    },
+    signal,
+  );
+  const fits = isSignableBlock(chain, slot, proposal);
+  if (!fits || !equalBytes(proposal.block.body.randaoReveal, randaoReveal))
+    throw new Error("the beacon node's block is not for this slot and randao");
+  return proposal;
+}
+
+/** A builder pays in its own way, so only a block of our own beacon node can be judged. */
+function checkFeeRecipient(
+  { cluster, log, metrics }: DutyContext,
+  duty: SlotDuty<ProposerDuty>,
+  groupKey: GroupKey,
+  proposal: Proposal,
+): void {
+  const wanted = cluster.validators.find((validator) => validator.groupKey === groupKey)?.feeRecipient;
+  const payload = (
+    proposal.block.body as { readonly executionPayload?: { readonly feeRecipient: Uint8Array } }
+  ).executionPayload;
+  const found = proposal.blinded || payload === undefined ? undefined : toHex(payload.feeRecipient);
+  const good = found === undefined || wanted === undefined || found === wanted.toLowerCase();
+  metrics.proposal(proposal.blinded, good);
+  if (good) return;
+  log.warn("Block pays another fee recipient than the cluster's; check the beacon node", {
+    duty: dutyName(duty.id),
+    validator: groupKey,
+    wanted,
+    found,
+  });
+}
+
+/** The part of a decision that our share may sign. Roots are made from the decided bytes alone (S2). */
+function ours(
+  { chain, log }: DutyContext,
+  duty: SlotDuty<ProposerDuty>,
+  decided: ReadonlyMap<GroupKey, Proposal>,
+): readonly ToSign<Proposal>[] {
+  return [...duty.validators.keys()].flatMap((groupKey) => {
+    const value = decided.get(groupKey);
+    if (value === undefined) {
+      duty.record.blame("left-out", [groupKey]);
+      return [];
+    }
+    if (!isSignableBlock(chain, duty.id.slot, value)) {
+      duty.record.blame("bad-proposal", [groupKey]);
+      log.error("A block was decided that is not one for its slot", { duty: dutyName(duty.id) });
+      return [];
+    }
+    return [{ groupKey, value, root: proposalSigningRoot(chain, value) }];
+  });
+}
+
+export function createRandaoStages(context: DutyContext, reveals: RandaoReveals): RandaoStages {
+  return {
+    offer(duty, signal) {
+      const epoch = epochOf(context.chain, duty.id.slot);
+      const root = randaoSigningRoot(context.chain, epoch);
+      const items = [...duty.validators.keys()].map((groupKey) => ({ groupKey, root, value: epoch }));
+      return signAndOffer(
+        context,
+        duty,
+        items,
+        (item, signature) => encodeRandao({ epoch: item.value, signature }),
+        signal,
+      );
+    },
+    collect: (duty, signal) => collect(context, duty, signal),
+    reveal(duty, signed) {
+      for (const { groupKey, signature } of signed) reveals.set(duty.id.slot, groupKey, signature);
+      duty.record.broadcast(signed.map(({ groupKey }) => groupKey));
+    },
+  };
+}

@@ -1,0 +1,372 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DutyWorld } from "../../sim/duty-world.ts";
+import { toHex } from "../base/index.ts";
+import type { ConsensusValue } from "../consensus/index.ts";
+import { type DutyId, firstSlotOf, type GroupKey, slotStart, ssz } from "../spec/index.ts";
+import { decodePartials, decodeUnsignedSet, encodePartials, encodeUnsignedSet } from "./codec/sets.ts";
+import { PARSIGEX_PROTOCOL } from "./exchange.ts";
+
+// Every world runs the real scripts, schedule, exchange and consensus of all operators; signatures are toy ones that
+// combine and verify as BLS does. Whatever is published with a wrong group signature is refused by the chain.
+
+/** No validator ever votes twice for one target or proposes twice in one slot. */
+function assertNothingSlashable(world: DutyWorld): void {
+  const said = new Map<string, string>();
+  const once = (what: string, root: string): void => {
+    assert.equal(said.get(what) ?? root, root, `${what} was signed twice`);
+    said.set(what, root);
+  };
+  for (const { groupKey, attestation } of world.chain.votes)
+    once(
+      `${groupKey} target ${attestation.data.target.epoch}`,
+      toHex(ssz.phase0.AttestationData.hashTreeRoot(attestation.data)),
+    );
+  for (const { groupKey, proposal } of world.chain.blocks)
+    once(
+      `${groupKey} block ${proposal.signedBlock.message.slot}`,
+      toHex(ssz.fulu.SignedBeaconBlock.hashTreeRoot(proposal.signedBlock as never)),
+    );
+}
+
+const votesOf = (world: DutyWorld, slotFrom: number, slotTo: number): number =>
+  new Set(
+    world.chain.votes
+      .filter(({ attestation: { data } }) => data.slot >= slotFrom && data.slot < slotTo)
+      .map(({ groupKey, attestation: { data } }) => `${groupKey} ${data.slot}`),
+  ).size;
+
+const ownSlots = (world: DutyWorld, from: number, to: number): number[] =>
+  Array.from({ length: to - from }, (_, i) => from + i).filter((slot) => world.chain.proposer(slot) < 6);
+
+test("four operators attest and propose in every epoch, early in the slot, and find their work on chain", async () => {
+  const world = new DutyWorld(1);
+  world.start();
+  await world.runToSlot(27);
+
+  assert.equal(votesOf(world, 8, 24), 12, "each of six validators votes once in each of two epochs");
+  const proposals = ownSlots(world, 1, 27);
+  assert.ok(proposals.length > 0);
+  for (const slot of proposals) assert.ok(world.chain.block(slot) !== undefined, `block of slot ${slot}`);
+  for (const { at, attestation } of world.chain.votes.filter(({ attestation: { data } }) => data.slot > 0)) {
+    const intoSlotMs = at - slotStart(world.spec, attestation.data.slot);
+    assert.ok(
+      intoSlotMs < 2_000,
+      `the vote waits for the block and not for a third of the slot: ${intoSlotMs}`,
+    );
+    assert.equal(
+      toHex(attestation.data.beaconBlockRoot),
+      toHex(world.chain.block(attestation.data.slot)?.root ?? new Uint8Array()),
+    );
+  }
+  for (const { index, outcomes, beacon } of world.operators) {
+    assert.deepEqual([...new Set(outcomes.map(({ outcome, cause }) => `${outcome} ${cause}`))].toSorted(), [
+      "broadcast undefined",
+      "included undefined",
+    ]);
+    assert.equal(world.summary(index)["proposer included"], proposals.length);
+    assert.ok(beacon.preparations.length >= 6, "fee recipients are told to the beacon node");
+  }
+  assertNothingSlashable(world);
+});
+
+test("blinded blocks go the same way", async () => {
+  const world = new DutyWorld(2, { chain: { ownProposers: 1 } });
+  for (const { beacon } of world.operators) beacon.blinded = true;
+  world.start();
+  await world.runToSlot(12);
+  const blinded = world.chain.blocks.filter(({ proposal }) => proposal.blinded);
+  assert.ok(new Set(blinded.map(({ proposal }) => proposal.signedBlock.message.slot)).size >= 10);
+  assertNothingSlashable(world);
+});
+
+test("with one operator away every duty completes, and it catches up on what it missed when it is back", async () => {
+  const world = new DutyWorld(3);
+  world.network.setDown(3, true);
+  world.start();
+  await world.runToSlot(16);
+  assert.equal(votesOf(world, 8, 16), 6);
+  for (const slot of ownSlots(world, 8, 16)) assert.ok(world.chain.block(slot) !== undefined);
+  assert.equal(world.chain.votes.filter(({ by }) => by === 3).length, 0);
+
+  const before = world.operators[3]?.timeline.length ?? 0;
+  world.network.setDown(3, false);
+  await world.clock.run({ forMs: 5_000 });
+  const caughtUp = world.operators[3]?.timeline
+    .slice(before)
+    .filter(({ duty, entry }) => duty.endsWith("attester") && entry.stage === "aggregated");
+  assert.ok((caughtUp?.length ?? 0) > 0, "partial signatures wait for a peer that comes back");
+  assertNothingSlashable(world);
+});
+
+test("with more than f operators away nothing is signed, and the cause says who was missing", async () => {
+  const world = new DutyWorld(4);
+  world.network.partition([0, 1], [2, 3]);
+  world.start();
+  await world.runToSlot(20);
+  assert.equal(world.chain.votes.length, 0);
+  const summary = world.summary(0);
+  assert.ok((summary["attester failed no-consensus"] ?? 0) >= 3);
+  assert.ok((summary["proposer failed no-randao"] ?? 0) > 0);
+  assert.ok((summary["randao failed not-enough-partials"] ?? 0) > 0);
+  const missing = world.operators[0]?.log.find(({ sentence }) => sentence === "Partial signatures missing");
+  assert.deepEqual(missing?.facts?.["missing"], [2, 3]);
+});
+
+test("a peer that signs wrongly is found, named once per duty, and stops nothing", async () => {
+  const world = new DutyWorld(5);
+  world.network.intercept(({ from, protocol, message }) => {
+    if (from !== 2 || protocol !== PARSIGEX_PROTOCOL) return undefined;
+    const { duty, partials } = decodePartials(message);
+    if (duty.kind !== "attester") return undefined;
+    const lies = partials.map(({ data, ...rest }) => {
+      const altered = data.slice();
+      altered[160] = (altered[160] ?? 0) ^ 1; // In the signature, which begins at byte 20 + 132.
+      return { ...rest, data: altered };
+    });
+    return encodePartials(duty, lies);
+  });
+  world.start();
+  await world.runToSlot(20);
+  assert.equal(votesOf(world, 8, 16), 6);
+  const blamed = world.operators[0]?.log.filter(({ sentence }) =>
+    sentence.startsWith("Partial signature is not one"),
+  );
+  assert.ok((blamed?.length ?? 0) > 0);
+  assert.deepEqual([...new Set(blamed?.map(({ facts }) => facts?.["peer"]))], [2]);
+  const duties = blamed?.map(({ facts }) => facts?.["duty"]);
+  assert.equal(new Set(duties).size, duties?.length);
+  assertNothingSlashable(world);
+});
+
+test("a peer cannot speak for another share, nor say two things, nor speak of impossible duties", async () => {
+  const world = new DutyWorld(6);
+  const recorded: Uint8Array[] = [];
+  world.network.intercept(({ from, to, protocol, message }) => {
+    if (from === 2 && to === 0 && protocol === PARSIGEX_PROTOCOL) recorded.push(message);
+    return undefined;
+  });
+  world.start();
+  await world.runToSlot(12);
+  assert.equal(world.network.rejectionsOf(2) + world.network.rejectionsOf(1), 0);
+  const own = recorded.findLast((bytes) => decodePartials(bytes).duty.kind === "attester") as Uint8Array;
+  const say = async (from: number, message: Uint8Array): Promise<void> => {
+    world.network.inject({ from: from as never, to: 0 as never, protocol: PARSIGEX_PROTOCOL, message });
+    await world.clock.run({ forMs: 100 });
+  };
+  await say(2, own);
+  assert.equal(world.network.rejectionsOf(2), 0, "saying the same again is harmless");
+  await say(1, own);
+  assert.equal(world.network.rejectionsOf(1), 1, "another peer's share");
+
+  const { duty, partials } = decodePartials(own);
+  const [first] = partials;
+  assert.ok(first !== undefined);
+  const data = first.data.slice();
+  data[160] = (data[160] ?? 0) ^ 1;
+  await say(2, encodePartials(duty, [{ ...first, data }]));
+  assert.equal(world.network.rejectionsOf(2), 1, "a second, different signature");
+  for (const [i, slot] of [duty.slot + 1, duty.slot + 1000, 0].entries()) {
+    await say(2, encodePartials({ ...duty, slot }, partials));
+    assert.equal(world.network.rejectionsOf(2), 2 + i, `slot ${slot}`);
+  }
+  await say(2, new Uint8Array([1, 2, 3]));
+  const stranger = `0x${"11".repeat(48)}` as GroupKey;
+  await say(2, encodePartials(duty, [{ ...first, groupKey: stranger }]));
+  assert.equal(
+    world.operators[0]?.counters.get("trireme_duty_partials_dropped_total peer=2 reason=unknown-validator"),
+    1,
+  );
+});
+
+test("a leader that lies about a vote or a block costs its round and nothing else", async () => {
+  const lie = (duty: DutyId, value: ConsensusValue): ConsensusValue => {
+    if (duty.kind === "attester") {
+      const set = decodeUnsignedSet("attester", value);
+      const entries = [...set].map(([key, vote]) => {
+        const target = { ...vote.data.target, epoch: vote.data.target.epoch + 1 };
+        return [key, { ...vote, data: { ...vote.data, target } }] as const;
+      });
+      // In some slots it leaves a validator out instead, in others it adds one.
+      if (duty.slot % 3 === 0 && set.size > 1)
+        return encodeUnsignedSet("attester", new Map([...set].slice(1)));
+      return encodeUnsignedSet("attester", new Map(entries));
+    }
+    const set = [...decodeUnsignedSet("proposer", value)];
+    for (const [, { block }] of set) block.slot = duty.slot + 1;
+    return encodeUnsignedSet("proposer", new Map(set));
+  };
+  const world = new DutyWorld(7, {
+    chain: { ownProposers: 0.5 },
+    consensus: (index, honest) =>
+      index !== 1
+        ? honest
+        : {
+            agree: (duty, { proposal }, signal) =>
+              honest.agree(
+                duty,
+                { proposal: proposal.then((value) => lie(duty, value)), acceptable: () => true },
+                signal,
+              ),
+          },
+  });
+  world.start();
+  await world.runToSlot(20);
+  assert.equal(votesOf(world, 8, 16), 6);
+  for (const slot of ownSlots(world, 8, 16))
+    assert.ok(world.chain.block(slot) !== undefined, `block of slot ${slot}`);
+  const suspicious = world.operators[0]?.log.filter(({ sentence }) => sentence.includes("not acceptable"));
+  assert.ok((suspicious?.length ?? 0) > 0, "the liar led at least once");
+  assertNothingSlashable(world);
+});
+
+test("what the slashing memory refuses is not signed, for that validator alone", async () => {
+  const world = new DutyWorld(8);
+  const pubkey = world.keys.cluster.validators[0]?.groupKey as GroupKey;
+  for (const { disk } of world.operators) {
+    const admitted = disk.admit(
+      [
+        {
+          pubkey,
+          vote: { kind: "attestation", source: 0, target: 1, signingRoot: new Uint8Array(32).fill(9) },
+        },
+      ],
+      new AbortController().signal,
+    );
+    await world.clock.run({ forMs: 10 });
+    assert.deepEqual(await admitted, [{ admitted: true }]);
+  }
+  world.start();
+  await world.runToSlot(27);
+  const voters = world.chain.votes.filter(({ attestation }) => attestation.data.target.epoch === 1);
+  assert.equal(new Set(voters.map(({ groupKey }) => groupKey)).size, 5);
+  assert.ok(voters.every(({ groupKey }) => groupKey !== pubkey));
+  const refused = world.operators[0]?.outcomes.filter(
+    ({ duty, cause }) => duty.slot >= 8 && cause === "refused-by-slashing-memory",
+  );
+  assert.deepEqual(
+    refused?.map(({ groupKey }) => groupKey),
+    [pubkey],
+  );
+  assert.ok(votesOf(world, 16, 24) === 6, "the next epoch is signed again");
+});
+
+test("nothing is signed while the slashing memory cannot record", async () => {
+  const world = new DutyWorld(9);
+  for (const { disk } of world.operators) disk.setFailing(true);
+  world.start();
+  await world.runToSlot(18);
+  assert.equal(world.chain.votes.length + world.chain.blocks.length, 0);
+  assert.ok((world.summary(0)["attester failed slashing-memory-unavailable"] ?? 0) >= 6);
+});
+
+test("with one beacon node down the others carry its duties; when all come back, duties go on", async () => {
+  const world = new DutyWorld(10);
+  const [first] = world.operators;
+  assert.ok(first !== undefined);
+  first.beacon.down = true; // From the very start, so this operator knows no duties at all.
+  world.start();
+  await world.runToSlot(10);
+  assert.equal(first.runner.status().scheduled, false);
+  first.beacon.down = false;
+  await world.runToSlot(16);
+  assert.equal(votesOf(world, 8, 16), 6);
+  assert.ok(first.runner.status().scheduled, "the schedule is asked for until it comes");
+
+  for (const { beacon } of world.operators) beacon.down = true;
+  await world.runToSlot(20);
+  assert.equal(votesOf(world, 17, 20), 0);
+  for (const { beacon } of world.operators) beacon.down = false;
+  await world.runToSlot(34);
+  assert.equal(votesOf(world, 24, 32), 6);
+  assertNothingSlashable(world);
+});
+
+test("duties that change with a reorganisation are followed", async () => {
+  const world = new DutyWorld(11);
+  world.start();
+  await world.runToSlot(9);
+  const before = world.chain.attesterDuties(2);
+  world.chain.reorganise(2);
+  assert.notDeepEqual(world.chain.attesterDuties(2), before);
+  await world.runToSlot(28);
+  assert.equal(votesOf(world, 16, 24), 6);
+  for (const duty of world.chain.attesterDuties(2)) {
+    const vote = world.chain.votes.find(
+      ({ groupKey, attestation }) => groupKey === duty.pubkey && attestation.data.slot === duty.slot,
+    );
+    assert.equal(vote?.attestation.committeeIndex, duty.committeeIndex);
+  }
+  const seen = world.operators[0]?.log.filter(({ sentence }) => sentence.startsWith("Duty vanished"));
+  assert.ok((seen?.length ?? 0) > 0);
+  assertNothingSlashable(world);
+});
+
+test("late and doubled messages, and lost ones of consensus, do no harm", async () => {
+  const world = new DutyWorld(12, { weather: { latencyMs: { min: 50, max: 900 }, duplication: 0.3 } });
+  world.start();
+  await world.runToSlot(28);
+  assert.equal(votesOf(world, 8, 24), 12);
+  assertNothingSlashable(world);
+});
+
+test("a clock that is set forward skips slots with a cause; one that is set back repeats nothing", async () => {
+  const world = new DutyWorld(13, { validatorCount: 12 });
+  const [first] = world.operators;
+  assert.ok(first !== undefined);
+  world.start();
+  await world.runToSlot(9);
+  const begunBefore = first.timeline.filter(({ entry }) => entry.stage === "scheduled").length;
+  first.clock.jump(4 * world.spec.slotMs);
+  await world.clock.run({ forMs: 10 });
+  assert.ok((first.counters.get("core_scheduler_skipped_slots_total") ?? 0) >= 3);
+  assert.ok((world.summary(0)["attester failed clock-jump"] ?? 0) > 0);
+  first.clock.jump(-4 * world.spec.slotMs);
+  await world.runToSlot(28);
+  const begun = first.timeline.filter(({ entry }) => entry.stage === "scheduled").map(({ duty }) => duty);
+  assert.ok(begun.length > begunBefore);
+  assert.equal(new Set(begun).size, begun.length, "no duty begins twice");
+  assertNothingSlashable(world);
+});
+
+test("stopping finishes what is being signed, and starts nothing more", async () => {
+  const world = new DutyWorld(14, { validatorCount: 48 });
+  world.start();
+  await world.runToSlot(9);
+  await world.clock.run({ forMs: 900 }); // Consensus of slot 9 has been decided or is about to be.
+  const stopping = Promise.all(world.operators.map(({ runner }) => runner.stop()));
+  await world.clock.run({ forMs: 10_000 });
+  await stopping;
+  const begun = world.operators[0]?.timeline
+    .filter(({ entry }) => entry.stage === "scheduled")
+    .map(({ duty }) => duty);
+  assert.ok(begun?.every((duty) => Number(duty.split("/")[0]) <= 10));
+  assert.deepEqual(world.operators[0]?.runner.status().running, []);
+  await world.runToSlot(20);
+  assert.equal(votesOf(world, 10, 20), 0);
+});
+
+test("the same seed gives the same run", async () => {
+  const run = async (): Promise<unknown> => {
+    const world = new DutyWorld(15, { weather: { loss: 0.05, duplication: 0.1 } });
+    world.start();
+    await world.runToSlot(12);
+    return [world.clock.fired, world.operators.map(({ timeline }) => timeline)];
+  };
+  assert.deepEqual(await run(), await run());
+});
+
+test("a vote is not fetched before its slot, and at the latest when it is due", async () => {
+  const world = new DutyWorld(16, { chain: { missedBlocks: 1, ownProposers: 0 } });
+  world.start();
+  await world.runToSlot(16);
+  assert.equal(votesOf(world, 8, 15), world.chain.attesterDuties(1).filter(({ slot }) => slot < 15).length);
+  for (const { at, attestation } of world.chain.votes) {
+    const due =
+      slotStart(world.spec, attestation.data.slot) +
+      (world.spec.slotMs * world.spec.attestationDueBps) / 10_000;
+    if (attestation.data.slot > 0)
+      assert.ok(at > due && at < due + 1_000, "the slot is empty, so the vote waits");
+  }
+  assert.equal(firstSlotOf(world.spec, 1), 8);
+});

@@ -1,0 +1,335 @@
+import { explain } from "../base/index.ts";
+import type { Cluster } from "../cluster/index.ts";
+import type { Consensus } from "../consensus/index.ts";
+import type {
+  AttesterDuty,
+  BeaconNode,
+  BlsWork,
+  ChainEvent,
+  Clock,
+  DutyOutcome,
+  Logger,
+  Meter,
+  ProposerDuty,
+  ShareSigner,
+  SlashingStore,
+  TimelineSink,
+  Transport,
+} from "../ports/index.ts";
+import {
+  type ChainSpec,
+  type DutyId,
+  dutyDeadline,
+  dutyDue,
+  dutyName,
+  type Epoch,
+  epochOf,
+  type GroupKey,
+  type OperatorIndex,
+  type Slot,
+  shareIndexOf,
+  slotAt,
+} from "../spec/index.ts";
+import { createAttesterStages } from "./attester-stages.ts";
+import type { Cause } from "./causes.ts";
+import type { DutyContext } from "./context.ts";
+import { DutyRecord } from "./duty-record.ts";
+import { createExchange } from "./exchange.ts";
+import { dutyGate } from "./gate.ts";
+import { createInclusion } from "./inclusion.ts";
+import { LIMITS } from "./limits.ts";
+import { createMetrics } from "./metrics.ts";
+import { PartialStore } from "./partial-store.ts";
+import { createProposerStages, createRandaoStages } from "./proposer-stages.ts";
+import { RandaoReveals } from "./randao-reveals.ts";
+import { Schedule } from "./schedule.ts";
+import { performAttesterDuty, performProposerDuty, performRandaoDuty } from "./scripts.ts";
+import { DutyOver, type SlotDuty } from "./slot-duty.ts";
+import { tickSlots } from "./slot-ticker.ts";
+import { VoteTimes } from "./vote-times.ts";
+
+export interface DutyRunnerOptions {
+  /** At most 32 bytes of text; the beacon node's own when left out. */
+  readonly graffiti?: string;
+  /** Whether blocks of builders are wanted. */
+  readonly builder: boolean;
+  /** How many epochs ahead duties are fetched; 1 when left out. */
+  readonly lookaheadEpochs?: number;
+  /** An operator's name in metrics, as Charon has it ("adorable-dog"); its index when left out. */
+  readonly peerName?: (operator: OperatorIndex) => string;
+}
+
+export interface DutyRunner {
+  /** Begins with the next duty that is possible. */
+  start(): void;
+  /** Starts no more duties, finishes within a bound what is being signed, and ends the rest. */
+  stop(): Promise<void>;
+  status(): DutyRunnerStatus;
+}
+
+export interface DutyRunnerStatus {
+  readonly slot: Slot;
+  /** Whether the duties of this epoch are known. */
+  readonly scheduled: boolean;
+  /** Duties at work, by name. */
+  readonly running: readonly string[];
+  /** Votes and blocks that were sent and not yet seen on chain. */
+  readonly awaitingInclusion: number;
+  readonly validators: { readonly known: number; readonly active: number };
+}
+
+interface Running {
+  readonly record: DutyRecord;
+  readonly over: AbortController;
+  done: boolean;
+  work: Promise<void>;
+}
+
+/** Runs every duty of the cluster's validators on this node. Registers its protocol at once; nothing else before `start`. */
+export function createDutyRunner(ports: {
+  readonly clock: Clock;
+  readonly chain: ChainSpec;
+  readonly cluster: Cluster;
+  readonly self: OperatorIndex;
+  readonly beacon: BeaconNode;
+  readonly consensus: Consensus;
+  readonly transport: Transport;
+  readonly slashing: SlashingStore;
+  readonly signer: ShareSigner;
+  readonly bls: BlsWork;
+  readonly log: Logger;
+  readonly meter: Meter;
+  readonly timeline: TimelineSink;
+  readonly options: DutyRunnerOptions;
+}): DutyRunner {
+  const { clock, chain, cluster, self, transport, meter, timeline, options } = ports;
+  const log = ports.log.room("duty");
+  const metrics = createMetrics(meter, clock, chain);
+  const ended = new AbortController();
+  const ticking = new AbortController();
+  const running = new Map<string, Running>();
+  const publicShares = new Map(cluster.validators.map((v) => [v.groupKey, v.publicShares]));
+  const store = new PartialStore(publicShares.keys());
+  const exchange = createExchange({
+    clock,
+    chain,
+    transport,
+    store,
+    gate: dutyGate(chain, clock),
+    log,
+    meter,
+    onReceived: (duty, from, groupKeys) =>
+      running.get(dutyName(duty))?.record.note("partial-received", { from, validators: groupKeys.length }),
+    onForget: (duty) => reportParticipation(duty),
+  });
+  const context: DutyContext = {
+    ...ports,
+    log,
+    metrics,
+    store,
+    exchange,
+    publicShares,
+    share: shareIndexOf(self),
+  };
+  const inclusion = createInclusion(context, ended.signal);
+  const reveals = new RandaoReveals();
+  const voteTimes = new VoteTimes(clock, chain);
+  const schedule = new Schedule(
+    { ...ports, log, lookaheadEpochs: options.lookaheadEpochs ?? 1, onChange: onDutiesChanged },
+    ticking.signal,
+  );
+  const attesterStages = createAttesterStages(context, {
+    voteTime: (slot, signal) => voteTimes.wait(slot, signal),
+    inclusion,
+  });
+  const graffiti = graffitiBytes(options.graffiti);
+  const proposerStages = createProposerStages(context, {
+    reveals,
+    inclusion,
+    options: { graffiti, builder: options.builder },
+  });
+  const randaoStages = createRandaoStages(context, reveals);
+  const randaoLeadSlots = Math.max(1, Math.ceil(LIMITS.randaoLeadMs / chain.slotMs));
+  let started = false;
+
+  function onOutcome(outcome: DutyOutcome): void {
+    metrics.outcome(outcome);
+    const facts = {
+      duty: dutyName(outcome.duty),
+      validator: outcome.groupKey,
+      outcome: outcome.outcome,
+      cause: outcome.cause ?? "",
+    };
+    if (outcome.outcome === "failed" || outcome.outcome === "not-included") log.warn("Duty missed", facts);
+    else log.info("Duty done", facts);
+  }
+
+  /** Never runs a duty twice: a second consensus or signature for it could contradict the first. */
+  function begin<D>(
+    id: DutyId,
+    validators: ReadonlyMap<GroupKey, D>,
+    perform: (duty: SlotDuty<D>, signal: AbortSignal) => Promise<void>,
+  ): void {
+    const name = dutyName(id);
+    const deadline = dutyDeadline(chain, id);
+    if (validators.size === 0 || running.has(name) || ticking.signal.aborted) return;
+    if (deadline === undefined || deadline <= clock.now()) return;
+    const record = new DutyRecord(id, validators.keys(), { clock, timeline, onFinish: onOutcome });
+    const over = new AbortController();
+    // The signal lives until the deadline, so that a peer that comes back later still gets our partial signatures.
+    clock.at(deadline, () => {
+      over.abort(new DutyOver("deadline"));
+      running.delete(name);
+    });
+    metrics.scheduled(id);
+    record.note("scheduled", { validators: validators.size, dueAt: dutyDue(chain, id), deadline });
+    exchange.track(id);
+    const entry: Running = { record, over, done: false, work: Promise.resolve() };
+    running.set(name, entry);
+    entry.work = perform({ id, validators, record }, over.signal)
+      .catch((error: unknown) => {
+        if (!(error instanceof DutyOver)) log.warn("Duty ended early", { duty: name, why: explain(error) });
+      })
+      .finally(() => {
+        entry.done = true;
+        endUnsent(record, over.signal);
+      });
+  }
+
+  /** Every validator that was left behind gets its one cause. */
+  function endUnsent(record: DutyRecord, signal: AbortSignal): void {
+    const stopping = signal.reason instanceof DutyOver && signal.reason.why === "stopping";
+    const partials = store.of(record.id);
+    for (const groupKey of record.unsent) {
+      const signers = partials.signers(groupKey);
+      const missing = cluster.operators
+        .filter(({ index }) => !signers.includes(index))
+        .map(({ index }) => index);
+      const known = record.causeOf(groupKey);
+      const cause: Cause = stopping
+        ? "stopped"
+        : (known ??
+          (!record.signing && record.id.kind !== "randao"
+            ? "no-consensus"
+            : partials.hasBad(groupKey)
+              ? "bad-partials"
+              : "not-enough-partials"));
+      if (cause === "not-enough-partials")
+        log.warn("Partial signatures missing", { duty: dutyName(record.id), validator: groupKey, missing });
+      record.finish(groupKey, "failed", cause);
+    }
+    if (record.id.kind !== "randao") return;
+    for (const { groupKey } of cluster.validators)
+      if (record.broadcastAt(groupKey) !== undefined) record.finish(groupKey, "broadcast");
+  }
+
+  function reportParticipation(duty: DutyId): void {
+    const entry = running.get(dutyName(duty));
+    if (entry === undefined) return;
+    const partials = store.of(duty);
+    const took = new Set(cluster.validators.flatMap(({ groupKey }) => partials.signers(groupKey)));
+    for (const { index } of cluster.operators)
+      metrics.participation(duty, options.peerName?.(index) ?? String(index), took.has(index));
+  }
+
+  function beginSlot(slot: Slot): void {
+    begin<AttesterDuty>({ slot, kind: "attester" }, schedule.attestersAt(slot), (duty, signal) =>
+      performAttesterDuty(duty, attesterStages, signal),
+    );
+    for (let ahead = slot; ahead <= slot + randaoLeadSlots; ahead++) {
+      begin<ProposerDuty>({ slot: ahead, kind: "randao" }, schedule.proposersAt(ahead), (duty, signal) =>
+        performRandaoDuty(duty, randaoStages, signal),
+      );
+    }
+    begin<ProposerDuty>({ slot, kind: "proposer" }, schedule.proposersAt(slot), (duty, signal) =>
+      performProposerDuty(duty, proposerStages, signal),
+    );
+  }
+
+  function onSlot(slot: Slot): void {
+    metrics.slot(slot, epochOf(chain, slot));
+    schedule.onSlot(slot);
+    inclusion.onSlot(slot);
+    reveals.forgetBefore(slot - 1);
+    beginSlot(slot);
+  }
+
+  function onSkipped(from: Slot, to: Slot): void {
+    metrics.skippedSlots(to - from + 1);
+    log.warn("Slots skipped: the clock jumped or the machine slept", { from, to });
+    // Only what we know of; a long sleep is not worth a walk through all its slots.
+    for (let slot = Math.max(from, to - 2 * chain.slotsPerEpoch); slot <= to; slot++) {
+      for (const kind of ["attester", "proposer"] as const) {
+        const duties = kind === "attester" ? schedule.attestersAt(slot) : schedule.proposersAt(slot);
+        const id = { slot, kind };
+        if (duties.size === 0 || running.has(dutyName(id))) continue;
+        const record = new DutyRecord(id, duties.keys(), { clock, timeline, onFinish: onOutcome });
+        for (const groupKey of duties.keys()) record.finish(groupKey, "failed", "clock-jump");
+      }
+    }
+  }
+
+  /** Duties that have begun go on; one that is new for the slot at hand begins now. */
+  function onDutiesChanged(epoch: Epoch, vanished: readonly (AttesterDuty | ProposerDuty)[]): void {
+    for (const { slot, pubkey } of vanished)
+      log.info("Duty vanished with a reorganisation", { slot, validator: pubkey });
+    const slot = slotAt(chain, clock.now());
+    if (slot >= 0 && (epoch === epochOf(chain, slot) || epoch === epochOf(chain, slot + randaoLeadSlots)))
+      beginSlot(slot);
+  }
+
+  function onEvent(event: ChainEvent): void {
+    if (event.kind === "head") voteTimes.onHead(event.slot);
+    schedule.onEvent(event);
+    inclusion.onEvent(event);
+  }
+
+  return {
+    start() {
+      if (started) return;
+      started = true;
+      ports.beacon.subscribe(onEvent, ended.signal);
+      tickSlots(chain, clock, { onSlot, onSkipped }, ticking.signal);
+    },
+
+    async stop() {
+      ticking.abort(new DutyOver("stopping"));
+      for (const { record, over } of running.values())
+        if (!record.signing) over.abort(new DutyOver("stopping"));
+      const atWork = [...running.values()].filter(({ done }) => !done).map(({ work }) => work);
+      const enough = new AbortController();
+      const bound = new Promise<void>((resolve) => {
+        const cancel = clock.at(clock.now() + LIMITS.stopGraceMs, resolve);
+        enough.signal.addEventListener("abort", cancel, { once: true });
+      });
+      await Promise.race([Promise.all(atWork), bound]);
+      enough.abort();
+      for (const { over } of running.values()) over.abort(new DutyOver("stopping"));
+      ended.abort(new DutyOver("stopping"));
+      await Promise.all(atWork);
+    },
+
+    status() {
+      const slot = slotAt(chain, clock.now());
+      const validators = [...schedule.validators.values()];
+      return {
+        slot,
+        scheduled: schedule.knows(epochOf(chain, Math.max(0, slot))),
+        running: [...running].filter(([, { done }]) => !done).map(([name]) => name),
+        awaitingInclusion: inclusion.waiting,
+        validators: {
+          known: validators.length,
+          active: validators.filter(({ status }) => status.startsWith("active")).length,
+        },
+      };
+    },
+  };
+}
+
+/** 32 bytes, cut at a whole character and filled with zeros. */
+function graffitiBytes(text: string | undefined): Uint8Array | undefined {
+  if (text === undefined) return undefined;
+  const bytes = new Uint8Array(32);
+  new TextEncoder().encodeInto(text, bytes);
+  return bytes;
+}

@@ -1,0 +1,272 @@
+import { explain, type Hex } from "../base/index.ts";
+import type { Cluster } from "../cluster/index.ts";
+import type {
+  AttesterDuty,
+  BeaconNode,
+  ChainEvent,
+  Clock,
+  Duties,
+  Logger,
+  Meter,
+  ProposerDuty,
+  ValidatorRecord,
+} from "../ports/index.ts";
+import { type ChainSpec, type Epoch, epochOf, ForkSeq, type GroupKey, type Slot } from "../spec/index.ts";
+import { retry } from "./retry.ts";
+
+interface EpochDuties {
+  readonly attesters: Duties<AttesterDuty> | undefined;
+  readonly proposers: Duties<ProposerDuty> | undefined;
+}
+
+export interface ScheduleContext {
+  readonly clock: Clock;
+  readonly chain: ChainSpec;
+  readonly cluster: Cluster;
+  readonly beacon: BeaconNode;
+  readonly log: Logger;
+  readonly meter: Meter;
+  readonly lookaheadEpochs: number;
+  /** Called after the duties of an epoch became known or changed. */
+  readonly onChange: (epoch: Epoch, vanished: readonly (AttesterDuty | ProposerDuty)[]) => void;
+}
+
+/** Who has which duty in which slot, for this epoch and the next, through reorganisations and failures of the beacon node. */
+export class Schedule {
+  readonly #context: ScheduleContext;
+  readonly #signal: AbortSignal;
+  readonly #epochs = new Map<Epoch, EpochDuties>();
+  /** Epochs whose duties are being fetched; true when they have to be fetched once more afterwards. */
+  readonly #fetching = new Map<Epoch, boolean>();
+  /** Dependent roots that we have acted on, so that a beacon node with another view is not asked at every block. */
+  readonly #checked = new Map<Epoch, string>();
+  #validators: ReadonlyMap<GroupKey, ValidatorRecord> = new Map();
+  #refreshedFor: Epoch = -1;
+  readonly #active: ReturnType<Meter["gauge"]>;
+  readonly #status: ReturnType<Meter["gauge"]>;
+
+  constructor(context: ScheduleContext, signal: AbortSignal) {
+    this.#context = context;
+    this.#signal = signal;
+    this.#active = context.meter.gauge("core_scheduler_validators_active", "Number of active validators");
+    this.#status = context.meter.gauge(
+      "core_scheduler_validator_status",
+      "Gauge with validator pubkey and status as labels, value=1 is current status, value=0 is previous.",
+      ["pubkey_full", "pubkey", "status"],
+    );
+  }
+
+  attestersAt(slot: Slot): ReadonlyMap<GroupKey, AttesterDuty> {
+    const duties = this.#epochs.get(epochOf(this.#context.chain, slot))?.attesters?.duties ?? [];
+    return new Map(duties.filter((duty) => duty.slot === slot).map((duty) => [duty.pubkey, duty]));
+  }
+
+  proposersAt(slot: Slot): ReadonlyMap<GroupKey, ProposerDuty> {
+    const duties = this.#epochs.get(epochOf(this.#context.chain, slot))?.proposers?.duties ?? [];
+    return new Map(duties.filter((duty) => duty.slot === slot).map((duty) => [duty.pubkey, duty]));
+  }
+
+  get validators(): ReadonlyMap<GroupKey, ValidatorRecord> {
+    return this.#validators;
+  }
+
+  knows(epoch: Epoch): boolean {
+    const known = this.#epochs.get(epoch);
+    return known?.attesters !== undefined && known.proposers !== undefined;
+  }
+
+  onSlot(slot: Slot): void {
+    const epoch = epochOf(this.#context.chain, slot);
+    if (epoch === this.#refreshedFor) return;
+    this.#refreshedFor = epoch;
+    for (const known of this.#epochs.keys()) if (known < epoch - 1) this.#epochs.delete(known);
+    this.#begin(epoch);
+  }
+
+  /** Compares what the duties depend on with the chain's head; another root means other duties. */
+  onEvent(event: ChainEvent): void {
+    const now = this.#refreshedFor;
+    if (event.kind === "reorg") return this.#refetchAfter(event, now);
+    if (event.kind !== "head" || epochOf(this.#context.chain, event.slot) !== now) return;
+    const { previousDutyDependentRoot: previous, currentDutyDependentRoot: current } = event;
+    this.#compare(now, previous, [previous, current]);
+    this.#compare(now + 1, current, [current]);
+  }
+
+  #refetchAfter(event: Extract<ChainEvent, { kind: "reorg" }>, now: Epoch): void {
+    // A reorganisation within the epoch changes nothing that the duties depend on.
+    if (event.slot - event.depth >= now * this.#context.chain.slotsPerEpoch) return;
+    for (const epoch of [now, now + 1]) if (this.#epochs.has(epoch)) this.#refetch(epoch);
+  }
+
+  /** Proposers depend on the root before the epoch, and from Fulu on (EIP-7917) on the one before that. */
+  #compare(epoch: Epoch, attesterRoot: Hex, proposerRoots: readonly Hex[]): void {
+    const known = this.#epochs.get(epoch);
+    const roots = [attesterRoot, ...proposerRoots].join();
+    if (known === undefined || this.#checked.get(epoch) === roots) return;
+    const attestersHold = known.attesters === undefined || known.attesters.dependentRoot === attesterRoot;
+    const proposersHold =
+      known.proposers === undefined || proposerRoots.includes(known.proposers.dependentRoot);
+    this.#checked.set(epoch, roots);
+    if (!attestersHold || !proposersHold) this.#refetch(epoch);
+  }
+
+  #refetch(epoch: Epoch): void {
+    this.#context.log.info("Duties changed with the chain, asking again", { epoch });
+    if (this.#fetching.has(epoch)) this.#fetching.set(epoch, true);
+    else this.#run(this.#fetch(epoch));
+  }
+
+  /** A new epoch: who is active, what they do in it and in the next, and who is paid for blocks. */
+  #begin(epoch: Epoch): void {
+    this.#run(
+      (async () => {
+        if (!(await this.#refreshValidators(epoch))) return; // A later epoch has begun meanwhile and asks anew.
+        await this.#fetch(epoch);
+        this.#run(this.#prepareProposers());
+        for (let ahead = 1; ahead <= this.#context.lookaheadEpochs; ahead++) await this.#fetch(epoch + ahead);
+      })(),
+    );
+  }
+
+  /** Owns a promise that ends early only when the signal fires. */
+  #run(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (!this.#signal.aborted) this.#context.log.error("Schedule failed", { why: explain(error) });
+    });
+  }
+
+  #retry<T>(what: string, attempt: () => Promise<T>, isCurrent: () => boolean): Promise<T | undefined> {
+    const { clock, log } = this.#context;
+    return retry(
+      clock,
+      this.#signal,
+      async () => (isCurrent() ? attempt() : undefined),
+      (error, attempts) => {
+        if (attempts === 1)
+          log.warn("Beacon node did not answer, trying again", { what, why: explain(error) });
+      },
+    );
+  }
+
+  async #refreshValidators(epoch: Epoch): Promise<boolean> {
+    const { beacon, cluster, log } = this.#context;
+    const keys = cluster.validators.map(({ groupKey }) => groupKey);
+    const found = await this.#retry(
+      "validators",
+      () => beacon.validators(keys, this.#signal),
+      () => this.#refreshedFor === epoch,
+    );
+    if (found === undefined) return false;
+    const before = this.#validators;
+    this.#validators = new Map(found.map((record) => [record.pubkey, record]));
+    for (const record of found) {
+      const old = before.get(record.pubkey)?.status;
+      if (old === record.status) continue;
+      const labels = {
+        pubkey_full: record.pubkey,
+        pubkey: `${record.pubkey.slice(2, 5)}_${record.pubkey.slice(-3)}`,
+      };
+      if (old !== undefined) this.#status.set(0, { ...labels, status: old });
+      this.#status.set(1, { ...labels, status: record.status });
+      log.info("Validator status", { validator: record.pubkey, status: record.status });
+    }
+    this.#active.set(found.filter(({ status }) => status.startsWith("active")).length);
+    return true;
+  }
+
+  /** Indices that have duties or may get them soon. */
+  #indices(): readonly number[] {
+    return [...this.#validators.values()]
+      .filter(({ status }) => !status.startsWith("exited") && !status.startsWith("withdrawal"))
+      .map(({ index }) => index);
+  }
+
+  async #fetch(epoch: Epoch): Promise<void> {
+    if (this.#fetching.has(epoch)) return;
+    this.#fetching.set(epoch, false);
+    try {
+      do {
+        this.#fetching.set(epoch, false);
+        await this.#fetchOnce(epoch);
+      } while (this.#fetching.get(epoch) === true);
+    } finally {
+      this.#fetching.delete(epoch);
+    }
+  }
+
+  async #fetchOnce(epoch: Epoch): Promise<void> {
+    const { beacon, chain, onChange } = this.#context;
+    const indices = this.#indices();
+    const isCurrent = (): boolean => epoch >= this.#refreshedFor;
+    const own = new Set(indices);
+    const none = { dependentRoot: "0x" as Hex, duties: [] };
+    // Before Fulu the proposers of an epoch are known only when it begins.
+    const early =
+      epoch > this.#refreshedFor &&
+      ForkSeq[chain.config.getForkName(epoch * chain.slotsPerEpoch)] < ForkSeq.fulu;
+    const [attesters, proposers] = await Promise.all([
+      indices.length === 0
+        ? none
+        : this.#retry(
+            "attester duties",
+            () => beacon.attesterDuties(epoch, indices, this.#signal),
+            isCurrent,
+          ),
+      early
+        ? undefined
+        : indices.length === 0
+          ? none
+          : this.#retry("proposer duties", () => beacon.proposerDuties(epoch, this.#signal), isCurrent),
+    ]);
+    if (attesters === undefined) return;
+    const before = this.#epochs.get(epoch);
+    const ours = this.#context.cluster.validators.map(({ groupKey }) => groupKey as string);
+    const known = new Set(ours);
+    const after: EpochDuties = {
+      attesters: { ...attesters, duties: attesters.duties.filter(({ pubkey }) => known.has(pubkey)) },
+      proposers: proposers && {
+        ...proposers,
+        duties: proposers.duties.filter(
+          ({ pubkey, validatorIndex }) => known.has(pubkey) && own.has(validatorIndex),
+        ),
+      },
+    };
+    this.#epochs.set(epoch, after);
+    onChange(epoch, vanished(before, after));
+  }
+
+  async #prepareProposers(): Promise<void> {
+    const { beacon, cluster } = this.#context;
+    const epoch = this.#refreshedFor;
+    const preparations = cluster.validators.flatMap(({ groupKey, feeRecipient }) => {
+      const record = this.#validators.get(groupKey);
+      return record === undefined ? [] : [{ validatorIndex: record.index, feeRecipient }];
+    });
+    if (preparations.length === 0) return;
+    await this.#retry(
+      "prepare proposers",
+      () => beacon.prepareProposers(preparations, this.#signal),
+      () => this.#refreshedFor === epoch,
+    );
+  }
+}
+
+/** Duties that were there and are no more. */
+function vanished(
+  before: EpochDuties | undefined,
+  after: EpochDuties,
+): readonly (AttesterDuty | ProposerDuty)[] {
+  const name = (duty: AttesterDuty | ProposerDuty): string => `${duty.slot}/${duty.pubkey}`;
+  const gone = <D extends AttesterDuty | ProposerDuty>(
+    old?: readonly D[],
+    now?: readonly D[],
+  ): readonly D[] => {
+    const still = new Set(now?.map(name));
+    return (old ?? []).filter((duty) => !still.has(name(duty)));
+  };
+  return [
+    ...gone(before?.attesters?.duties, after.attesters?.duties),
+    ...gone(before?.proposers?.duties, after.proposers?.duties),
+  ];
+}
