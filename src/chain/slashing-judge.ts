@@ -15,7 +15,7 @@ interface SeenVote {
 /**
  * The judge of safety. It remembers every vote and block header with a right signature, also those that the chain refused
  * for another reason, and names every pair that the protocol punishes. Its memory of targets and proposals is never
- * pruned: some 300 bytes per validator and epoch.
+ * pruned: less than a kilobyte per validator and epoch.
  *
  * @spec phase0/beacon-chain.md#is_slashable_attestation_data, phase0/beacon-chain.md#proposer-slashings
  */
