@@ -49,7 +49,10 @@ const rooms: Readonly<
     ],
     libraries: [],
   },
-  demo: { leansOn: ["base", "spec", "crypto", "cluster", "chain", "ports", "node"], libraries: [] },
+  demo: {
+    leansOn: ["base", "spec", "crypto", "cluster", "consensus", "chain", "p2p", "ports", "node"],
+    libraries: [],
+  },
   cli: {
     leansOn: ["base", "spec", "cluster", "chain", "demo", "node", "storage", "crypto"],
     libraries: ["commander", "zod"],

@@ -379,8 +379,8 @@ export const commands: readonly CommandRow[] = [
     help: "A whole cluster on this machine, on a simulated chain, to look at",
     flags: [
       { name: "nodes", kind: "number", default: 4, help: "How many operators" },
-      { name: "validators", kind: "number", default: 8, help: "How many validators" },
-      { name: "slot-ms", kind: "number", value: "ms", default: 2000, help: "Length of a slot, from 1000" },
+      { name: "validators", kind: "number", default: 16, help: "How many validators" },
+      { name: "slot-ms", kind: "number", value: "ms", default: 3000, help: "Length of a slot, from 1000" },
       { name: "epochs", kind: "number", default: 0, help: "End after so many epochs; 0 runs until you quit" },
       { name: "plain", kind: "switch", default: false, help: "Plain lines instead of the live view" },
       { name: "keep", kind: "switch", default: false, help: "Keep the folder with keys and logs" },

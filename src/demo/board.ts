@@ -1,25 +1,16 @@
+import { leaderOf } from "../consensus/index.ts";
+import type { DutyRecord } from "../ports/index.ts";
+import type { DutyId, DutyKind } from "../spec/index.ts";
 import type { DutyView } from "./view.ts";
-
-/** One duty as a node reports it under /duties: what happened and when. */
-export interface ReportedDuty {
-  /** "<slot>/<kind>" */
-  readonly duty: string;
-  readonly entries: readonly {
-    readonly at: number;
-    readonly stage: string;
-    readonly facts?: Readonly<Record<string, unknown>>;
-  }[];
-  readonly outcomes: readonly { readonly outcome: string; readonly cause?: string }[];
-}
 
 /** Duties that are kept for the picture; older ones only count. */
 const DUTIES_KEPT = 400;
 /** Kinds that are shown; randao is a step of a proposal. */
-const SHOWN = new Set(["attester", "proposer", "aggregator", "sync-message", "sync-contribution"]);
+const SHOWN = new Set<DutyKind>(["attester", "proposer", "aggregator", "sync-message", "sync-contribution"]);
 
 interface Row {
   readonly slot: number;
-  readonly kind: string;
+  readonly kind: DutyKind;
   validators: number;
   leader: number | undefined;
   round: number | undefined;
@@ -38,29 +29,28 @@ interface Row {
  */
 export class Board {
   readonly #rows = new Map<string, Row>();
-  readonly #dueAt: (slot: number, kind: string) => number;
+  readonly #dueAt: (duty: DutyId) => number;
   readonly #operatorCount: number;
 
   constructor(options: {
     readonly operatorCount: number;
-    readonly dueAt: (slot: number, kind: string) => number;
+    readonly dueAt: (duty: DutyId) => number;
   }) {
     this.#operatorCount = options.operatorCount;
     this.#dueAt = options.dueAt;
   }
 
   /** Takes in what one node reports. */
-  take(operator: number, duties: readonly ReportedDuty[]): void {
+  take(operator: number, duties: readonly DutyRecord[]): void {
     for (const reported of duties) {
-      const [slot, kind] = reported.duty.split("/");
-      if (kind === undefined || !SHOWN.has(kind)) continue;
-      this.#takeOne(operator, this.#row(Number(slot), kind), reported);
+      const { slot, kind } = reported.duty;
+      if (SHOWN.has(kind)) this.#takeOne(operator, this.#row(slot, kind), reported);
     }
     for (const name of [...this.#rows.keys()].slice(0, Math.max(0, this.#rows.size - DUTIES_KEPT)))
       this.#rows.delete(name);
   }
 
-  #row(slot: number, kind: string): Row {
+  #row(slot: number, kind: DutyKind): Row {
     const name = `${slot}/${kind}`;
     let row = this.#rows.get(name);
     if (row === undefined) {
@@ -81,14 +71,14 @@ export class Board {
     return row;
   }
 
-  #takeOne(operator: number, row: Row, reported: ReportedDuty): void {
+  #takeOne(operator: number, row: Row, reported: DutyRecord): void {
     row.running.add(operator);
     for (const { at, stage, facts = {} } of reported.entries) {
       const count = facts["validators"];
       if (typeof count === "number") row.validators = Math.max(row.validators, count);
       if (stage === "decided") {
         if (typeof facts["round"] === "number") row.round = facts["round"];
-        if (typeof facts["leader"] === "number") row.leader = facts["leader"];
+        if (row.round !== undefined) row.leader = leaderOf(row, row.round, this.#operatorCount);
       }
       if (stage === "signed") row.signers.add(operator);
       if (stage === "partial-received" && typeof facts["from"] === "number") row.signers.add(facts["from"]);
@@ -112,8 +102,7 @@ export class Board {
         leader: row.leader,
         round: row.round,
         signers: row.signers,
-        broadcastAfterMs:
-          row.broadcastAt === undefined ? undefined : row.broadcastAt - this.#dueAt(row.slot, row.kind),
+        broadcastAfterMs: row.broadcastAt === undefined ? undefined : row.broadcastAt - this.#dueAt(row),
         state: stateOf(row),
         cause: row.cause,
       }));

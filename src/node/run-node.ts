@@ -162,11 +162,17 @@ async function startNode(
     validators: cluster.validators.length,
   });
   if (config.privateKeyFileLock) {
-    const lock = await lockPrivateKey(config.privateKeyFile, {
+    const onLost = (error: unknown): void =>
+      log.error("The lock of the node key cannot be renewed; another program could take the key", {
+        why: explain(error),
+      });
+    const unlock = await lockPrivateKey(clock, {
+      keyPath: config.privateKeyFile,
       command: "trireme run",
-      lockHash: cluster.lockHash,
+      lockHash: toHex(cluster.lockHash),
+      onLost,
     });
-    running.add(() => lock.release());
+    running.add(unlock);
   }
   const shares = await loadKeystores(config.validatorKeysDir, cluster, self);
   const signer = createKeystoreSigner(shares);

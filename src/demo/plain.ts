@@ -1,0 +1,28 @@
+import type { ChainActivity } from "../chain/index.ts";
+
+/** Duty kinds that the cluster does today; the chain judges more. */
+export const SHOWN_KINDS: readonly string[] = ["attester", "proposer"];
+
+/** One thing that happened as one line; undefined for what is not worth one. */
+export function plainLine(event: ChainActivity): string | undefined {
+  switch (event.kind) {
+    case "slot":
+      return event.slot % 8 === 0 ? `slot ${event.slot}, epoch ${event.epoch}` : undefined;
+    case "received":
+      if (!SHOWN_KINDS.includes(event.duty)) return undefined;
+      return `  ${event.slot}/${event.duty} of validator ${event.validator}: ${event.onTime ? "on time" : "LATE"}, ${event.afterDueMs < 0 ? "" : "+"}${Math.round(event.afterDueMs)} ms after it was due`;
+    case "missed":
+      return SHOWN_KINDS.includes(event.duty)
+        ? `  ${event.slot}/${event.duty} of validator ${event.validator}: MISSED`
+        : undefined;
+    case "slashable":
+      return `  SLASHABLE ${event.slashing.offence} of validator ${event.slashing.validator}`;
+    case "refused":
+      return `  refused ${event.what}: ${event.reason}`;
+    case "finalized":
+      return `  epoch ${event.epoch} is final`;
+    case "block":
+    case "included":
+      return undefined;
+  }
+}
