@@ -7,6 +7,8 @@ import { interchangeOf } from "./interchange.ts";
 import { ValidatorMemory } from "./validator-memory.ts";
 import type { SlashableVote } from "./votes.ts";
 
+// Shrinking a history of hundreds of votes goes on for very long; a smaller one within this time will do.
+const PATIENCE = { interruptAfterTimeLimit: 15_000 };
 const KEY = `0x${"ab".repeat(48)}` as GroupKey;
 const root = fc.integer({ min: 0, max: 2 }).map((fill) => new Uint8Array(32).fill(fill));
 // Time goes on while votes scatter around it, so that most pairs touch, pruning happens, and old epochs come back.
@@ -53,7 +55,7 @@ test("no history, in any order, leads to a slashable pair", () => {
       const memory = new ValidatorMemory();
       assertHarmless(asked.filter((vote) => memory.admit(vote).admitted));
     }),
-    { numRuns: 300 },
+    { ...PATIENCE, numRuns: 300 },
   );
 });
 
@@ -90,7 +92,7 @@ for (const kind of ["complete", "minimal"] as const) {
         for (const record of file.validators) home.import(record);
         assertHarmless([...atHome, ...signedAbroad, ...after.filter((vote) => home.admit(vote).admitted)]);
       }),
-      { numRuns: 300 },
+      { ...PATIENCE, numRuns: 300 },
     );
   });
 }
@@ -112,7 +114,7 @@ test("whatever an imported file says, nothing that contradicts a vote in it is s
         assert.ok(!real.some((old) => slashable(old, vote) || slashable(vote, old)), "contradicts the file");
       }
     }),
-    { numRuns: 300 },
+    { ...PATIENCE, numRuns: 300 },
   );
 });
 
@@ -143,6 +145,6 @@ test("what is exported is as strict under the bare rule of EIP-3076 as the memor
       for (const vote of after)
         if (admits(vote)) assert.ok(signed.every((old) => !slashable(old, vote) && !slashable(vote, old)));
     }),
-    { numRuns: 200 },
+    { ...PATIENCE, numRuns: 200 },
   );
 });

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { GroupKey } from "../spec/index.ts";
+import { judge, type SigningHistory } from "./judge.ts";
 import { keptVotes } from "./limits.ts";
-import { ValidatorMemory } from "./validator-memory.ts";
+import { exportedRecord, ValidatorMemory } from "./validator-memory.ts";
 import type { SlashableVote, Verdict } from "./votes.ts";
 
+const KEY = `0x${"ab".repeat(48)}` as GroupKey;
 const root = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
 const block = (slot: number, fill = 1): SlashableVote => ({ kind: "block", slot, signingRoot: root(fill) });
 const vote = (source: number, target: number, fill = 1): SlashableVote => ({
@@ -67,7 +70,7 @@ test("a vote that was pruned can neither be contradicted nor repeated", () => {
 test("after an import nothing at or below the highest imported vote is signed afresh, since the file may be minimal", () => {
   const memory = remembering(vote(1, 2), block(10));
   memory.import({
-    pubkey: "0x" as never,
+    pubkey: KEY,
     blocks: [{ slot: 500 }],
     attestations: [{ source: 99, target: 100 }],
   });
@@ -77,4 +80,53 @@ test("after an import nothing at or below the highest imported vote is signed af
   assert.equal(answer(memory.admit(block(300))), "too-old");
   assert.equal(answer(memory.admit(block(500))), "double-vote");
   assert.equal(answer(memory.admit(block(501))), "admitted");
+});
+
+test("where an imported file names two different votes for one target or slot, neither may be signed again", () => {
+  const memory = new ValidatorMemory();
+  memory.import({
+    pubkey: KEY,
+    blocks: [
+      { slot: 7, signingRoot: root(1) },
+      { slot: 7, signingRoot: root(2) },
+    ],
+    attestations: [
+      { source: 1, target: 2, signingRoot: root(1) },
+      { source: 1, target: 2, signingRoot: root(2) },
+    ],
+  });
+  for (const fill of [1, 2]) {
+    assert.equal(answer(memory.admit(block(7, fill))), "double-vote");
+    assert.equal(answer(memory.admit(vote(1, 2, fill))), "double-vote");
+  }
+});
+
+test("a vote at a floor that is no longer listed is refused", () => {
+  const floors = { slot: 7, attestation: { source: 4, target: 5 } };
+  const history: SigningHistory = {
+    attestationsFor: () => [],
+    hasAround: () => false,
+    hasWithin: () => false,
+    attestationFloor: () => floors.attestation,
+    blocksAt: () => [],
+    blockFloor: () => floors.slot,
+  };
+  assert.equal(answer(judge(history, block(7))), "too-old");
+  assert.equal(answer(judge(history, vote(4, 5))), "too-old");
+  assert.equal(answer(judge(history, vote(3, 6))), "too-old");
+  assert.equal(answer(judge(history, vote(4, 6))), "admitted");
+});
+
+test("an export lists what is above the floors, and the floor as an entry of its own when nothing stands for it", () => {
+  const floors = { slot: 7, attestation: { source: 4, target: 5 } };
+  const attestations = [
+    { source: 1, target: 3 },
+    { source: 4, target: 6 },
+  ];
+  const record = exportedRecord(KEY, floors, attestations, [{ slot: 5 }, { slot: 9 }]);
+  assert.deepEqual(record.blocks, [{ slot: 7 }, { slot: 9 }]);
+  assert.deepEqual(record.attestations, [
+    { source: 4, target: 5 },
+    { source: 4, target: 6 },
+  ]);
 });

@@ -4,7 +4,8 @@ export const SCHEMA_VERSION = 1;
 
 /**
  * The file's tables. A root is 32 bytes, or empty where an imported file did not tell it. `identity` has one row; its
- * `digest` covers every row of `identity`, `validator`, `attestation`, `block` and `note` (see seal.ts).
+ * `digest` covers every row of `identity`, `validator`, `attestation`, `block` and `note` (see seal.ts). There is no index
+ * beside the tables themselves: SQLite may answer from one, and its copy of a key would be outside the seal.
  */
 export const SCHEMA = `
 CREATE TABLE identity (
@@ -16,7 +17,7 @@ CREATE TABLE identity (
 ) STRICT;
 CREATE TABLE validator (
   id INTEGER PRIMARY KEY,
-  pubkey BLOB NOT NULL UNIQUE,
+  pubkey BLOB NOT NULL,
   floor_slot INTEGER,
   floor_source INTEGER,
   floor_target INTEGER

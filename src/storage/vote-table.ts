@@ -30,13 +30,11 @@ const NO_ROOT = new Uint8Array(0);
 
 /** The votes in the file, one history per validator. Writes happen inside the caller's transaction; so do reads. */
 export class VoteTable {
-  readonly #db: DatabaseSync;
   readonly #seal: Seal;
   readonly #bounds = new Map<GroupKey, Bounds>();
   readonly #sql: Readonly<Record<keyof typeof STATEMENTS, StatementSync>>;
 
   constructor(db: DatabaseSync, seal: Seal) {
-    this.#db = db;
     this.#seal = seal;
     const prepared = Object.entries(STATEMENTS).map(([name, sql]) => [name, db.prepare(sql)] as const);
     this.#sql = Object.fromEntries(prepared) as Record<keyof typeof STATEMENTS, StatementSync>;

@@ -32,7 +32,8 @@ function world(dutiesMax = 100): World {
     dutiesMax,
   };
   const pass = (): void => {
-    for (const action of [...due]) {
+    const now = [...due];
+    for (const action of now) {
       due.delete(action);
       action();
     }
