@@ -34,11 +34,17 @@ export async function readBody(
   options: { readonly bytesMax: number; readonly cut?: boolean },
   signal: AbortSignal,
 ): Promise<Uint8Array> {
+  const tooLong = (): Error => bad("body", `at most ${options.bytesMax} bytes`);
+  // An announced length is refused before the first byte has come.
+  if (options.cut !== true && Number(response.headers.get("content-length")) > options.bytesMax) {
+    await response.body?.cancel();
+    throw tooLong();
+  }
   const parts: Uint8Array[] = [];
   let left = options.bytesMax;
   for await (const part of partsOf(response, signal)) {
     if (part.length > left) {
-      if (options.cut !== true) throw bad("body", `at most ${options.bytesMax} bytes`);
+      if (options.cut !== true) throw tooLong();
       parts.push(part.subarray(0, left));
       break;
     }

@@ -17,7 +17,7 @@ export interface SszType<T> {
 
 /**
  * Reads a container from JSON and refuses what the library would let pass: it reads "-1", "1.5", "0x10" and broken
- * hexadecimal as some number or some bytes. What we understood must say the same as what came.
+ * hexadecimal as some number or some bytes. What we understood must say the same as what came, and nothing below zero.
  *
  * @throws BeaconError `beacon/bad-answer`
  */
@@ -58,6 +58,8 @@ function firstDifference(ours: unknown, found: unknown, where: string): string |
     );
   }
   // Hexadecimal digits come in any case; addresses use it as a checksum.
+  // The library reads and writes negative numbers, of which the specification has none.
+  if (typeof ours === "string" && ours.startsWith("-")) return where;
   const same =
     ours === found ||
     (typeof ours === "string" && typeof found === "string" && ours.toLowerCase() === found.toLowerCase());

@@ -45,7 +45,7 @@ export class FakeNode {
     this.on("/eth/v1/beacon/headers/head", file("headers_head.json"));
     this.on("/eth/v1/beacon/blocks/", () => json({ data: { root: `0x${"ab".repeat(32)}` } }));
     this.on("/eth/v3/validator/blocks/130", file("produce_block_v3.json"));
-    this.on("/eth/v2/beacon/blocks/", (request) =>
+    this.on("/eth/v2/beacon/blocks", (request) =>
       request.method === "POST" ? new Response(null) : json(recordedJson("block_head.json")),
     );
     this.on("/eth/v2/beacon/blinded_blocks", () => new Response(null));
