@@ -58,6 +58,8 @@ export interface BeaconNodes extends BeaconNode {
    * @throws BeaconError `beacon/other-chain` when every node serves another chain than the cluster's; the signal's reason.
    */
   connectChain(signal: AbortSignal): Promise<ChainSpec>;
+  /** `connectChain` for a caller that learns the cluster's genesis fork version (4 bytes) only after it made the client. */
+  connect(genesisForkVersion: Uint8Array | undefined, signal: AbortSignal): Promise<ChainSpec>;
   status(): readonly BeaconNodeStatus[];
   /** Ends everything that runs; calls under way fail with `beacon/unavailable`. */
   close(): Promise<void>;
@@ -94,18 +96,23 @@ export function createBeaconNodes(options: BeaconNodesOptions): BeaconNodes {
     }
   };
 
+  async function connect(
+    genesisForkVersion: Uint8Array | undefined,
+    signal: AbortSignal,
+  ): Promise<ChainSpec> {
+    learned = await connectChain({ endpoints, genesisForkVersion, clock, log }, signal);
+    const watched = { endpoints, chain: learned, clock, log, metrics, timeoutMs };
+    await checkAll(watched, 0, signal); // Before the first duty it is known who is synced.
+    signal.throwIfAborted();
+    // Both end with the signal and never reject.
+    void watchHealth(watched, closing.signal);
+    void new Events(watched, onEvent).run(closing.signal);
+    return learned;
+  }
+
   return {
-    async connectChain(signal) {
-      const { genesisForkVersion } = options;
-      learned = await connectChain({ endpoints, genesisForkVersion, clock, log }, signal);
-      const watched = { endpoints, chain: learned, clock, log, metrics, timeoutMs };
-      await checkAll(watched, 0, signal); // Before the first duty it is known who is synced.
-      signal.throwIfAborted();
-      // Both end with the signal and never reject.
-      void watchHealth(watched, closing.signal);
-      void new Events(watched, onEvent).run(closing.signal);
-      return learned;
-    },
+    connectChain: (signal) => connect(options.genesisForkVersion, signal),
+    connect,
 
     async validators(pubkeys, signal) {
       if (pubkeys.length === 0) return [];

@@ -61,6 +61,14 @@ test("the cluster lock's fork version decides against a majority", async () => {
   );
   await w.beacon.close();
 
+  const later = world([...strangers, new FakeNode("ours")]);
+  await whileAdvancing(later.clock, later.beacon.connect(genesisForkVersion, signal));
+  assert.deepEqual(
+    later.beacon.status().map((node) => node.chain),
+    ["other", "other", "ours"],
+  );
+  await later.beacon.close();
+
   const none = world(strangers, { genesisForkVersion });
   await assert.rejects(whileAdvancing(none.clock, none.beacon.connectChain(signal)), {
     code: "beacon/other-chain",
