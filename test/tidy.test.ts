@@ -29,7 +29,7 @@ const rooms: Readonly<
   beacon: { leansOn: ["base", "spec", "crypto", "ports"], libraries: ["undici", "eventsource-parser"] },
   storage: { leansOn: ["base", "spec", "crypto", "slashing", "ports"], libraries: [] },
   signer: { leansOn: ["base", "spec", "crypto", "cluster", "ports"], libraries: [] },
-  telemetry: { leansOn: ["base", "spec", "crypto", "ports"], libraries: ["prom-client", "pino"] },
+  telemetry: { leansOn: ["base", "spec", "crypto", "ports"], libraries: ["prom-client"] },
   chain: { leansOn: ["base", "spec", "crypto", "ports"], libraries: [] },
   node: {
     leansOn: [

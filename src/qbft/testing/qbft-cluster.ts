@@ -40,15 +40,16 @@ export class QbftCluster {
   #now = 0;
   #order = 0;
   #healed = false;
-  readonly #commitLoss: number;
+  readonly #lonely: boolean;
   #partition: ReadonlySet<number> = new Set();
 
   constructor(seed: number, options: WorldOptions) {
     this.#random = seededRandom(seed);
     this.#options = options;
     this.#step = options.step ?? step;
-    // Some worlds lose most commits: an operator decides alone and the others must find its value again.
-    this.#commitLoss = this.#random.pick([0.15, 0.5, 0.75]);
+    // In some worlds the first round's commits hardly arrive and nobody is told of a decision: one operator decides alone,
+    // and the others must find its value again by themselves.
+    this.#lonely = this.#random.chance(0.4);
     this.#states = Array.from({ length: options.operatorCount }, initialState);
     for (let i = 0; i < options.operatorCount; i++) {
       this.#after(this.#random.integer(400), () => this.#handle(i, { kind: "start" }));
@@ -159,7 +160,13 @@ export class QbftCluster {
 
   #send(from: number, to: number, message: QbftMessage): void {
     const parted = this.#partition.size > 0 && this.#partition.has(from) !== this.#partition.has(to);
-    const loss = message.kind === "commit" ? this.#commitLoss : 0.15;
+    const loss = this.#lonely
+      ? message.kind === "decided"
+        ? 0.98
+        : message.kind === "commit" && message.round === 1
+          ? 0.6
+          : 0.15
+      : 0.15;
     if (!this.#healed && (parted || this.#random.chance(loss))) return;
     const copies = !this.#healed && this.#random.chance(0.1) ? 2 : 1;
     for (let i = 0; i < copies; i++)
