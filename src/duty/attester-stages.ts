@@ -106,9 +106,9 @@ export function createAttesterStages(
       const groupKeys = votes.map(({ groupKey }) => groupKey);
       const attestations = votes.map(({ attestation }) => attestation);
       const publish = (): Promise<void> => beacon.publishAttestations(fork, attestations, signal);
-      if (!(await broadcast(context, duty, groupKeys, publish, signal))) return;
       for (const { groupKey, attestation, attesterDuty } of votes)
         more.inclusion.expectVote(duty.record, groupKey, attesterDuty, attestation.data);
+      await broadcast(context, duty, groupKeys, publish, signal);
     },
   };
 }

@@ -18,7 +18,7 @@ export async function broadcast(
   publish: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { clock, log, metrics } = context;
+  const { chain, clock, log, metrics } = context;
   const publishOnce = async (): Promise<void> => {
     try {
       await publish();
@@ -27,11 +27,13 @@ export async function broadcast(
     }
   };
   try {
-    await retry(clock, signal, publishOnce, (error, attempts) => {
+    const onFailure = (error: unknown, attempts: number): void => {
       duty.record.blame("broadcast-failed", groupKeys);
       if (attempts === 1)
         log.warn("Broadcast failed, trying again", { duty: dutyName(duty.id), why: explain(error) });
-    });
+    };
+    // An answer that stays "no" is not asked for all the time: the duties of an epoch may be waiting.
+    await retry(clock, signal, publishOnce, onFailure, chain.slotMs);
   } catch {
     log.warn("Duty not broadcast", { duty: dutyName(duty.id), validators: groupKeys.length });
     return false;

@@ -7,6 +7,8 @@ interface ValidatorRecord {
   /** The first reason found why this validator's duty cannot be done. A later success makes it void. */
   cause: Cause | undefined;
   broadcastAt: UnixMs | undefined;
+  /** A group signature exists, so that other operators may bring it on chain even when we cannot. */
+  signed: boolean;
   finished: boolean;
 }
 
@@ -33,7 +35,10 @@ export class DutyRecord {
     this.#timeline = sinks.timeline;
     this.#onFinish = sinks.onFinish;
     this.#validators = new Map(
-      [...groupKeys].map((key) => [key, { cause: undefined, broadcastAt: undefined, finished: false }]),
+      [...groupKeys].map((key) => [
+        key,
+        { cause: undefined, broadcastAt: undefined, signed: false, finished: false },
+      ]),
     );
   }
 
@@ -62,11 +67,17 @@ export class DutyRecord {
       if (validator.cause === cause) validator.cause = undefined;
   }
 
-  /** Validators whose signed duty has not reached the beacon node. */
-  get unsent(): readonly GroupKey[] {
-    return [...this.#validators]
-      .filter(([, { broadcastAt }]) => broadcastAt === undefined)
-      .map(([key]) => key);
+  /** Validators that got no group signature. */
+  get unsigned(): readonly GroupKey[] {
+    return [...this.#validators].filter(([, { signed }]) => !signed).map(([key]) => key);
+  }
+
+  /** These validators have their group signature; what becomes of it is seen on chain. */
+  signed(groupKeys: Iterable<GroupKey>): void {
+    for (const key of groupKeys) {
+      const validator = this.#validators.get(key);
+      if (validator !== undefined) validator.signed = true;
+    }
   }
 
   causeOf(groupKey: GroupKey): Cause | undefined {

@@ -123,6 +123,7 @@ export function createInclusion(
 
   return {
     expectVote(record, groupKey, duty, data) {
+      record.signed([groupKey]);
       const ofSlot = votes.get(duty.slot) ?? new Map<GroupKey, ExpectedVote>();
       votes.set(duty.slot, ofSlot);
       placesOf(duty);
@@ -130,6 +131,7 @@ export function createInclusion(
       ofSlot.set(groupKey, { record, groupKey, duty, dataRoot });
     },
     expectBlock(record, groupKey, root) {
+      record.signed([groupKey]);
       const there = atSlot.get(record.id.slot);
       if (there !== undefined && equalBytes(there, root)) return record.finish(groupKey, "included");
       blocks.set(record.id.slot, { record, groupKey, root });
@@ -146,15 +148,19 @@ export function createInclusion(
         votes.delete(voteSlot);
         for (const { record, groupKey } of ofSlot.values()) {
           metrics.notIncluded(record.id);
-          const late = (record.broadcastAt(groupKey) ?? 0) > slotStart(chain, voteSlot + 1);
-          record.finish(groupKey, "not-included", late ? "broadcast-late" : "not-included");
+          const sentAt = record.broadcastAt(groupKey);
+          if (sentAt === undefined) record.finish(groupKey, "failed", "broadcast-failed");
+          else if (sentAt > slotStart(chain, voteSlot + 1))
+            record.finish(groupKey, "not-included", "broadcast-late");
+          else record.finish(groupKey, "not-included", "not-included");
         }
       }
       for (const [blockSlot, { record, groupKey }] of blocks) {
         if (slot < blockSlot + BLOCK_WINDOW_SLOTS) continue;
         blocks.delete(blockSlot);
         metrics.notIncluded(record.id);
-        record.finish(groupKey, "not-included", atSlot.has(blockSlot) ? "other-block" : "not-included");
+        if (record.broadcastAt(groupKey) === undefined) record.finish(groupKey, "failed", "broadcast-failed");
+        else record.finish(groupKey, "not-included", atSlot.has(blockSlot) ? "other-block" : "not-included");
       }
       const oldest = firstSlotOf(chain, Math.max(0, epochOf(chain, slot) - 2));
       for (const known of atSlot.keys()) if (known < oldest) atSlot.delete(known);

@@ -78,7 +78,13 @@ export class DutyPartials {
       if (combination.done || first === undefined || shares === undefined) continue;
       if (partials.length < cluster.threshold || partials.length <= combination.tried) continue;
       this.#combinations.set(groupKey, { tried: partials.length, done: false });
-      jobs.push({ groupKey, root: first.root, threshold: cluster.threshold, partials, publicShares: shares });
+      jobs.push({
+        groupKey,
+        root: first.root,
+        threshold: cluster.threshold,
+        partials: partials.map(({ share, signature }) => ({ share, signature })),
+        publicShares: shares,
+      });
     }
     return jobs;
   }

@@ -105,8 +105,8 @@ export function createProposerStages(
           if (!duty.validators.has(groupKey)) return;
           const proposal = unsignedProposal(decodeSignedProposal(data));
           const publish = (): Promise<void> => beacon.publishBlock(signProposal(proposal, signature), signal);
-          if (await broadcast(context, duty, [groupKey], publish, signal))
-            more.inclusion.expectBlock(duty.record, groupKey, blockRoot(proposal));
+          more.inclusion.expectBlock(duty.record, groupKey, blockRoot(proposal));
+          await broadcast(context, duty, [groupKey], publish, signal);
         }),
       );
     },
@@ -196,7 +196,8 @@ export function createRandaoStages(context: DutyContext, reveals: RandaoReveals)
     collect: (duty, signal) => collect(context, duty, signal),
     reveal(duty, signed) {
       for (const { groupKey, signature } of signed) reveals.set(duty.id.slot, groupKey, signature);
-      duty.record.broadcast(signed.map(({ groupKey }) => groupKey));
+      for (const { groupKey } of signed) duty.record.finish(groupKey, "broadcast");
+      duty.record.signed(signed.map(({ groupKey }) => groupKey));
     },
   };
 }

@@ -11,6 +11,7 @@ export async function retry<T>(
   signal: AbortSignal,
   attempt: () => Promise<T>,
   onFailure: (error: unknown, attempts: number) => void,
+  pauseMaxMs: number = LIMITS.retryMaxMs,
 ): Promise<T> {
   let pauseMs: number = LIMITS.retryFirstMs;
   for (let attempts = 1; ; attempts++) {
@@ -22,6 +23,6 @@ export async function retry<T>(
       onFailure(error, attempts);
     }
     await sleepUntil(clock, clock.now() + pauseMs, signal);
-    pauseMs = Math.min(pauseMs * 2, LIMITS.retryMaxMs);
+    pauseMs = Math.min(pauseMs * 2, pauseMaxMs);
   }
 }

@@ -37,7 +37,9 @@ const votesOf = (world: DutyWorld, slotFrom: number, slotTo: number): number =>
   ).size;
 
 const ownSlots = (world: DutyWorld, from: number, to: number): number[] =>
-  Array.from({ length: to - from }, (_, i) => from + i).filter((slot) => world.chain.proposer(slot) < 6);
+  Array.from({ length: to - from }, (_, i) => from + i).filter(
+    (slot) => world.chain.proposer(slot) < world.chain.options.groupKeys.length,
+  );
 
 test("four operators attest and propose in every epoch, early in the slot, and find their work on chain", async () => {
   const world = new DutyWorld(1);
@@ -139,6 +141,49 @@ test("a peer that signs wrongly is found, named once per duty, and stops nothing
   assertNothingSlashable(world);
 });
 
+test("a late partial signature makes up for a bad one", async () => {
+  const world = new DutyWorld(17);
+  world.network.intercept(({ from, protocol, message }) => {
+    if (from !== 2 || protocol !== PARSIGEX_PROTOCOL) return undefined;
+    const { duty, partials } = decodePartials(message);
+    const bad = partials.map(({ data, ...rest }) => ({
+      ...rest,
+      data: data.with(160, (data[160] ?? 0) ^ 1),
+    }));
+    return duty.kind === "attester" ? encodePartials(duty, bad) : undefined;
+  });
+  world.start();
+  await world.runToSlot(8);
+  world.network.setDown(3, true);
+  await world.runToSlot(15);
+  const due = world.chain.attesterDuties(1).filter(({ slot }) => slot < 15).length;
+  assert.ok(due > 0);
+  // Operator 2 itself has three good ones; what the others lack is the fourth operator.
+  const fromOthers = (): number =>
+    new Set(
+      world.chain.votes
+        .filter(({ by, attestation: { data } }) => by !== 2 && data.slot >= 8 && data.slot < 15)
+        .map(({ groupKey }) => groupKey),
+    ).size;
+  assert.equal(fromOthers(), 0);
+  world.network.setDown(3, false);
+  await world.clock.run({ forMs: 10_000 });
+  assert.equal(fromOthers(), due);
+});
+
+test("an operator whose beacon node takes nothing sees its work on chain, by the hands of the others", async () => {
+  const world = new DutyWorld(18);
+  const [first] = world.operators;
+  assert.ok(first !== undefined);
+  first.beacon.publishAttestations = async () => {
+    throw new Error("no");
+  };
+  world.start();
+  await world.runToSlot(18);
+  assert.ok((world.summary(0)["attester included"] ?? 0) >= 6);
+  assert.equal(world.summary(0)["attester included"], world.summary(1)["attester included"]);
+});
+
 test("a peer cannot speak for another share, nor say two things, nor speak of impossible duties", async () => {
   const world = new DutyWorld(6);
   const recorded: Uint8Array[] = [];
@@ -197,6 +242,7 @@ test("a leader that lies about a vote or a block costs its round and nothing els
     return encodeUnsignedSet("proposer", new Map(set));
   };
   const world = new DutyWorld(7, {
+    validatorCount: 24,
     chain: { ownProposers: 0.5 },
     consensus: (index, honest) =>
       index !== 1
@@ -212,7 +258,7 @@ test("a leader that lies about a vote or a block costs its round and nothing els
   });
   world.start();
   await world.runToSlot(20);
-  assert.equal(votesOf(world, 8, 16), 6);
+  assert.equal(votesOf(world, 8, 16), 24);
   for (const slot of ownSlots(world, 8, 16))
     assert.ok(world.chain.block(slot) !== undefined, `block of slot ${slot}`);
   const suspicious = world.operators[0]?.log.filter(({ sentence }) => sentence.includes("not acceptable"));

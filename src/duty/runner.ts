@@ -150,6 +150,9 @@ export function createDutyRunner(ports: {
   });
   const randaoStages = createRandaoStages(context, reveals);
   const randaoLeadSlots = Math.max(1, Math.ceil(LIMITS.randaoLeadMs / chain.slotMs));
+  /** Duties that have begun, kept longer than any of them lives: a clock that is set back repeats nothing. */
+  const begun = new Map<string, Slot>();
+  let latestSlot = -1;
   let started = false;
 
   function onOutcome(outcome: DutyOutcome): void {
@@ -172,7 +175,7 @@ export function createDutyRunner(ports: {
   ): void {
     const name = dutyName(id);
     const deadline = dutyDeadline(chain, id);
-    if (validators.size === 0 || running.has(name) || ticking.signal.aborted) return;
+    if (validators.size === 0 || begun.has(name) || ticking.signal.aborted) return;
     if (deadline === undefined || deadline <= clock.now()) return;
     const record = new DutyRecord(id, validators.keys(), { clock, timeline, onFinish: onOutcome });
     const over = new AbortController();
@@ -186,21 +189,22 @@ export function createDutyRunner(ports: {
     exchange.track(id);
     const entry: Running = { record, over, done: false, work: Promise.resolve() };
     running.set(name, entry);
+    begun.set(name, id.slot);
     entry.work = perform({ id, validators, record }, over.signal)
       .catch((error: unknown) => {
         if (!(error instanceof DutyOver)) log.warn("Duty ended early", { duty: name, why: explain(error) });
       })
       .finally(() => {
         entry.done = true;
-        endUnsent(record, over.signal);
+        endUnsigned(record, over.signal);
       });
   }
 
   /** Every validator that was left behind gets its one cause. */
-  function endUnsent(record: DutyRecord, signal: AbortSignal): void {
+  function endUnsigned(record: DutyRecord, signal: AbortSignal): void {
     const stopping = signal.reason instanceof DutyOver && signal.reason.why === "stopping";
     const partials = store.of(record.id);
-    for (const groupKey of record.unsent) {
+    for (const groupKey of record.unsigned) {
       const signers = partials.signers(groupKey);
       const missing = cluster.operators
         .filter(({ index }) => !signers.includes(index))
@@ -218,9 +222,6 @@ export function createDutyRunner(ports: {
         log.warn("Partial signatures missing", { duty: dutyName(record.id), validator: groupKey, missing });
       record.finish(groupKey, "failed", cause);
     }
-    if (record.id.kind !== "randao") return;
-    for (const { groupKey } of cluster.validators)
-      if (record.broadcastAt(groupKey) !== undefined) record.finish(groupKey, "broadcast");
   }
 
   function reportParticipation(duty: DutyId): void {
@@ -247,6 +248,8 @@ export function createDutyRunner(ports: {
   }
 
   function onSlot(slot: Slot): void {
+    latestSlot = slot;
+    for (const [name, ofSlot] of begun) if (ofSlot < slot - 3 * chain.slotsPerEpoch) begun.delete(name);
     metrics.slot(slot, epochOf(chain, slot));
     schedule.onSlot(slot);
     inclusion.onSlot(slot);
@@ -262,7 +265,7 @@ export function createDutyRunner(ports: {
       for (const kind of ["attester", "proposer"] as const) {
         const duties = kind === "attester" ? schedule.attestersAt(slot) : schedule.proposersAt(slot);
         const id = { slot, kind };
-        if (duties.size === 0 || running.has(dutyName(id))) continue;
+        if (duties.size === 0 || begun.has(dutyName(id))) continue;
         const record = new DutyRecord(id, duties.keys(), { clock, timeline, onFinish: onOutcome });
         for (const groupKey of duties.keys()) record.finish(groupKey, "failed", "clock-jump");
       }
@@ -274,8 +277,8 @@ export function createDutyRunner(ports: {
     for (const { slot, pubkey } of vanished)
       log.info("Duty vanished with a reorganisation", { slot, validator: pubkey });
     const slot = slotAt(chain, clock.now());
-    if (slot >= 0 && (epoch === epochOf(chain, slot) || epoch === epochOf(chain, slot + randaoLeadSlots)))
-      beginSlot(slot);
+    const near = epoch === epochOf(chain, slot) || epoch === epochOf(chain, slot + randaoLeadSlots);
+    if (slot === latestSlot && near) beginSlot(slot);
   }
 
   function onEvent(event: ChainEvent): void {

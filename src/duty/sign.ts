@@ -18,7 +18,9 @@ export async function signAndOffer<T>(
 ): Promise<void> {
   const { signer, store, exchange, share, log, metrics } = context;
   if (admitted.length === 0) return;
-  const signatures = await signer.sign(admitted, signal).catch((error: unknown) => {
+  // The signer may be another thread: it gets what it needs and not the blocks.
+  const requests = admitted.map(({ groupKey, root }) => ({ groupKey, root }));
+  const signatures = await signer.sign(requests, signal).catch((error: unknown) => {
     duty.record.blame(
       "signer-failed",
       admitted.map(({ groupKey }) => groupKey),
