@@ -115,19 +115,23 @@ test("with more than f operators away nothing is signed, and the cause says who 
   assert.deepEqual(missing?.facts?.["missing"], [2, 3]);
 });
 
+/** Operator `liar` sends other signatures than its own with its votes. */
+function signWrongly(world: DutyWorld, liar: number): void {
+  world.network.intercept(({ from, protocol, message }) => {
+    if (from !== liar || protocol !== PARSIGEX_PROTOCOL) return undefined;
+    const { duty, partials } = decodePartials(message);
+    // The signature begins at byte 20 + 132 of an attestation.
+    const bad = partials.map(({ data, ...rest }) => ({
+      ...rest,
+      data: data.with(160, (data[160] ?? 0) ^ 1),
+    }));
+    return duty.kind === "attester" ? encodePartials(duty, bad) : undefined;
+  });
+}
+
 test("a peer that signs wrongly is found, named once per duty, and stops nothing", async () => {
   const world = new DutyWorld(5);
-  world.network.intercept(({ from, protocol, message }) => {
-    if (from !== 2 || protocol !== PARSIGEX_PROTOCOL) return undefined;
-    const { duty, partials } = decodePartials(message);
-    if (duty.kind !== "attester") return undefined;
-    const lies = partials.map(({ data, ...rest }) => {
-      const altered = data.slice();
-      altered[160] = (altered[160] ?? 0) ^ 1; // In the signature, which begins at byte 20 + 132.
-      return { ...rest, data: altered };
-    });
-    return encodePartials(duty, lies);
-  });
+  signWrongly(world, 2);
   world.start();
   await world.runToSlot(20);
   assert.equal(votesOf(world, 8, 16), 6);
@@ -169,6 +173,15 @@ test("a late partial signature makes up for a bad one", async () => {
   world.network.setDown(3, false);
   await world.clock.run({ forMs: 10_000 });
   assert.equal(fromOthers(), due);
+});
+
+test("a duty that fails for bad partial signatures says so", async () => {
+  const world = new DutyWorld(19);
+  signWrongly(world, 2);
+  world.network.setDown(3, true);
+  world.start();
+  await world.runToSlot(19);
+  assert.ok((world.summary(0)["attester failed bad-partials"] ?? 0) > 0);
 });
 
 test("an operator whose beacon node takes nothing sees its work on chain, by the hands of the others", async () => {
@@ -232,9 +245,8 @@ test("a leader that lies about a vote or a block costs its round and nothing els
         const target = { ...vote.data.target, epoch: vote.data.target.epoch + 1 };
         return [key, { ...vote, data: { ...vote.data, target } }] as const;
       });
-      // In some slots it leaves a validator out instead, in others it adds one.
-      if (duty.slot % 3 === 0 && set.size > 1)
-        return encodeUnsignedSet("attester", new Map([...set].slice(1)));
+      // Operator 1 leads the first round of slots 14 and 18; in slot 14 it leaves a validator out.
+      if (duty.slot === 14) return encodeUnsignedSet("attester", new Map([...set].slice(1)));
       return encodeUnsignedSet("attester", new Map(entries));
     }
     const set = [...decodeUnsignedSet("proposer", value)];
@@ -259,10 +271,16 @@ test("a leader that lies about a vote or a block costs its round and nothing els
   world.start();
   await world.runToSlot(20);
   assert.equal(votesOf(world, 8, 16), 24);
+  assert.equal(votesOf(world, 16, 20), world.chain.attesterDuties(2).filter(({ slot }) => slot < 20).length);
+  assert.ok(world.chain.attesterDuties(2).some(({ slot }) => slot === 18));
   for (const slot of ownSlots(world, 8, 16))
     assert.ok(world.chain.block(slot) !== undefined, `block of slot ${slot}`);
   const suspicious = world.operators[0]?.log.filter(({ sentence }) => sentence.includes("not acceptable"));
-  assert.ok((suspicious?.length ?? 0) > 0, "the liar led at least once");
+  for (const duty of ["14/attester", "18/attester"])
+    assert.ok(
+      suspicious?.some(({ facts }) => facts?.["duty"] === duty),
+      duty,
+    );
   assertNothingSlashable(world);
 });
 
