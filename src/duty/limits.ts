@@ -28,4 +28,6 @@ export const LIMITS = {
   blocksSeenMax: 256,
   /** How long stop() waits for duties that are already being signed. */
   stopGraceMs: 4_000,
+  /** How long stop() then waits for aborted work to end. */
+  stopAbortMs: 500,
 } as const;

@@ -300,16 +300,11 @@ export function createDutyRunner(ports: {
       for (const { record, over } of running.values())
         if (!record.signing) over.abort(new DutyOver("stopping"));
       const atWork = [...running.values()].filter(({ done }) => !done).map(({ work }) => work);
-      const enough = new AbortController();
-      const bound = new Promise<void>((resolve) => {
-        const cancel = clock.at(clock.now() + LIMITS.stopGraceMs, resolve);
-        enough.signal.addEventListener("abort", cancel, { once: true });
-      });
-      await Promise.race([Promise.all(atWork), bound]);
-      enough.abort();
+      await within(clock, LIMITS.stopGraceMs, Promise.all(atWork));
       for (const { over } of running.values()) over.abort(new DutyOver("stopping"));
       ended.abort(new DutyOver("stopping"));
-      await Promise.all(atWork);
+      // What does not heed its signal is left behind; stopping must not wait for it.
+      await within(clock, LIMITS.stopAbortMs, Promise.all(atWork));
     },
 
     status() {
@@ -327,6 +322,16 @@ export function createDutyRunner(ports: {
       };
     },
   };
+}
+
+/** Waits for `work`, but not longer than `boundMs`. */
+async function within(clock: Clock, boundMs: number, work: Promise<unknown>): Promise<void> {
+  let cancel = (): void => {};
+  const bound = new Promise<void>((resolve) => {
+    cancel = clock.at(clock.now() + boundMs, resolve);
+  });
+  await Promise.race([work, bound]);
+  cancel();
 }
 
 /** 32 bytes, cut at a whole character and filled with zeros. */
