@@ -1,7 +1,8 @@
 import { type ChainSpec, type DutyId, slotStart, type UnixMs } from "../spec/index.ts";
 
-/** Slots shorter than this exist on test chains only; there, rounds shrink with the slot. */
+/** Slots shorter than this exist on test chains only; there, rounds shrink with the slot: a second becomes an eighth of it. */
 const SHORTEST_REAL_SLOT_MS = 5_000;
+const TEST_ROUNDS_PER_SLOT = 8;
 const ROUND_MS = 1_000;
 const PROPOSAL_EXTRA_MS = 500;
 
@@ -16,7 +17,7 @@ export function roundEnd(
   duty: DutyId,
   round: number,
 ): { readonly first: UnixMs; readonly extended: UnixMs } {
-  const scale = Math.min(1, chain.slotMs / SHORTEST_REAL_SLOT_MS);
+  const scale = chain.slotMs >= SHORTEST_REAL_SLOT_MS ? 1 : chain.slotMs / TEST_ROUNDS_PER_SLOT / ROUND_MS;
   const lengthMs = Math.floor(
     scale * (round * ROUND_MS + (duty.kind === "proposer" ? PROPOSAL_EXTRA_MS : 0)),
   );
