@@ -1,6 +1,6 @@
 /**
  * Keys, signatures and secret types: BLS12-381 with threshold signatures, secp256k1, EIP-2335 keystores. The one home of
- * blst, mcl, noble and libsecp256k1. Pure and synchronous, but for the derivation of keystore keys. Does not know which
+ * blst, noble and libsecp256k1. Pure and synchronous, but for the derivation of keystore keys. Does not know which
  * duty is signed. Secret types have no text form.
  */
 export {
@@ -8,8 +8,11 @@ export {
   aggregateSignatures,
   aggregateVerify,
   fastAggregateVerify,
+  isPointOfG1,
+  isPointOfG2,
   isPublicKey,
   isSignature,
+  ParsedKeys,
   type SignatureSet,
   verify,
   verifyAll,
@@ -18,6 +21,7 @@ export {
 export { combineSlot, type SlotJob, type SlotResult } from "./combine-slot.ts";
 export { deriveSecretKey } from "./derive.ts";
 export { hashBytesRoot } from "./hash-bytes.ts";
+export { inlineBlsWork } from "./inline-bls-work.ts";
 export {
   decryptKeystore,
   encryptKeystore,
@@ -26,6 +30,7 @@ export {
   PBKDF2_ROUNDS,
   parseKeystore,
 } from "./keystore.ts";
+export { bytesToScalar, CURVE_ORDER, invert, modOrder, randomScalar, scalarToBytes } from "./scalar.ts";
 export {
   keccak256,
   NodeKey,
@@ -34,5 +39,5 @@ export {
   uncompressedPublicKey,
   verifySecp256k1,
 } from "./secp256k1.ts";
-export { bytesToScalar, CURVE_ORDER, KeyError, SecretKey, scalarToBytes } from "./secret-key.ts";
-export { combineUnverified, type KeyShare, randomScalar, recoverSecret, splitSecret } from "./threshold.ts";
+export { KeyError, SecretKey } from "./secret-key.ts";
+export { combineUnverified, type KeyShare, recoverSecret, splitSecret } from "./threshold.ts";

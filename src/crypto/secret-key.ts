@@ -1,11 +1,9 @@
 import { inspect } from "node:util";
 import { SecretKey as BlstSecretKey } from "@chainsafe/blst";
 import { DvError } from "../base/index.ts";
+import { bytesToScalar, scalarToBytes } from "./scalar.ts";
 
 export class KeyError extends DvError<"crypto/bad-secret-key" | "crypto/bad-shares"> {}
-
-/** Order of the groups of BLS12-381. */
-export const CURVE_ORDER = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001n;
 
 /**
  * A BLS12-381 secret key or key share. It has no text form: printed, logged or put into JSON it says `[secret]`.
@@ -33,7 +31,12 @@ export class SecretKey {
   }
 
   static fromScalar(scalar: bigint): SecretKey {
-    return SecretKey.fromBytes(scalarToBytes(scalar));
+    const bytes = scalarToBytes(scalar);
+    try {
+      return SecretKey.fromBytes(bytes);
+    } finally {
+      bytes.fill(0);
+    }
   }
 
   /** 32 bytes, big-endian. For keystores and for splitting; whoever asks must not keep it. */
@@ -42,7 +45,12 @@ export class SecretKey {
   }
 
   revealScalar(): bigint {
-    return bytesToScalar(this.#key.toBytes());
+    const bytes = this.#key.toBytes();
+    try {
+      return bytesToScalar(bytes);
+    } finally {
+      bytes.fill(0);
+    }
   }
 
   /** 48 bytes, compressed G1. */
@@ -66,11 +74,3 @@ export class SecretKey {
 
 // What console.log and the debugger's log show.
 Object.defineProperty(SecretKey.prototype, inspect.custom, { value: () => "[secret]" });
-
-export function scalarToBytes(scalar: bigint): Uint8Array {
-  return new Uint8Array(Buffer.from(scalar.toString(16).padStart(64, "0"), "hex"));
-}
-
-export function bytesToScalar(bytes: Uint8Array): bigint {
-  return BigInt(`0x${Buffer.from(bytes).toString("hex") || "0"}`);
-}

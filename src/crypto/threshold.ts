@@ -1,8 +1,10 @@
-import { aggregateSignatures as blstAdd, Signature } from "@chainsafe/blst";
-import { assert } from "../base/index.ts";
-import { cheapestIndices, type IntegerLagrange, integerLagrange } from "./lagrange.ts";
-import { multiplySignature } from "./multiply.ts";
-import { CURVE_ORDER, KeyError, SecretKey } from "./secret-key.ts";
+import { Signature } from "@chainsafe/blst";
+import { present } from "../base/index.ts";
+import { divideSignature } from "./divide.ts";
+import { cheapestIndices, integerLagrange } from "./lagrange.ts";
+import { invert, modOrder, randomScalar } from "./scalar.ts";
+import { KeyError, SecretKey } from "./secret-key.ts";
+import { signedSum } from "./signed-sum.ts";
 
 /** A key share and its place on the polynomial, from 1. */
 export interface KeyShare {
@@ -10,7 +12,10 @@ export interface KeyShare {
   readonly secret: SecretKey;
 }
 
-const mod = (value: bigint): bigint => ((value % CURVE_ORDER) + CURVE_ORDER) % CURVE_ORDER;
+/** Operators of a cluster (protocol: at most 256 in a definition; share indices are kept in one byte). */
+const SHARES_MAX = 255;
+/** Chance gives a zero share once in 2^247 draws. */
+const DRAWS_MAX = 8;
 
 /**
  * Splits a key into `shareCount` shares of which any `threshold` make the same signatures. The polynomial is redrawn when
@@ -28,13 +33,15 @@ export function splitSecret(
   },
 ): KeyShare[] {
   const { threshold, shareCount, entropy } = options;
-  if (!(threshold >= 1 && threshold <= shareCount && shareCount <= 255)) {
+  if (
+    !(Number.isInteger(threshold) && threshold >= 1 && threshold <= shareCount && shareCount <= SHARES_MAX)
+  ) {
     throw new KeyError("crypto/bad-shares", "split a key", {
       facts: { threshold, shareCount },
       hint: "The threshold must be between 1 and the number of operators.",
     });
   }
-  for (;;) {
+  for (let draw = 0; draw < DRAWS_MAX; draw++) {
     const coefficients = [
       secret.revealScalar(),
       ...Array.from({ length: threshold - 1 }, () => randomScalar(entropy)),
@@ -43,18 +50,13 @@ export function splitSecret(
     if (values.every((value) => value !== 0n))
       return values.map((value, i) => ({ index: i + 1, secret: SecretKey.fromScalar(value) }));
   }
+  throw new KeyError("crypto/bad-shares", "split a key: every polynomial gave a zero share", {
+    hint: "The source of entropy is broken.",
+  });
 }
 
 function evaluate(coefficients: readonly bigint[], at: bigint): bigint {
-  return coefficients.reduceRight((sum, coefficient) => mod(sum * at + coefficient), 0n);
-}
-
-/** Uniform: 48 bytes reduced, so that the bias is below 2^-128. */
-export function randomScalar(entropy: (bytes: number) => Uint8Array): bigint {
-  for (;;) {
-    const scalar = BigInt(`0x${Buffer.from(entropy(48)).toString("hex")}`) % CURVE_ORDER;
-    if (scalar !== 0n) return scalar;
-  }
+  return coefficients.reduceRight((sum, coefficient) => modOrder(sum * at + coefficient), 0n);
 }
 
 /**
@@ -74,74 +76,30 @@ export function recoverSecret(shares: readonly KeyShare[]): SecretKey {
   }
   const { numerators, denominator } = integerLagrange(indices);
   const sum = shares.reduce(
-    (total, share, i) => mod(total + (numerators[i] as bigint) * share.secret.revealScalar()),
+    (total, share, i) => modOrder(total + (numerators[i] as bigint) * share.secret.revealScalar()),
     0n,
   );
-  const secret = mod(sum * invert(denominator));
+  const secret = modOrder(sum * invert(denominator));
   if (secret === 0n)
     throw new KeyError("crypto/bad-shares", "recover a key from its shares", { facts: { indices } });
   return SecretKey.fromScalar(secret);
-}
-
-/** Inverse modulo the order of the curve, by the extended Euclidean algorithm. */
-export function invert(value: bigint): bigint {
-  let [r0, r1, t0, t1] = [CURVE_ORDER, mod(value), 0n, 1n];
-  while (r1 !== 0n) {
-    const q = r0 / r1;
-    [r0, r1, t0, t1] = [r1, r0 - q * r1, t1, t0 - q * t1];
-  }
-  assert(r0 === 1n, "zero has no inverse");
-  return mod(t0);
-}
-
-/** Sign bit of a compressed point (draft-irtf-cfrg-pairing-friendly-curves, appendix C): flipping it negates the point. */
-const SIGN_BIT = 0x20;
-
-function negated(signature: Uint8Array): Uint8Array {
-  const copy = Uint8Array.from(signature);
-  copy[0] = (copy[0] as number) ^ SIGN_BIT;
-  return copy;
 }
 
 /**
  * The group signature that partial signatures make, by additions alone where the index set allows. The result is NOT
  * verified: a bad partial gives a signature that is wrong, and `combineSlot` finds that out.
  *
- * @param partials - Exactly as many as the threshold, of distinct indices; each signature a point of G2.
+ * @param partials - Exactly as many as the threshold, of distinct indices.
+ * @returns 96 bytes, compressed G2.
  * @throws when a partial is not a point of the curve.
  */
 export function combineUnverified(
   partials: readonly { readonly index: number; readonly signature: Uint8Array }[],
 ): Uint8Array {
-  const lagrange = integerLagrange(partials.map((partial) => partial.index));
-  const sum = signedSum(
-    partials.map((partial) => partial.signature),
-    lagrange,
-  );
-  return lagrange.denominator === 1n ? sum : multiplySignature(sum, invert(lagrange.denominator));
-}
-
-/**
- * Sum of `numerators[i] * points[i]`, by the bits of all numerators together (Straus): as many doublings as the largest
- * numerator has bits, and one addition per set bit.
- */
-function signedSum(points: readonly Uint8Array[], { numerators }: IntegerLagrange): Uint8Array {
-  const terms = points.map((point, i) => {
-    const numerator = numerators[i] as bigint;
-    return {
-      weight: numerator < 0n ? -numerator : numerator,
-      point: Signature.fromBytes(numerator < 0n ? negated(point) : point),
-    };
-  });
-  const bits = Math.max(...terms.map((term) => term.weight.toString(2).length));
-  let sum: Signature | undefined;
-  for (let bit = BigInt(bits - 1); bit >= 0n; bit--) {
-    const adding = terms.filter((term) => (term.weight >> bit) & 1n).map((term) => term.point);
-    const summands = sum === undefined ? adding : [sum, sum, ...adding];
-    if (summands.length > 0) sum = blstAdd(summands, false);
-  }
-  assert(sum !== undefined, "a sum has terms");
-  return sum.toBytes();
+  const { numerators, denominator } = integerLagrange(partials.map((partial) => partial.index));
+  const points = partials.map((partial) => Signature.fromBytes(partial.signature));
+  const sum = signedSum(points, numerators);
+  return divideSignature(present(sum, "coefficients of distinct indices"), denominator).toBytes();
 }
 
 /** The cheapest `threshold` of `partials` to combine. */
