@@ -96,6 +96,18 @@ test("a stream that ends is opened again, sooner at first than after many failur
   await w.clock.advance(1);
   assert.deepEqual(w.told.map(short), ["head 129 22"]);
 
+  for (let i = 0; i < 6; i++) {
+    node.hangUp();
+    await w.clock.advance(600);
+    assert.equal(
+      node.streams,
+      1,
+      "a stream that brought something is opened again as soon as the first time",
+    );
+    node.sendEvent("block", { slot: "129", block: root(`4${i}`) });
+    await w.clock.advance(1);
+  }
+
   node.on("/eth/v1/events", () => json({ code: 500, message: "no" }, 500));
   node.hangUp();
   await w.clock.advance(1);

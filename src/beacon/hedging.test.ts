@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Proposal } from "../ports/index.ts";
+import { ssz } from "../spec/index.ts";
 import { connectedWorld, FakeNode, type Handler, json, never, type World } from "./testing/fake-node.ts";
 import { recordedJson } from "./testing/fixtures.ts";
 
@@ -202,6 +203,34 @@ test("of several blocks the most valuable one is taken, within 200 ms of the fir
   const { value, ms } = await timed(w, w.beacon.produceBlock(130, { randaoReveal }, signal));
   assert.equal(worth(value), 123456789012345678901n + consensus);
   assert.ok(ms >= 220 && ms <= 222, `answered after ${ms} ms`);
+  await w.beacon.close();
+});
+
+test("a builder's block is weighed by the boost factor, as the nodes weigh it", async () => {
+  const blinded = ssz.fulu.BlindedBeaconBlock.defaultValue();
+  blinded.slot = 130;
+  blinded.body.randaoReveal = randaoReveal;
+  const data = ssz.fulu.BlindedBeaconBlock.toJson(blinded);
+  const values = { execution_payload_value: "100", consensus_block_value: "0" };
+  const builder = new FakeNode("builder").on(BLOCK, () =>
+    json({ version: "fulu", execution_payload_blinded: true, ...values, data }),
+  );
+  const local = new FakeNode("local").on(BLOCK, () =>
+    json({ ...recordedJson("produce_block_v3.json"), ...values, execution_payload_value: "105" }),
+  );
+  const w = await connectedWorld([builder, local]);
+  for (const [boost, wanted] of [
+    [undefined, false],
+    [100n, false],
+    [110n, true],
+    [0n, false],
+    [2n ** 64n - 1n, true],
+  ] as const) {
+    const how = boost === undefined ? { randaoReveal } : { randaoReveal, builderBoostFactor: boost };
+    const proposal = await w.beacon.produceBlock(130, how, signal);
+    assert.equal(proposal.blinded, wanted, `with a factor of ${boost}`);
+    if (proposal.blinded) assert.deepEqual(proposal.block, blinded);
+  }
   await w.beacon.close();
 });
 

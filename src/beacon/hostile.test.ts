@@ -5,6 +5,7 @@ import { silent, unmetered } from "../ports/index.ts";
 import type { GroupKey } from "../spec/index.ts";
 import { type BeaconNodes, createBeaconNodes } from "./beacon-nodes.ts";
 import { BeaconError } from "./errors.ts";
+import { readBody } from "./http.ts";
 import { connectedWorld, FakeNode, json } from "./testing/fake-node.ts";
 import { RECORDED_NOW, recorded, recordedJson } from "./testing/fixtures.ts";
 import { serve } from "./testing/http-server.ts";
@@ -130,6 +131,48 @@ test("headers or a body that never end cost the time limit and no more", async (
       },
     );
   }
+});
+
+test("a body that is too long is let go of, whether or not anybody stops the request", async () => {
+  for (const cut of [true, false]) {
+    let canceled = false;
+    const body = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(100)),
+      cancel: () => {
+        canceled = true;
+      },
+    });
+    const read = readBody(new Response(body), { bytesMax: 1_050, cut }, signal);
+    if (cut) assert.equal((await read).length, 1_050);
+    else assert.equal(await codeOf(read), "beacon/bad-answer");
+    assert.ok(canceled);
+  }
+});
+
+test("an answer of another content type is refused, even when its body could be read", async () => {
+  const node = new FakeNode("one");
+  const w = await connectedWorld([node]);
+  for (const type of [
+    "text/html",
+    "text/plain; charset=utf-8",
+    "application/octet-stream",
+    "application/jsonp",
+  ]) {
+    node.on(
+      DUTIES,
+      () => new Response(recorded("duties_proposer.json"), { headers: { "content-type": type } }),
+    );
+    assert.equal(await codeOf(w.beacon.proposerDuties(4, signal)), "beacon/bad-answer", type);
+  }
+  node.on(
+    DUTIES,
+    () =>
+      new Response(recorded("duties_proposer.json"), {
+        headers: { "content-type": "Application/JSON; charset=utf-8" },
+      }),
+  );
+  assert.equal((await w.beacon.proposerDuties(4, signal)).duties.length, 32);
+  await w.beacon.close();
 });
 
 test("a redirect is not followed", async () => {
@@ -273,7 +316,7 @@ test("wrong numbers, keys, roots, slots and doubles in duties and validators are
       }
     }
     const whole = recordedJson(file);
-    node.on(path, () => json({ ...whole, data: [...whole.data, whole.data[0]] }));
+    node.on(path, () => json({ ...whole, data: [...whole.data.slice(1), whole.data[1]] }));
     assert.equal(await codeOf(run()), "beacon/bad-answer", `${file} with a double`);
   }
   await w.beacon.close();
