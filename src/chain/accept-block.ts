@@ -15,6 +15,7 @@ import { exitProblem } from "./accept-exits.ts";
 import { syncSigningRoot } from "./accept-sync.ts";
 import { attestersOf } from "./attestation-pool.ts";
 import type { ChainBlock } from "./block-tree.ts";
+import { FORK_NAME } from "./chain-spec.ts";
 import { type Block, blockSigningRoot, randaoSigningRoot, syncVoters } from "./make-block.ts";
 import { makePayload, mixAfter, payloadTimestamp, syntheticStateRoot } from "./payload.ts";
 import { INFINITY_SIGNATURE } from "./signature-pile.ts";
@@ -263,17 +264,32 @@ function includeSync(world: World, block: Block): void {
 }
 
 function announce(world: World, block: ChainBlock): void {
-  const slot = String(block.slot);
+  const { events } = world;
   const epoch = epochOf(world.spec, block.slot);
-  world.events.publish("block_gossip", () => ({ slot, block: block.rootHex }));
-  world.events.publish("block", () => ({ slot, block: block.rootHex, execution_optimistic: false }));
-  world.events.publish("head", () => ({
+  const slot = String(block.slot);
+  const common = {
     slot,
     block: block.rootHex,
     state: toHex(block.stateRoot),
     epoch_transition: block.slot % world.spec.slotsPerEpoch === 0,
     execution_optimistic: false,
-    previous_duty_dependent_root: lastRootBefore(world, epoch - 1),
-    current_duty_dependent_root: lastRootBefore(world, epoch),
+  };
+  const earlier = lastRootBefore(world, epoch - 1);
+  const later = lastRootBefore(world, epoch);
+  events.publish("block_gossip", () => ({ slot, block: block.rootHex }));
+  events.publish("block", () => ({ slot, block: block.rootHex, execution_optimistic: false }));
+  events.publish("head", () => ({
+    ...common,
+    previous_duty_dependent_root: earlier,
+    current_duty_dependent_root: later,
+  }));
+  events.publish("head_v2", () => ({
+    version: FORK_NAME,
+    data: {
+      ...common,
+      payload_status: "full",
+      current_epoch_dependent_root: earlier,
+      next_epoch_dependent_root: later,
+    },
   }));
 }

@@ -1,6 +1,7 @@
 /** Topics of /eth/v1/events that a client may ask for. Those that nothing here causes are accepted and stay silent. */
 export const topics = [
   "head",
+  "head_v2",
   "block",
   "block_gossip",
   "attestation",
@@ -17,6 +18,14 @@ export const topics = [
   "light_client_optimistic_update",
   "blob_sidecar",
   "data_column_sidecar",
+  // Of Gloas and later; validator clients ask for them before that fork.
+  "execution_payload",
+  "execution_payload_available",
+  "execution_payload_bid",
+  "execution_payload_gossip",
+  "fast_confirmation",
+  "payload_attestation_message",
+  "proposer_preferences",
 ] as const;
 export type Topic = (typeof topics)[number];
 

@@ -80,7 +80,7 @@ test("a reader that never reads is let go instead of filling the memory", async 
   const response = await live.chain.handle(
     new Request("http://chain/eth/v1/events?topics=head,block,block_gossip"),
   );
-  live.moveTo(400);
+  live.moveTo(350);
 
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   let chunks = 0;
@@ -94,6 +94,7 @@ test("over a real port: requests, errors and the event stream, and a stop that e
     otherValidators: 3,
     slotMs: 200,
     slotsPerEpoch: 4,
+    genesisTime: Math.floor(Date.now() / 1000) * 1000,
   });
   const url = chain.url ?? "";
   const post = (path: string, body: BodyInit): Promise<Response> =>
@@ -101,7 +102,9 @@ test("over a real port: requests, errors and the event stream, and a stop that e
 
   const version = (await (await fetch(`${url}/eth/v1/node/version`)).json()) as { data: { version: string } };
   assert.match(version.data.version, /^Trireme-Chain\//);
-  assert.equal((await fetch(`${url}/eth/v1/nowhere`)).status, 404);
+  const nowhere = await fetch(`${url}/eth/v1/nowhere`);
+  assert.equal(nowhere.status, 404);
+  assert.match(nowhere.headers.get("keep-alive") ?? "", /timeout=6\d\d/, "longer than any client keeps it");
   assert.equal((await post("/eth/v1/validator/duties/attester/0", '["0"]')).status, 200);
   assert.equal((await post("/eth/v1/validator/duties/attester/0", "nonsense")).status, 400);
   const heads = await readEvents(await fetch(`${url}/eth/v1/events?topics=head`), 1);

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { BODY_BYTES_MAX } from "./limits.ts";
+import { BODY_BYTES_MAX, KEEP_ALIVE_MS } from "./limits.ts";
 import { ChainError } from "./options.ts";
 
 /** A listening server. */
@@ -16,7 +16,7 @@ export async function serve(
   handle: (request: Request) => Promise<Response>,
   where: { readonly host: string; readonly port: number },
 ): Promise<Listening> {
-  const server = createServer((incoming, outgoing) => {
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (incoming, outgoing) => {
     exchange(handle, incoming, outgoing).catch(() => outgoing.destroy());
   });
   await listen(server, where);
