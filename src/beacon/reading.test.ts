@@ -19,6 +19,7 @@ test("a reason from outside becomes one short line without markup, control or di
   );
   assert.equal(quote("a\u001b[31m\u202ered\u0000 b"), "a [31m red b");
   assert.equal(quote("<script>never closed"), "");
+  assert.equal(quote(`${"<b>".repeat(10_000)}far behind`), "", "only the beginning is looked at");
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 500 }), (text) => {
       const quoted = quote(text);

@@ -257,7 +257,7 @@ async function signedProposal(
     epoch,
     BeaconBlock.hashTreeRoot(proposal.block),
   );
-  const signedBlock = { message: proposal.block, signature } as SignedBeaconBlock;
+  const signedBlock: SignedBeaconBlock = { message: proposal.block, signature };
   const { fork, kzgProofs, blobs } = proposal;
   return { fork, blinded: false, signedBlock, kzgProofs, blobs };
 }
