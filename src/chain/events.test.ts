@@ -77,14 +77,16 @@ test("an unknown topic, or none, is refused", async () => {
 
 test("a reader that never reads is let go instead of filling the memory", async () => {
   const live = await testChain({ count: 1, otherValidators: 7 });
-  const response = await live.chain.handle(
-    new Request("http://chain/eth/v1/events?topics=head,block,block_gossip"),
-  );
+  const path = "/eth/v1/events?topics=head,head_v2,block,block_gossip";
+  const response = await live.chain.handle(new Request(`http://chain${path}`));
   live.moveTo(350);
+  const blocks = live.events.filter(({ kind }) => kind === "block").length;
+  await live.chain.stop();
 
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   let chunks = 0;
   while (!(await reader.read()).done) chunks++;
+  assert.ok(4 * blocks > 1025, `only ${4 * blocks} events`);
   assert.ok(chunks <= 1025, `${chunks} events were kept`);
 });
 
