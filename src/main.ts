@@ -1,8 +1,12 @@
 #!/usr/bin/env node
 import { main } from "./cli/index.ts";
 
+/** Everything is closed in order by then; what still keeps the process alive is a timer nobody waits for. */
+const LINGER_MS = 1_000;
+
 process.exitCode = await main(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   environment: process.env,
 });
+setTimeout(() => process.exit(), LINGER_MS).unref();

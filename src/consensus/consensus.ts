@@ -41,6 +41,8 @@ export function createConsensus(options: ConsensusOptions): Consensus & { stop()
   const { transport, clock, chain, meter } = options;
   const log = options.log.room("consensus");
   const instances = new Map<string, Instance>();
+  /** Cancels the end of each instance's life. */
+  const expiries = new Map<string, () => void>();
   const early = new Map<OperatorIndex, number>();
   const verified = new Set<string>();
   let stopped = false;
@@ -96,7 +98,7 @@ export function createConsensus(options: ConsensusOptions): Consensus & { stop()
   }
 
   /** The instance of a duty; it lives until the duty's deadline and is gone for good afterwards. */
-  function instanceOf(duty: DutyId): Instance | undefined {
+  function instanceOf(duty: DutyId, openedBy?: OperatorIndex): Instance | undefined {
     const name = dutyName(duty);
     const known = instances.get(name);
     if (known !== undefined) return known;
@@ -112,10 +114,14 @@ export function createConsensus(options: ConsensusOptions): Consensus & { stop()
       send,
     });
     instances.set(name, made);
-    clock.at(deadline, () => {
+    if (openedBy !== undefined) early.set(openedBy, (early.get(openedBy) ?? 0) + 1);
+    const expire = clock.at(deadline, () => {
       made.close();
       instances.delete(name);
+      expiries.delete(name);
+      if (openedBy !== undefined) early.set(openedBy, (early.get(openedBy) ?? 1) - 1);
     });
+    expiries.set(name, expire);
     return made;
   }
 
@@ -129,16 +135,11 @@ export function createConsensus(options: ConsensusOptions): Consensus & { stop()
     const received = receive(context, from, bytes);
     if (typeof received === "string") return drop(from, received) as undefined;
     const name = dutyName(received.duty);
-    if (!instances.has(name)) {
-      // An instance that only a peer has spoken of; how many it may open is bounded, and it does not outlive its duty.
-      const opened = early.get(from) ?? 0;
-      if (opened >= EARLY_INSTANCES_PER_PEER_MAX) return drop(from, "too-many") as undefined;
-      early.set(from, opened + 1);
-      const deadline = dutyDeadline(chain, received.duty);
-      if (deadline !== undefined)
-        clock.at(deadline, () => early.set(from, Math.max(0, (early.get(from) ?? 0) - 1)));
-    }
-    const instance = instanceOf(received.duty);
+    // An instance that only a peer has spoken of; how many it may open is bounded.
+    const opens = !instances.has(name);
+    if (opens && (early.get(from) ?? 0) >= EARLY_INSTANCES_PER_PEER_MAX)
+      return drop(from, "too-many") as undefined;
+    const instance = instanceOf(received.duty, opens ? from : undefined);
     if (instance === undefined) return drop(from, "expired") as undefined;
     if (!instance.receive(from, received)) drop(from, "too-many");
     return undefined;
@@ -195,7 +196,9 @@ export function createConsensus(options: ConsensusOptions): Consensus & { stop()
       stopped = true;
       stopping.abort(new Error("stopping"));
       for (const instance of instances.values()) instance.close();
+      for (const cancel of expiries.values()) cancel();
       instances.clear();
+      expiries.clear();
     },
   };
 }
