@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fromHex, seededRandom } from "../../src/base/index.ts";
+import { createCluster, writeClusterFolders } from "../../src/cluster/index.ts";
+import { countDuties, startLocalRun } from "./local-run.ts";
+
+// Goal: a node that is killed at any moment loses no database, signs nothing twice, and costs no duty while three are up.
+// Method: SIGKILL one node after the other at random moments, restart it, and let the chain judge.
+// `TRIREME_KILLS=200 npm run e2e` does what a release is tested with.
+const KILLS = Number(process.env["TRIREME_KILLS"] ?? 12);
+const SEED = Number(process.env["TRIREME_SEED"] ?? 1);
+const SLOT_MS = 3_000;
+const ADDRESS = "0x000000000000000000000000000000000000dEaD";
+
+test(`${KILLS} nodes killed at random moments: nothing slashable, nothing lost`, {
+  timeout: 60_000 + KILLS * 15_000,
+}, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "trireme-kill-"));
+  const created = createCluster({
+    name: "kill",
+    version: "v1.10.0",
+    operatorCount: 4,
+    forkVersion: fromHex("0x20000089"),
+    registrationTime: 1,
+    feeRecipients: [ADDRESS],
+    withdrawalAddresses: [ADDRESS],
+    compounding: false,
+    targetGasLimit: 60_000_000,
+    keys: { newKeys: 16 },
+    timestamp: "",
+  });
+  await writeClusterFolders(folder, created, { insecureKeys: true });
+  const run = await startLocalRun({ clusterDir: folder, slotMs: SLOT_MS, toGenesisMs: 8_000 });
+  const random = seededRandom(SEED);
+  try {
+    await Promise.all(run.nodes.map((node) => node.ready()));
+    await run.atSlot(1);
+    for (let i = 0; i < KILLS; i++) {
+      const node = run.nodes[random.integer(run.nodes.length)];
+      assert.ok(node !== undefined);
+      await new Promise((resolve) => setTimeout(resolve, random.integer(SLOT_MS)));
+      await node.end("SIGKILL");
+      node.start();
+      await node.ready();
+      assert.doesNotMatch(
+        node.output,
+        /storage\/(corrupt|rolled-back|foreign|schema)/,
+        "a database was refused",
+      );
+    }
+    const last = Math.floor((Date.now() - run.chain.network.genesisTime) / SLOT_MS);
+    await run.atSlot(last + 2.2);
+    const report = run.chain.report();
+    assert.equal(report.slashings.count, 0, "slashable");
+    assert.equal(report.refusals.wrongSignatures, 0, "wrong signatures");
+    assert.deepEqual(countDuties(report, Math.max(1, last - 60), last + 1).bad, [], `seed ${SEED}`);
+    assert.ok(
+      run.nodes.every((node) => node.up),
+      "a node is down",
+    );
+  } finally {
+    await run.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
