@@ -36,6 +36,10 @@ const PBKDF2_ROUNDS_MAX = 10_000_000;
 /** Memory of scrypt is 128 * n * r bytes; the customary parameters take 256 MiB. */
 const SCRYPT_BYTES_MAX = 1 << 30;
 const SCRYPT_WORK_MAX = 1 << 26;
+/** OpenSSL keeps 128 * r * p bytes beside that; the customary values are r = 8, p = 1. */
+const SCRYPT_R_TIMES_P_MAX = 1 << 10;
+/** A keystore has about 800 characters; its description may be long. */
+const FILE_CHARACTERS_MAX = 1 << 16;
 
 const malformed = (where: string, why: string): KeystoreError =>
   new KeystoreError("keystore/malformed", "read keystore", {
@@ -55,6 +59,7 @@ const unsupported = (where: string, found: string): KeystoreError =>
  * @spec EIP-2335
  */
 export function parseKeystore(text: string): Keystore {
+  if (text.length > FILE_CHARACTERS_MAX) throw malformed("the file", "it is too long for a keystore");
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -103,7 +108,7 @@ function parseKdf(kdf: Record<string, unknown>): Kdf {
     ];
     const powerOfTwo = n >= 2 && Number.isInteger(Math.log2(n));
     if (!powerOfTwo || r < 1 || p < 1) throw malformed(at, "n is not a power of two, or r or p is below 1");
-    if (128 * n * r > SCRYPT_BYTES_MAX || n * r * p > SCRYPT_WORK_MAX)
+    if (128 * n * r > SCRYPT_BYTES_MAX || n * r * p > SCRYPT_WORK_MAX || r * p > SCRYPT_R_TIMES_P_MAX)
       throw malformed(at, "it asks for more memory or work than any honest keystore");
     return { function: "scrypt", salt, dklen, n, r, p };
   }
@@ -162,10 +167,13 @@ export async function decryptKeystore(keystore: Keystore, password: string): Pro
     });
   }
   const decipher = createDecipheriv("aes-128-ctr", key.subarray(0, 16), keystore.iv);
-  const plain = Buffer.concat([decipher.update(keystore.ciphertext), decipher.final()]);
-  const secret = SecretKey.fromBytes(plain);
+  // In CTR mode all of the text comes with update; one buffer, so that one buffer is to be wiped.
+  const plain = decipher.update(keystore.ciphertext);
+  decipher.final();
+  const secret = readSecret(plain);
   plain.fill(0);
   key.fill(0);
+  if (secret === undefined) throw malformed("crypto.cipher.message", "what it holds is not a BLS12-381 key");
   const found = Buffer.from(secret.publicKey()).toString("hex");
   const named = keystore.pubkey.toLowerCase().replace(/^0x/, "");
   if (named !== "" && named !== found) {
@@ -175,6 +183,14 @@ export async function decryptKeystore(keystore: Keystore, password: string): Pro
     });
   }
   return secret;
+}
+
+function readSecret(plain: Uint8Array): SecretKey | undefined {
+  try {
+    return SecretKey.fromBytes(plain);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Rounds of pbkdf2: customary, and for test keys that guard nothing. */
@@ -250,13 +266,24 @@ const scryptAsync = promisify<
   Buffer
 >(scrypt);
 
-function deriveKey(kdf: Kdf, password: Buffer): Promise<Buffer> {
-  return kdf.function === "pbkdf2"
-    ? pbkdf2Async(password, kdf.salt, kdf.c, kdf.dklen, "sha256")
-    : scryptAsync(password, kdf.salt, kdf.dklen, {
-        N: kdf.n,
-        r: kdf.r,
-        p: kdf.p,
-        maxmem: 2 * SCRYPT_BYTES_MAX,
-      });
+async function deriveKey(kdf: Kdf, password: Buffer): Promise<Buffer> {
+  try {
+    return kdf.function === "pbkdf2"
+      ? await pbkdf2Async(password, kdf.salt, kdf.c, kdf.dklen, "sha256")
+      : await scryptAsync(password, kdf.salt, kdf.dklen, {
+          N: kdf.n,
+          r: kdf.r,
+          p: kdf.p,
+          maxmem: 2 * SCRYPT_BYTES_MAX,
+        });
+  } catch (cause) {
+    // Parameters within our bounds that OpenSSL refuses, such as n >= 2^(16 r).
+    throw new KeystoreError("keystore/malformed", "derive the key of a keystore", {
+      cause,
+      facts: { where: "crypto.kdf.params" },
+      hint: "Restore the file from a backup; EIP-2335 describes its form.",
+    });
+  } finally {
+    password.fill(0);
+  }
 }
