@@ -45,7 +45,7 @@ export function parseEnr(text: string): Enr {
   ) {
     throw bad("it is not a list of key and value pairs", trimmed);
   }
-  const [signature, seq, ...pairs] = items as Uint8Array[];
+  const [signature, seq, ...pairs] = items;
   const entries = new Map<string, Uint8Array>();
   for (let i = 0; i < pairs.length; i += 2) {
     const key = Buffer.from(pairs[i] as Uint8Array).toString("latin1");
@@ -62,7 +62,7 @@ export function parseEnr(text: string): Enr {
   }
   if (
     signature === undefined ||
-    !verifySecp256k1(keccak256(RLP.encode(items.slice(1) as Uint8Array[])), publicKey, signature)
+    !verifySecp256k1(keccak256(RLP.encode(items.slice(1))), publicKey, signature)
   ) {
     throw bad("its signature is wrong", trimmed);
   }

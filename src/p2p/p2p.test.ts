@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
+import { present } from "../base/index.ts";
 import { NodeKey } from "../crypto/index.ts";
 import { type Clock, type ProtocolLimits, silent, unmetered } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
@@ -31,7 +32,7 @@ async function makeNode(
   more: { key?: NodeKey; listen?: string; prepare?: (node: P2p) => void } = {},
 ): Promise<P2p> {
   const node = await createP2p({
-    privateKey: (more.key ?? (keys[self] as NodeKey)).revealBytes(),
+    privateKey: (more.key ?? present(keys[self], "key")).revealBytes(),
     self: self as OperatorIndex,
     publicKeys: keys.map((key) => key.publicKey),
     lockHash: new Uint8Array(32),

@@ -53,7 +53,7 @@ export async function resolveRelay(
   let text = "";
   const decoder = new TextDecoder();
   for await (const part of answer.body) {
-    text += decoder.decode(part as Uint8Array, { stream: true });
+    text += decoder.decode(part, { stream: true });
     if (text.length > ANSWER_BYTES_MAX)
       throw new P2pError("p2p/refused", "ask the relay for its addresses", {
         facts: { relay: entry, reason: "too-large" },

@@ -29,26 +29,26 @@ function isJustifiedPrePrepare(config: QbftConfig, message: QbftMessage): boolea
   if (message.source !== config.leader(message.round) || message.value === NO_VALUE) return false;
   if (message.round === 1) return true;
   const bound = boundValue(config, message.justification, message.round);
-  return bound === "anything" || bound === message.value;
+  return bound !== undefined && (bound.only === undefined || bound.only === message.value);
 }
 
-/** The value that a quorum of ROUND-CHANGEs binds its leader to; undefined when they are no quorum or prove nothing. */
+/** What a quorum of ROUND-CHANGEs binds its leader to: one value, or none in particular; undefined when they prove nothing. */
 function boundValue(
   config: QbftConfig,
   justification: readonly QbftMessage[],
   round: number,
-): ValueId | "anything" | undefined {
+): { readonly only: ValueId | undefined } | undefined {
   const changes = distinct(justification, { kind: "round-change", round });
   if (changes.length < quorum(config.operatorCount)) return undefined;
   if (changes.every((change) => change.preparedRound === 0 && change.preparedValue === NO_VALUE))
-    return "anything";
+    return { only: undefined };
   const prepared = preparedByAll(config, justification);
   if (prepared === undefined) return undefined;
   const noneHigher = changes.every((change) => change.preparedRound <= prepared.round);
   const claimed = changes.some(
     (change) => change.preparedRound === prepared.round && change.preparedValue === prepared.value,
   );
-  return noneHigher && claimed ? prepared.value : undefined;
+  return noneHigher && claimed ? { only: prepared.value } : undefined;
 }
 
 /** A claim to have prepared a value comes with the quorum of PREPAREs; no claim comes with nothing. */
