@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4
 import { main } from "./cli/index.ts";
 
 /** Everything is closed in order by then; what still keeps the process alive is a timer nobody waits for. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { fromHex, seededRandom } from "../../src/base/index.ts";
 import { createCluster, writeClusterFolders } from "../../src/cluster/index.ts";
@@ -13,6 +13,8 @@ import { countDuties, startLocalRun } from "./local-run.ts";
 const KILLS = Number(process.env["TRIREME_KILLS"] ?? 12);
 const SEED = Number(process.env["TRIREME_SEED"] ?? 1);
 const SLOT_MS = 3_000;
+/** What npm installs: the build, where there is one. */
+const built = resolve(import.meta.dirname, "../../dist/src/main.js");
 const ADDRESS = "0x000000000000000000000000000000000000dEaD";
 
 test(`${KILLS} nodes killed at random moments: nothing slashable, nothing lost`, {
@@ -33,7 +35,12 @@ test(`${KILLS} nodes killed at random moments: nothing slashable, nothing lost`,
     timestamp: "",
   });
   await writeClusterFolders(folder, created, { insecureKeys: true });
-  const run = await startLocalRun({ clusterDir: folder, slotMs: SLOT_MS, toGenesisMs: 8_000 });
+  const run = await startLocalRun({
+    clusterDir: folder,
+    slotMs: SLOT_MS,
+    toGenesisMs: 8_000,
+    ...(existsSync(built) ? { main: built } : {}),
+  });
   const random = seededRandom(SEED);
   try {
     await Promise.all(run.nodes.map((node) => node.ready()));

@@ -8,6 +8,8 @@ import { loadNodeKey, parseLock } from "../../src/cluster/index.ts";
 import { freePorts } from "../../src/demo/free-ports.ts";
 import { peerIdOf } from "../../src/p2p/index.ts";
 
+/** As the installed program is started (see src/main.ts). */
+const LEAN = ["--max-semi-space-size=4"];
 const root = resolve(import.meta.dirname, "../..");
 
 /** One `trireme run` process on a node's folder. */
@@ -29,7 +31,7 @@ export class RunningNode {
   }
 
   start(): void {
-    const child = spawn(process.execPath, [...this.#args], { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(process.execPath, [...LEAN, ...this.#args], { stdio: ["ignore", "ignore", "pipe"] });
     this.#child = child;
     child.stderr.on("data", (chunk: Buffer) => {
       this.output = (this.output + chunk.toString()).slice(-40_000);
