@@ -123,7 +123,7 @@ export class Events {
       await sleepUntil(clock, clock.now() + chain.slotMs / 2, signal);
       const headless =
         clock.now() - this.#lastStreamedAt >= HEADLESS_SLOTS * chain.slotMs &&
-        slotAt(chain, clock.now()) >= 0;
+        slotAt(chain, clock.now()) >= HEADLESS_SLOTS;
       if (this.#polling && !headless) log.info("Events come again; the head is no longer polled");
       if (headless && !this.#polling)
         log.warn("No head came for two slots; the head is polled until events come again");

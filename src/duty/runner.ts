@@ -163,8 +163,8 @@ export function createDutyRunner(ports: {
       outcome: outcome.outcome,
       cause: outcome.cause ?? "",
     };
-    if (outcome.outcome === "failed" || outcome.outcome === "not-included") log.warn("Duty missed", facts);
-    else log.info("Duty done", facts);
+    // The duty's own line, for all its validators together, is written from its timeline.
+    log.debug(failed(outcome) ? "Duty missed" : "Duty done", facts);
   }
 
   /** Never runs a duty twice: a second consensus or signature for it could contradict the first. */
@@ -340,4 +340,8 @@ function graffitiBytes(text: string | undefined): Uint8Array | undefined {
   const bytes = new Uint8Array(32);
   new TextEncoder().encodeInto(text, bytes);
   return bytes;
+}
+
+function failed({ outcome }: DutyOutcome): boolean {
+  return outcome === "failed" || outcome === "not-included";
 }

@@ -160,6 +160,7 @@ export class Schedule {
     if (found === undefined) return false;
     const before = this.#validators;
     this.#validators = new Map(found.map((record) => [record.pubkey, record]));
+    let news = false;
     for (const record of found) {
       const old = before.get(record.pubkey)?.status;
       if (old === record.status) continue;
@@ -169,9 +170,14 @@ export class Schedule {
       };
       if (old !== undefined) this.#status.set(0, { ...labels, status: old });
       this.#status.set(1, { ...labels, status: record.status });
-      log.info("Validator status", { validator: record.pubkey, status: record.status });
+      // At the start one line for all is enough; later a change is news.
+      const say = old === undefined ? log.debug : log.info;
+      say("Validator status", { validator: record.pubkey, status: record.status });
+      news ||= old === undefined;
     }
-    this.#active.set(found.filter(({ status }) => status.startsWith("active")).length);
+    const active = found.filter(({ status }) => status.startsWith("active")).length;
+    if (news) log.info("Validators found on the chain", { active, known: found.length });
+    this.#active.set(active);
     return true;
   }
 

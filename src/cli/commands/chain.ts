@@ -5,6 +5,9 @@ import { parseLock } from "../../cluster/index.ts";
 import { type Chosen, UsageError } from "../settings.ts";
 import type { CommandInput } from "./index.ts";
 
+/** Kinds whose misses are worth a line while it runs; the report has all that the chain judges. */
+const DONE_TODAY: readonly string[] = ["attester", "proposer"];
+
 /** Serves a simulated beacon chain until it is stopped or the epochs are over; the report goes to standard output. */
 export async function chain({ chosen, io }: CommandInput): Promise<void> {
   const { validators, forkVersion, networkName } = watched(chosen);
@@ -30,7 +33,7 @@ export async function chain({ chosen, io }: CommandInput): Promise<void> {
     proposers: chosen.text("proposers") as "everyone" | "watched",
     onEvent: (event) => {
       if (event.kind === "slashable") io.err(`SLASHABLE ${JSON.stringify(event.slashing)}\n`);
-      if (event.kind === "missed")
+      if (event.kind === "missed" && DONE_TODAY.includes(event.duty))
         io.err(`missed ${event.slot}/${event.duty} of validator ${event.validator}\n`);
       if (event.kind === "refused") io.err(`refused ${event.what}: ${event.reason}\n`);
     },
