@@ -10,6 +10,7 @@ import {
 } from "../spec/index.ts";
 import { Instance, leaderOf } from "./instance.ts";
 import { EARLY_INSTANCES_PER_PEER_MAX, INSTANCES_MAX, QBFT_LIMITS } from "./limits.ts";
+import { PeerRoom } from "./peer-room.ts";
 import { type ReceiveContext, type Refusal, receive } from "./receive.ts";
 import type { Consensus, ConsensusValue, Decision } from "./types.ts";
 import { hashValue, QBFT_PROTOCOL, valueName } from "./wire.ts";
@@ -43,7 +44,9 @@ export function createConsensus(options: ConsensusOptions): Consensus & { stop()
   const instances = new Map<string, Instance>();
   /** Cancels the end of each instance's life. */
   const expiries = new Map<string, () => void>();
-  const early = new Map<OperatorIndex, number>();
+  /** Who opened each instance that we have not joined. */
+  const openers = new Map<string, OperatorIndex>();
+  const room = new PeerRoom();
   const verified = new Set<string>();
   let stopped = false;
   const stopping = new AbortController();
@@ -111,18 +114,23 @@ export function createConsensus(options: ConsensusOptions): Consensus & { stop()
       chain,
       clock,
       key: options.key,
+      room,
       send,
     });
     instances.set(name, made);
-    if (openedBy !== undefined) early.set(openedBy, (early.get(openedBy) ?? 0) + 1);
+    if (openedBy !== undefined) openers.set(name, openedBy);
     const expire = clock.at(deadline, () => {
       made.close();
       instances.delete(name);
       expiries.delete(name);
-      if (openedBy !== undefined) early.set(openedBy, (early.get(openedBy) ?? 1) - 1);
+      openers.delete(name);
     });
     expiries.set(name, expire);
     return made;
+  }
+
+  function openedBy(peer: OperatorIndex): number {
+    return [...openers.values()].filter((opener) => opener === peer).length;
   }
 
   function drop(from: OperatorIndex, reason: Refusal | "too-many" | "expired"): void {
@@ -137,8 +145,7 @@ export function createConsensus(options: ConsensusOptions): Consensus & { stop()
     const name = dutyName(received.duty);
     // An instance that only a peer has spoken of; how many it may open is bounded.
     const opens = !instances.has(name);
-    if (opens && (early.get(from) ?? 0) >= EARLY_INSTANCES_PER_PEER_MAX)
-      return drop(from, "too-many") as undefined;
+    if (opens && openedBy(from) >= EARLY_INSTANCES_PER_PEER_MAX) return drop(from, "too-many") as undefined;
     const instance = instanceOf(received.duty, opens ? from : undefined);
     if (instance === undefined) return drop(from, "expired") as undefined;
     if (!instance.receive(from, received)) drop(from, "too-many");
@@ -154,6 +161,7 @@ export function createConsensus(options: ConsensusOptions): Consensus & { stop()
     signal: AbortSignal,
   ): Promise<Decision> {
     const instance = instanceOf(duty);
+    openers.delete(dutyName(duty));
     how.proposal.then(
       (value) => {
         const canonical = options.canonicalise(value) ?? value;
@@ -199,6 +207,7 @@ export function createConsensus(options: ConsensusOptions): Consensus & { stop()
       for (const cancel of expiries.values()) cancel();
       instances.clear();
       expiries.clear();
+      openers.clear();
     },
   };
 }

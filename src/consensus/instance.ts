@@ -11,7 +11,8 @@ import {
   step,
 } from "../qbft/index.ts";
 import { type ChainSpec, type DutyId, dutyWireNumber } from "../spec/index.ts";
-import { EARLY_MESSAGES_MAX, VALUE_BYTES_PER_PEER_MAX } from "./limits.ts";
+import { EARLY_MESSAGES_MAX, VALUE_BYTES_PER_PEER_MAX, VALUES_PER_PEER_MAX } from "./limits.ts";
+import type { PeerRoom } from "./peer-room.ts";
 import type { Received } from "./receive.ts";
 import { roundEnd } from "./round-timer.ts";
 import type { ConsensusValue, Decision } from "./types.ts";
@@ -28,6 +29,7 @@ export interface InstanceContext {
   readonly chain: ChainSpec;
   readonly clock: Clock;
   readonly key: NodeKey;
+  readonly room: PeerRoom;
   /** Sends to all peers; failures are the transport's to count. */
   readonly send: (duty: DutyId, kind: QbftMessage["kind"], bytes: Uint8Array) => void;
 }
@@ -49,7 +51,8 @@ export class Instance {
     | undefined;
   #early: Received[] = [];
   readonly #values = new Map<string, ConsensusValue>();
-  readonly #valueBytes = new Map<number, number>();
+  /** What each peer made us keep. */
+  readonly #kept = new Map<number, { readonly values: number; readonly bytes: number }>();
   /** The signed part behind each message that may become a justification. */
   readonly #parts = new WeakMap<QbftMessage, SignedPart>();
   #cancelTimer: (() => void) | undefined;
@@ -110,19 +113,26 @@ export class Instance {
   /** @returns false when the peer has used up its room and the message was dropped. */
   receive(from: number, received: Received): boolean {
     if (this.#closed) return true;
-    const fresh = [...received.values].filter(([name]) => !this.#values.has(name));
-    const bytes = fresh.reduce((sum, [, value]) => sum + value.bytes.length, this.#valueBytes.get(from) ?? 0);
-    if (bytes > VALUE_BYTES_PER_PEER_MAX) return false;
     if (
       this.#joined === undefined &&
       this.#early.filter(({ message }) => message.source === from).length >= EARLY_MESSAGES_MAX
     )
       return false;
-    this.#valueBytes.set(from, bytes);
+    const fresh = [...received.values].filter(([name]) => !this.#values.has(name));
+    if (!this.#makeRoom(from, fresh.length, byteCount(fresh))) return false;
     for (const [name, value] of fresh) this.#values.set(name, value);
     for (const [message, part] of received.parts) this.#parts.set(message, part);
     if (this.#joined === undefined) this.#early.push(received);
     else this.#process(received);
+    return true;
+  }
+
+  #makeRoom(from: number, values: number, bytes: number): boolean {
+    const before = this.#kept.get(from) ?? { values: 0, bytes: 0 };
+    const kept = { values: before.values + values, bytes: before.bytes + bytes };
+    if (kept.values > VALUES_PER_PEER_MAX || kept.bytes > VALUE_BYTES_PER_PEER_MAX) return false;
+    if (!this.#context.room.take(from, bytes)) return false;
+    this.#kept.set(from, kept);
     return true;
   }
 
@@ -140,6 +150,8 @@ export class Instance {
     this.#queue = [];
     this.#early = [];
     this.#values.clear();
+    for (const [peer, { bytes }] of this.#kept) this.#context.room.giveBack(peer, bytes);
+    this.#kept.clear();
   }
 
   #handle(event: QbftEvent): void {
@@ -215,4 +227,8 @@ export class Instance {
     // Our own vote counts like everybody's.
     this.#queue.push({ kind: "message", message, acceptable: true });
   }
+}
+
+function byteCount(values: readonly (readonly [string, ConsensusValue])[]): number {
+  return values.reduce((sum, [, value]) => sum + value.bytes.length, 0);
 }

@@ -1,0 +1,454 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { SimClock } from "../../sim/clock.ts";
+import { simChainSpec } from "../../sim/duty-world.ts";
+import { SimNetwork } from "../../sim/network.ts";
+import { seededRandom } from "../base/index.ts";
+import { NodeKey, sha256 } from "../crypto/index.ts";
+import { type Clock, type Meter, silent, unmetered } from "../ports/index.ts";
+import { type ChainSpec, type DutyId, dutyDeadline, type OperatorIndex, slotStart } from "../spec/index.ts";
+import { createConsensus } from "./consensus.ts";
+import { leaderOf } from "./instance.ts";
+import {
+  EARLY_INSTANCES_PER_PEER_MAX,
+  EARLY_MESSAGES_MAX,
+  VALUE_BYTES_OF_ALL_DUTIES_MAX,
+  VALUES_PER_PEER_MAX,
+} from "./limits.ts";
+import { PeerRoom } from "./peer-room.ts";
+import type { Consensus, ConsensusValue, Decision } from "./types.ts";
+import {
+  dutyToWire,
+  Envelope,
+  hashValue,
+  kindNumber,
+  NO_HASH,
+  QBFT_PROTOCOL,
+  SignedPart,
+  signPart,
+} from "./wire.ts";
+
+const chain: ChainSpec = simChainSpec(32);
+const keys = Array.from({ length: 4 }, (_, i) => NodeKey.fromBytes(sha256(Buffer.from(`node key ${i}`))));
+const duty: DutyId = { slot: 5, kind: "attester" };
+/** Where the timers of an attester duty count from. */
+const start = slotStart(chain, duty.slot) + chain.slotMs / 3;
+
+const valueOf = (text: string | Uint8Array): ConsensusValue => ({
+  typeUrl: "test",
+  bytes: typeof text === "string" ? new TextEncoder().encode(text) : text,
+});
+const textOf = ({ value }: Decision): string => new TextDecoder().decode(value.bytes);
+
+/** One operator's clock that knows which timers wait. */
+class WatchedClock implements Clock {
+  readonly #world: SimClock;
+  readonly waiting = new Set<object>();
+
+  constructor(world: SimClock) {
+    this.#world = world;
+  }
+
+  now(): number {
+    return this.#world.now();
+  }
+
+  at(at: number, action: () => void): () => void {
+    const timer = {};
+    this.waiting.add(timer);
+    const cancel = this.#world.at(at, () => {
+      this.waiting.delete(timer);
+      action();
+    });
+    return () => {
+      this.waiting.delete(timer);
+      cancel();
+    };
+  }
+}
+
+/** Four operators on a simulated network; each agrees when the test says so. */
+class World {
+  readonly clock: SimClock = new SimClock(start);
+  readonly network: SimNetwork;
+  readonly clocks: WatchedClock[] = [];
+  readonly operators: (Consensus & { stop(): void })[] = [];
+  /** By operator, the reasons for which messages were dropped, with who sent them. */
+  readonly dropped: string[][] = [];
+
+  constructor(options: { readonly seed?: number } = {}) {
+    this.network = new SimNetwork(this.clock, seededRandom(options.seed ?? 1), { operatorCount: 4 });
+    for (const [i, key] of keys.entries()) {
+      const clock = new WatchedClock(this.clock);
+      const dropped: string[] = [];
+      this.clocks.push(clock);
+      this.dropped.push(dropped);
+      this.operators.push(
+        createConsensus({
+          transport: this.network.transport(i as OperatorIndex),
+          clock,
+          chain,
+          key,
+          publicKeys: keys.map(({ publicKey }) => publicKey),
+          admit: ({ slot }) => slot < 1000,
+          canonicalise: (value) => (value.typeUrl === "test" ? value : undefined),
+          log: silent,
+          meter: droppedMeter(dropped),
+        }),
+      );
+    }
+  }
+
+  agree(
+    operator: number,
+    how: {
+      readonly duty?: DutyId;
+      readonly proposal?: Promise<ConsensusValue>;
+      readonly acceptable?: (value: ConsensusValue) => boolean;
+      readonly signal?: AbortSignal;
+    } = {},
+  ): Promise<Decision> {
+    return (this.operators[operator] as Consensus).agree(
+      how.duty ?? duty,
+      {
+        proposal: how.proposal ?? Promise.resolve(valueOf(`from ${operator}`)),
+        acceptable: how.acceptable ?? (() => true),
+      },
+      how.signal ?? new AbortController().signal,
+    );
+  }
+
+  /** Delivers bytes as if `from` had sent them to operator 0. */
+  inject(from: number, message: Uint8Array): void {
+    this.network.inject({
+      from: from as OperatorIndex,
+      to: 0 as OperatorIndex,
+      protocol: QBFT_PROTOCOL,
+      message,
+    });
+  }
+
+  stop(): void {
+    for (const operator of this.operators) operator.stop();
+  }
+}
+
+function droppedMeter(into: string[]): Meter {
+  return {
+    ...unmetered,
+    counter: (name) =>
+      name === "trireme_consensus_dropped_total"
+        ? { add: (_by, labels) => into.push(`${labels?.["reason"]} from ${labels?.["peer"]}`) }
+        : unmetered.counter(name, ""),
+  };
+}
+
+function worldOf(t: TestContext, options: { readonly seed?: number } = {}): World {
+  const world = new World(options);
+  t.after(() => world.stop());
+  return world;
+}
+
+/** What a promise has come to, without waiting for it. */
+function watch(promise: Promise<Decision>): { decision?: Decision; error?: unknown } {
+  const seen: { decision?: Decision; error?: unknown } = {};
+  promise.then(
+    (decision) => {
+      seen.decision = decision;
+    },
+    (error: unknown) => {
+      seen.error = error;
+    },
+  );
+  return seen;
+}
+
+/** A message of one part, signed by `author`'s key. */
+function messageOf(
+  author: number,
+  part: Partial<Omit<SignedPart, "signature" | "duty">> & { readonly duty?: DutyId },
+  values: readonly ConsensusValue[] = [],
+): Uint8Array {
+  const [first] = values;
+  const message = signPart(
+    {
+      type: kindNumber("prepare"),
+      peerIndex: author,
+      round: 1,
+      preparedRound: 0,
+      valueHash: first === undefined ? NO_HASH : hashValue(first),
+      preparedValueHash: NO_HASH,
+      ...part,
+      duty: dutyToWire(part.duty ?? duty),
+    },
+    keys[author] as NodeKey,
+  );
+  return Envelope.encode({
+    message,
+    justification: [],
+    values: values.map(({ typeUrl, bytes }) => ({ typeUrl, value: bytes })),
+  });
+}
+
+const leaderOfRound = (round: number): number => leaderOf(duty, round, 4);
+
+test("four operators decide the value of the first leader in round 1", async (t) => {
+  const world = worldOf(t);
+  const seen = [0, 1, 2, 3].map((i) => watch(world.agree(i)));
+  await world.clock.run({ until: start + 900 });
+  for (const { decision } of seen) {
+    assert.ok(decision !== undefined);
+    assert.equal(decision.round, 1);
+    assert.equal(textOf(decision), `from ${leaderOfRound(1)}`);
+  }
+  assert.deepEqual(world.dropped, [[], [], [], []]);
+});
+
+test("a leader that is down costs one round; one whose proposal fails costs no more", async (t) => {
+  for (const fault of ["down", "no proposal"] as const) {
+    const world = worldOf(t);
+    const leader = leaderOfRound(1);
+    if (fault === "down") world.network.setDown(leader, true);
+    const seen = [0, 1, 2, 3].map((i) =>
+      watch(world.agree(i, i === leader ? { proposal: Promise.reject(new Error("beacon node down")) } : {})),
+    );
+    await world.clock.run({ until: start + 990 });
+    assert.ok(seen.every(({ decision }) => decision === undefined));
+    await world.clock.run({ until: start + 2_000 });
+    for (const [i, { decision }] of seen.entries()) {
+      if (i === leader && fault === "down") continue;
+      assert.ok(decision !== undefined, `operator ${i}, leader: ${fault}`);
+      assert.equal(decision.round, 2);
+      assert.equal(textOf(decision), `from ${leaderOfRound(2)}`);
+    }
+  }
+});
+
+test("a value that the others would not sign costs its leader's round and no more", async (t) => {
+  const world = worldOf(t);
+  const bad = `from ${leaderOfRound(1)}`;
+  const seen = [0, 1, 2, 3].map((i) =>
+    watch(world.agree(i, { acceptable: ({ bytes }) => new TextDecoder().decode(bytes) !== bad })),
+  );
+  await world.clock.run({ until: start + 3_000 });
+  for (const { decision } of seen) {
+    assert.equal(decision?.round, 2);
+    assert.equal(decision === undefined ? "" : textOf(decision), `from ${leaderOfRound(2)}`);
+  }
+});
+
+test("a proposal that comes late is used in the round that waits for it", async (t) => {
+  const world = worldOf(t);
+  const late = Promise.withResolvers<ConsensusValue>();
+  const leader = leaderOfRound(1);
+  const seen = [0, 1, 2, 3].map((i) => watch(world.agree(i, i === leader ? { proposal: late.promise } : {})));
+  await world.clock.run({ until: start + 600 });
+  late.resolve(valueOf("late"));
+  await world.clock.run({ until: start + 1_000 });
+  for (const { decision } of seen) assert.equal(decision && textOf(decision), "late");
+});
+
+test("an operator that was cut off is helped by those who have decided", async (t) => {
+  const world = worldOf(t);
+  const late = 3;
+  assert.notEqual(leaderOfRound(1), late);
+  world.network.setDown(late, true);
+  const seen = [0, 1, 2].map((i) => watch(world.agree(i)));
+  await world.clock.run({ until: start + 30_000 });
+  assert.ok(seen.every(({ decision }) => decision?.round === 1));
+  world.network.setDown(late, false);
+  const joined = watch(world.agree(late));
+  await world.clock.run({ forMs: 1_000 });
+  assert.equal(joined.decision && textOf(joined.decision), `from ${leaderOfRound(1)}`);
+});
+
+test("what peers said before we joined is used", async (t) => {
+  const world = worldOf(t);
+  const late = 3;
+  const seen = [0, 1, 2].map((i) => watch(world.agree(i)));
+  await world.clock.run({ until: start + 500 });
+  assert.ok(seen.every(({ decision }) => decision?.round === 1));
+  // From here on it hears nothing, so it knows only what came before it joined.
+  world.network.setDown(late, true);
+  const joined = watch(world.agree(late));
+  await world.clock.run({ forMs: 100 });
+  assert.equal(joined.decision?.round, 1);
+});
+
+test("operators agree on one value through loss and doubled messages", async (t) => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const world = worldOf(t, { seed });
+    world.network.weather.loss = 0.3;
+    world.network.weather.duplication = 0.2;
+    const seen = [0, 1, 2, 3].map((i) => watch(world.agree(i)));
+    await world.clock.run({ until: start + 8_000 });
+    world.network.weather.loss = 0;
+    await world.clock.run({ until: start + 60_000 });
+    const values = new Set(seen.map(({ decision }) => decision && textOf(decision)));
+    assert.equal(values.size, 1, `replay with seed ${seed}`);
+    assert.ok(!values.has(undefined), `nobody decided; replay with seed ${seed}`);
+    world.stop();
+  }
+});
+
+test("a message in another operator's name is refused, and so is one that a stranger signed", async (t) => {
+  const world = worldOf(t);
+  // Signed by operator 2, sent by operator 1.
+  world.inject(1, messageOf(2, {}, [valueOf("x")]));
+  // Operator 1's claim to be operator 2, signed with its own key.
+  world.inject(1, messageOf(1, { peerIndex: 2 }, [valueOf("x")]));
+  // Operator 1's name under operator 2's key.
+  world.inject(1, messageOf(2, { peerIndex: 1 }, [valueOf("x")]));
+  await world.clock.run({ forMs: 100 });
+  assert.deepEqual(world.dropped[0]?.toSorted(), [
+    "bad-signature from 1",
+    "foreign-author from 1",
+    "foreign-author from 1",
+  ]);
+});
+
+test("rubbish is dropped with its reason and does not touch the duty", async (t) => {
+  const world = worldOf(t);
+  const sent: Record<string, Uint8Array> = {
+    "not-protobuf": Uint8Array.of(0xff, 0xff, 0xff),
+    incomplete: new Uint8Array(0),
+    "impossible-duty": messageOf(1, { duty: { slot: 5_000, kind: "attester" } }),
+    "out-of-range": messageOf(1, { round: 0 }),
+    "unknown-value": messageOf(1, { valueHash: new Uint8Array(32).fill(7) }),
+    "unreadable-value": messageOf(1, {}, [{ typeUrl: "other", bytes: Uint8Array.of(1) }]),
+    "too-many-parts": messageOf(
+      1,
+      {},
+      Array.from({ length: 3 }, (_, i) => valueOf(`${i}`)),
+    ),
+    expired: messageOf(1, { duty: { slot: 0, kind: "proposer" } }, [valueOf("x")]),
+  };
+  for (const message of Object.values(sent)) world.inject(1, message);
+  await world.clock.run({ forMs: 100 });
+  assert.deepEqual(
+    world.dropped[0]?.toSorted(),
+    Object.keys(sent)
+      .map((reason) => `${reason} from 1`)
+      .toSorted(),
+  );
+  const seen = [0, 1, 2, 3].map((i) => watch(world.agree(i)));
+  await world.clock.run({ forMs: 3_000 });
+  assert.ok(seen.every(({ decision }) => decision !== undefined));
+});
+
+test("a peer that floods one duty is bounded there and does not stop the others", async (t) => {
+  const world = worldOf(t);
+  for (let i = 0; i < 200; i++) world.inject(1, messageOf(1, { round: 1 + i }, [valueOf(`flood ${i}`)]));
+  await world.clock.run({ forMs: 100 });
+  assert.equal(
+    world.dropped[0]?.filter((reason) => reason === "too-many from 1").length,
+    200 - EARLY_MESSAGES_MAX,
+  );
+
+  const seen = [0, 2, 3].map((i) => watch(world.agree(i)));
+  for (let i = 0; i < 200; i++) world.inject(1, messageOf(1, { round: 1 + i }, [valueOf(`more ${i}`)]));
+  await world.clock.run({ until: start + 9_000 });
+  assert.ok(seen.every(({ decision }) => decision !== undefined));
+  assert.ok((world.dropped[0]?.length ?? 0) >= 400 - EARLY_MESSAGES_MAX - VALUES_PER_PEER_MAX);
+  assert.ok(world.dropped[0]?.every((reason) => reason === "too-many from 1"));
+});
+
+test("a peer opens so many duties and no more; those that we join do not count", async (t) => {
+  const world = worldOf(t);
+  const dutyAt = (i: number): DutyId => ({ slot: duty.slot + i, kind: "attester" });
+  const open = (from: number, i: number): void =>
+    world.inject(from, messageOf(from, { duty: dutyAt(i) }, [valueOf("x")]));
+  for (let i = 0; i <= EARLY_INSTANCES_PER_PEER_MAX; i++) open(1, i);
+  await world.clock.run({ forMs: 100 });
+  assert.deepEqual(world.dropped[0], ["too-many from 1"]);
+  // Another peer is not affected, and neither is a duty that is open.
+  open(2, 500);
+  open(1, 3);
+  watch(world.agree(0, { duty: dutyAt(0) }));
+  open(1, 501);
+  await world.clock.run({ forMs: 100 });
+  assert.deepEqual(world.dropped[0], ["too-many from 1"]);
+  open(1, 502);
+  await world.clock.run({ forMs: 100 });
+  assert.equal(world.dropped[0]?.length, 2);
+});
+
+test("the bytes that a peer makes us keep are bounded over all duties, and free again afterwards", () => {
+  const room = new PeerRoom();
+  assert.ok(room.take(1, VALUE_BYTES_OF_ALL_DUTIES_MAX - 10));
+  assert.ok(!room.take(1, 11));
+  assert.ok(room.take(1, 10));
+  assert.ok(room.take(2, 1));
+  room.giveBack(1, 5);
+  assert.ok(room.take(1, 5));
+  assert.ok(!room.take(1, 1));
+});
+
+test("after the deadline nothing is left: no timer, no message, no way back in", async (t) => {
+  const world = worldOf(t);
+  const alone = new AbortController();
+  const undecided = watch(world.agree(0, { signal: alone.signal }));
+  await world.clock.run({ until: start + 5_000 });
+  assert.ok((world.clocks[0] as WatchedClock).waiting.size > 0);
+  const deadline = dutyDeadline(chain, duty) ?? 0;
+  await world.clock.run({ until: deadline });
+  assert.deepEqual(
+    world.clocks.map(({ waiting }) => waiting.size),
+    [0, 0, 0, 0],
+  );
+  const fired = world.clock.fired;
+  await world.clock.run({ forMs: 60_000 });
+  assert.ok(world.clock.fired - fired < 10, "only messages that were under way");
+  world.inject(1, messageOf(1, {}, [valueOf("x")]));
+  await world.clock.run({ forMs: 100 });
+  assert.deepEqual(world.dropped[0], ["expired from 1"]);
+  await assert.rejects(world.agree(0), /5\/attester is over/);
+  alone.abort(new Error("deadline"));
+  await world.clock.run({ forMs: 1 });
+  assert.match(String(undecided.error), /deadline/);
+});
+
+test("a decided duty keeps no round timer, and goes on helping until its deadline only", async (t) => {
+  const world = worldOf(t);
+  const seen = [0, 1, 2, 3].map((i) => watch(world.agree(i)));
+  await world.clock.run({ until: start + 2_000 });
+  assert.ok(seen.every(({ decision }) => decision !== undefined));
+  // What waits is the end of the instance.
+  assert.deepEqual(
+    world.clocks.map(({ waiting }) => waiting.size),
+    [1, 1, 1, 1],
+  );
+  await world.clock.run({ until: dutyDeadline(chain, duty) ?? 0 });
+  assert.deepEqual(
+    world.clocks.map(({ waiting }) => waiting.size),
+    [0, 0, 0, 0],
+  );
+});
+
+test("an abort rejects with its reason and ends the rounds", async (t) => {
+  const world = worldOf(t);
+  const aborting = new AbortController();
+  const seen = watch(world.agree(0, { signal: aborting.signal }));
+  await world.clock.run({ until: start + 500 });
+  const why = new Error("shutdown");
+  aborting.abort(why);
+  await world.clock.run({ forMs: 1 });
+  assert.equal(seen.error, why);
+  assert.equal((world.clocks[0] as WatchedClock).waiting.size, 1);
+  const fired = world.clock.fired;
+  await world.clock.run({ forMs: 5_000 });
+  assert.ok(world.clock.fired - fired <= 6, "no round change is sent any more");
+  await assert.rejects(world.agree(1, { signal: AbortSignal.abort(why) }), why);
+});
+
+test("a stopped node leaves no timer and joins nothing", async () => {
+  const world = new World();
+  for (const i of [0, 1, 2, 3]) watch(world.agree(i));
+  await world.clock.run({ until: start + 10 });
+  world.stop();
+  assert.deepEqual(
+    world.clocks.map(({ waiting }) => waiting.size),
+    [0, 0, 0, 0],
+  );
+  await assert.rejects(world.agree(0), /is over/);
+});
