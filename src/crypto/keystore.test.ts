@@ -150,8 +150,11 @@ test("derivation leaves the event loop free", async () => {
     if (!over) setImmediate(count);
   };
   count();
-  await assert.rejects(decryptKeystore(slow, "correct horse"), { code: "keystore/wrong-password" });
-  over = true;
+  try {
+    await assert.rejects(decryptKeystore(slow, "correct horse"), { code: "keystore/wrong-password" });
+  } finally {
+    over = true;
+  }
   assert.ok(turns > 50, `the event loop came round ${turns} times`);
 });
 
