@@ -95,6 +95,16 @@ test("few jobs are done without a thread", async () => {
   assert.deepEqual(errors, []);
 });
 
+test("a job of many operators goes to a thread even when it is alone", async () => {
+  const large = testValidator(50, { threshold: 9, shareCount: 13 });
+  const { log, errors } = errorsOf();
+  const threads = createBlsThreads({ threads: 1, log, program: program("never-either.mjs", "throw 1;") });
+  const [result] = await threads.combine([honestJob(large, root)]);
+  assert.deepEqual(result?.signature, large.key.sign(root));
+  assert.equal(errors.length, 1);
+  await threads.close();
+});
+
 test("when a thread dies with work in its hands the work is done all the same", async () => {
   const dying = program(
     "dying.mjs",

@@ -4,7 +4,7 @@ import { explain } from "../base/index.ts";
 import { inlineBlsWork, type SignatureSet } from "../crypto/index.ts";
 import { type BlsWork, type CombineJob, type CombineResult, type Logger, silent } from "../ports/index.ts";
 import type { ThreadAnswer, ThreadRequest } from "./bls-thread.ts";
-import { INLINE_ITEMS_MAX, RESTARTS_MAX, SPLIT_ITEMS_MIN } from "./limits.ts";
+import { INLINE_ITEMS_MAX, INLINE_WEIGHT_MAX, RESTARTS_MAX, SPLIT_ITEMS_MIN } from "./limits.ts";
 import { packJobs, packSets, unpackResults } from "./packed-work.ts";
 import { Turns } from "./turns.ts";
 
@@ -62,10 +62,11 @@ export function createBlsThreads(
   /** Large lists are shared out among the threads; each part is tried as a batch of its own. */
   async function shareOut<Item, Result>(
     items: readonly Item[],
+    weigh: (item: Item) => number,
     threaded: (thread: BlsThread, part: readonly Item[]) => Promise<readonly Result[] | undefined>,
     here: (part: readonly Item[]) => Promise<readonly Result[]>,
   ): Promise<readonly Result[]> {
-    if (closed || items.length <= INLINE_ITEMS_MAX) return here(items);
+    if (closed || endOfPiece(items, weigh, 0) === items.length) return here(items);
     const partCount = items.length < SPLIT_ITEMS_MIN ? 1 : threadsMax;
     const size = Math.ceil(items.length / partCount);
     const parts = Array.from({ length: partCount }, (_, i) => items.slice(i * size, (i + 1) * size));
@@ -90,6 +91,7 @@ export function createBlsThreads(
       track(
         shareOut(
           jobs,
+          weightOfJob,
           (thread, part) => thread.combine(part),
           (part) => inline.combine(part),
         ),
@@ -98,6 +100,7 @@ export function createBlsThreads(
       track(
         shareOut(
           sets,
+          weightOfSet,
           (thread, part) => thread.verify(part),
           (part) => inline.verify(part),
         ),
@@ -108,6 +111,21 @@ export function createBlsThreads(
       await Promise.all(threads.splice(0).map((thread) => thread.end()));
     },
   };
+}
+
+const weightOfJob = (job: CombineJob): number => job.publicShares.length;
+const weightOfSet = (): number => 1;
+
+/** Where the piece of `items` that starts at `from` ends; at `from` itself where a single item is too heavy. */
+function endOfPiece<Item>(items: readonly Item[], weigh: (item: Item) => number, from: number): number {
+  let weight = 0;
+  let end = from;
+  while (end < items.length && end - from < INLINE_ITEMS_MAX) {
+    weight += weigh(items[end] as Item);
+    if (weight > INLINE_WEIGHT_MAX) break;
+    end++;
+  }
+  return end;
 }
 
 /** Beside this file, as .ts in the source tree and as .js in the build. */
@@ -121,21 +139,26 @@ class PiecewiseWork {
   readonly #turns = new Turns();
 
   combine(jobs: readonly CombineJob[]): Promise<readonly CombineResult[]> {
-    return this.#inPieces(jobs, (piece) => this.#work.combine(piece));
+    return this.#inPieces(jobs, weightOfJob, (piece) => this.#work.combine(piece));
   }
 
   verify(sets: readonly SignatureSet[]): Promise<readonly boolean[]> {
-    return this.#inPieces(sets, (piece) => this.#work.verify(piece));
+    return this.#inPieces(sets, weightOfSet, (piece) => this.#work.verify(piece));
   }
 
   async #inPieces<Item, Result>(
     items: readonly Item[],
+    weigh: (item: Item) => number,
     work: (piece: readonly Item[]) => Promise<readonly Result[]>,
   ): Promise<readonly Result[]> {
     const results: Result[] = [];
-    for (let at = 0; at < items.length; at += INLINE_ITEMS_MAX) {
+    let at = 0;
+    while (at < items.length) {
+      // A single item cannot be cut, however heavy.
+      const end = Math.max(at + 1, endOfPiece(items, weigh, at));
       await this.#turns.next();
-      results.push(...(await work(items.slice(at, at + INLINE_ITEMS_MAX))));
+      results.push(...(await work(items.slice(at, end))));
+      at = end;
     }
     return results;
   }
