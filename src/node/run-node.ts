@@ -174,9 +174,9 @@ async function startNode(
     });
     running.add(unlock);
   }
-  const shares = await loadKeystores(config.validatorKeysDir, cluster, self);
+  const shares = await loadKeystores(config.validatorKeysDir, cluster, self, { log });
   const signer = createKeystoreSigner(shares);
-  const bls = createBlsThreads();
+  const bls = createBlsThreads({ log });
   running.add(() => bls.close());
   log.info("Key shares opened", { shares: signer.groupKeys.length, of: cluster.validators.length });
 

@@ -70,5 +70,5 @@ export function createHost(options: HostOptions): Promise<Host> {
       identify: identify({ maxInboundStreams: 8 }),
       ping: ping({ maxInboundStreams: 32, maxOutboundStreams: 8, runOnLimitedConnection: true }),
     },
-  }) as Promise<Host>;
+  });
 }
