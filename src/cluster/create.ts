@@ -3,6 +3,7 @@ import { fromHex, toHex } from "../base/index.ts";
 import {
   aggregateSignatures,
   type KeyShare,
+  keccak256,
   NodeKey,
   randomScalar,
   SecretKey,
@@ -18,7 +19,14 @@ import {
 import { encodeEnr } from "./enr.ts";
 import { ClusterError } from "./errors.ts";
 import { configHash, definitionHash, lockHash } from "./hash.ts";
-import { atLeast, type Definition, type DistributedValidator, type Lock, type Version } from "./model.ts";
+import {
+  atLeast,
+  type Definition,
+  type DistributedValidator,
+  type Lock,
+  TEXT_BYTES_MAX,
+  type Version,
+} from "./model.ts";
 
 export interface CreateOptions {
   readonly name: string;
@@ -62,7 +70,39 @@ export function defaultThreshold(operatorCount: number): number {
 const badRequest = (what: string, facts: Record<string, number | string>, hint: string): ClusterError =>
   new ClusterError("cluster/bad-request", what, { facts, hint });
 
+/** An address in one case says nothing; in mixed case it carries a checksum. @spec EIP-55 */
+function hasRightChecksum(address: string): boolean {
+  const digits = address.slice(2);
+  if (digits === digits.toLowerCase() || digits === digits.toUpperCase()) return true;
+  const hash = toHex(keccak256(new TextEncoder().encode(digits.toLowerCase()))).slice(2);
+  return Array.from(digits).every(
+    (digit, i) =>
+      digit === (Number.parseInt(hash[i] as string, 16) >= 8 ? digit.toUpperCase() : digit.toLowerCase()),
+  );
+}
+
+/** One key twice would be two validators that sign against each other. */
+function checkDistinct(secrets: readonly SecretKey[]): void {
+  const seen = new Set<string>();
+  for (const secret of secrets) {
+    const key = toHex(secret.publicKey());
+    if (seen.has(key))
+      throw badRequest(
+        "create a cluster",
+        { publicKey: key },
+        "This key was given twice; take one of its keystores out.",
+      );
+    seen.add(key);
+  }
+}
+
 function checkRequest(options: CreateOptions, count: number, threshold: number): void {
+  if (Buffer.byteLength(options.name) > TEXT_BYTES_MAX.name)
+    throw badRequest(
+      "create a cluster",
+      { nameBytes: Buffer.byteLength(options.name) },
+      `A cluster's name has at most ${TEXT_BYTES_MAX.name} bytes.`,
+    );
   if (options.operatorCount < 3 || options.operatorCount > 64)
     throw badRequest(
       "create a cluster",
@@ -98,6 +138,13 @@ function checkRequest(options: CreateOptions, count: number, threshold: number):
         { found: wrong.slice(0, 50) },
         `A ${what} is 0x and 40 hexadecimal digits.`,
       );
+    const mistyped = list.find((address) => !hasRightChecksum(address));
+    if (mistyped !== undefined)
+      throw badRequest(
+        "create a cluster",
+        { found: mistyped },
+        `Capital and small letters of this ${what} do not fit its digits (EIP-55), so it was probably mistyped.`,
+      );
   }
 }
 
@@ -112,6 +159,11 @@ export function createCluster(
       : options.keys;
   const threshold = options.threshold ?? defaultThreshold(options.operatorCount);
   checkRequest(options, secrets.length, threshold);
+  checkDistinct(secrets);
+  const amounts = checkDepositAmounts(
+    options.depositAmounts ?? defaultDepositAmounts(options.compounding),
+    options.compounding,
+  );
   const nodeKeys = Array.from({ length: options.operatorCount }, drawNodeKey);
   const of = (list: readonly string[], i: number): string => list[list.length === 1 ? 0 : i] as string;
   const definition = makeDefinition(
@@ -122,10 +174,6 @@ export function createCluster(
       feeRecipient: of(options.feeRecipients, i),
       withdrawal: of(options.withdrawalAddresses, i),
     })),
-  );
-  const amounts = checkDepositAmounts(
-    options.depositAmounts ?? defaultDepositAmounts(options.compounding),
-    options.compounding,
   );
   const shares: KeyShare[][] = [];
   const validators = secrets.map((secret, i): DistributedValidator => {

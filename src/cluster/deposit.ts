@@ -21,7 +21,9 @@ export function defaultDepositAmounts(compounding: boolean): readonly number[] {
  */
 export function checkDepositAmounts(amounts: readonly number[], compounding: boolean): readonly number[] {
   const max = compounding ? COMPOUNDING_GWEI_MAX : VALIDATOR_GWEI;
-  const outside = amounts.find((amount) => amount < GWEI_PER_ETH || amount > max);
+  const outside = amounts.find(
+    (amount) => !Number.isSafeInteger(amount) || amount < GWEI_PER_ETH || amount > max,
+  );
   const total = amounts.reduce((sum, amount) => sum + amount, 0);
   if (outside !== undefined || total < VALIDATOR_GWEI) {
     throw new ClusterError("cluster/bad-request", "check deposit amounts", {

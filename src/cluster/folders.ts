@@ -23,10 +23,9 @@ import {
 import type { CreatedCluster } from "./create.ts";
 import { depositFileName, writeDepositFile } from "./deposit.ts";
 import { ClusterError } from "./errors.ts";
-import { readText } from "./load.ts";
+import { readLock, readText } from "./load.ts";
 import type { Lock } from "./model.ts";
 import { networkByForkVersion } from "./networks.ts";
-import { parseLock } from "./read.ts";
 import { writeLock } from "./write.ts";
 
 /** Keystores at work at once; key derivation runs on Node's thread pool. */
@@ -92,9 +91,24 @@ export async function writeClusterFolders(
         onProgress(++done, total),
       );
     }
-    for (const name of names) renameSync(join(draft, name), join(folder, name));
+    moveAll(names, draft, folder);
   } finally {
     rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+/** Moves all or none: what was moved before one fails goes back, so that no cluster looks finished that lacks a node. */
+function moveAll(names: readonly string[], from: string, to: string): void {
+  const moved: string[] = [];
+  try {
+    for (const name of names) {
+      refuseExisting(join(to, name));
+      renameSync(join(from, name), join(to, name));
+      moved.push(name);
+    }
+  } catch (error) {
+    for (const name of moved) renameSync(join(to, name), join(from, name));
+    throw error;
   }
 }
 
@@ -206,21 +220,19 @@ export async function combineFolders(
   folder: string,
   checkLock: (lock: Lock, path: string) => void,
 ): Promise<CombinedKeys> {
-  const homes = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && existsSync(join(folder, entry.name, "cluster-lock.json")))
-    .map((entry) => join(folder, entry.name));
+  const homes = nodeFolders(folder);
   const [first] = homes;
   if (first === undefined)
     throw new ClusterError("cluster/missing", "combine key shares", {
       facts: { path: folder },
       hint: "Put the node folders (with cluster-lock.json and validator_keys) of at least threshold operators into one folder.",
     });
-  const lock = parseLock(readText(join(first, "cluster-lock.json"), "the cluster lock", ""));
+  const lock = readLock(join(first, "cluster-lock.json"));
   checkLock(lock, join(first, "cluster-lock.json"));
   const shares: KeyShare[][] = lock.validators.map(() => []);
   const used: string[] = [];
   for (const home of homes) {
-    const other = parseLock(readText(join(home, "cluster-lock.json"), "the cluster lock", ""));
+    const other = readLock(join(home, "cluster-lock.json"));
     if (toHex(other.lockHash) !== toHex(lock.lockHash))
       throw sharesDiffer(
         "all locks of one cluster",
@@ -235,6 +247,15 @@ export async function combineFolders(
     }
   }
   return { lock, secrets: shares.map((ofValidator, i) => combineOne(lock, ofValidator, i)), used };
+}
+
+/** Folders with a lock, in the order of their names. None where the folder itself is missing. */
+function nodeFolders(folder: string): readonly string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .toSorted()
+    .map((name) => join(folder, name))
+    .filter((home) => existsSync(join(home, "cluster-lock.json")));
 }
 
 const sharesDiffer = (wanted: string, path: string, hint: string): ClusterError =>

@@ -8,6 +8,7 @@ import {
   type Lock,
   OPERATORS_MAX,
   type Registration,
+  TEXT_BYTES_MAX,
   VALIDATORS_MAX,
 } from "./model.ts";
 import {
@@ -38,7 +39,7 @@ function definitionRoot(definition: Definition, part: "config" | "all"): Uint8Ar
       address(operator.address),
       ...(all
         ? [
-            textList(operator.enr, 1024),
+            textList(operator.enr, TEXT_BYTES_MAX.enr),
             walletSignature(definition, operator.configSignature),
             walletSignature(definition, operator.enrSignature),
           ]
@@ -53,19 +54,21 @@ function definitionRoot(definition: Definition, part: "config" | "all"): Uint8Ar
     container([address(validator.feeRecipient), address(validator.withdrawal)]),
   );
   const root = container([
-    textList(definition.uuid, 64),
-    textList(definition.name, 256),
-    textList(definition.version, 16),
-    textList(definition.timestamp, 32),
+    textList(definition.uuid, TEXT_BYTES_MAX.uuid),
+    textList(definition.name, TEXT_BYTES_MAX.name),
+    textList(definition.version, TEXT_BYTES_MAX.version),
+    textList(definition.timestamp, TEXT_BYTES_MAX.timestamp),
     uint64(definition.numValidators),
     uint64(definition.threshold),
-    textList(definition.dkgAlgorithm, 32),
+    textList(definition.dkgAlgorithm, TEXT_BYTES_MAX.dkgAlgorithm),
     fixedBytes(definition.forkVersion, 4),
     list(operators, OPERATORS_MAX),
     creator,
     list(validators, VALIDATORS_MAX),
     uint64List(definition.depositAmounts ?? [], DEPOSIT_AMOUNTS_MAX),
-    ...(atLeast(definition.version, "v1.9.0") ? [textList(definition.consensusProtocol, 256)] : []),
+    ...(atLeast(definition.version, "v1.9.0")
+      ? [textList(definition.consensusProtocol, TEXT_BYTES_MAX.consensusProtocol)]
+      : []),
     ...(atLeast(definition.version, "v1.10.0")
       ? [uint64(definition.targetGasLimit), bool(definition.compounding)]
       : []),

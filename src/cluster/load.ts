@@ -19,6 +19,21 @@ export function readText(path: string, what: string, hint: string): string {
   }
 }
 
+/** Reads a lock file; whatever is wrong with it is said with its path. Not verified yet. @throws ClusterError */
+export function readLock(path: string): Lock {
+  const text = readText(
+    path,
+    "the cluster lock",
+    "Put the cluster-lock.json of the ceremony there, or name it with --lock-file.",
+  );
+  try {
+    return parseLock(text);
+  } catch (cause) {
+    if (!(cause instanceof ClusterError)) throw cause;
+    throw new ClusterError(cause.code, `open ${path}`, { cause, facts: { path } });
+  }
+}
+
 /** What a running node needs of a lock. */
 export function clusterOf(lock: Lock): Cluster {
   const { definition } = lock;
@@ -63,13 +78,7 @@ export function loadCluster(
   path: string,
   options: { readonly custom?: Network; readonly onUnverified?: (error: ClusterError) => void } = {},
 ): { readonly lock: Lock; readonly cluster: Cluster } {
-  const lock = parseLock(
-    readText(
-      path,
-      "the cluster lock",
-      "Put the cluster-lock.json of the ceremony there, or name it with --lock-file.",
-    ),
-  );
+  const lock = readLock(path);
   try {
     verifyLock(lock, options.custom);
   } catch (error) {

@@ -77,3 +77,15 @@ export function atLeast(version: Version, wanted: Version): boolean {
 export const OPERATORS_MAX = 256;
 export const VALIDATORS_MAX = 65_536;
 export const DEPOSIT_AMOUNTS_MAX = 256;
+/** Wallet signatures in one field, from v1.11. */
+export const WALLET_SIGNATURES_MAX = 32;
+/** Bytes of text that the hashes have room for. */
+export const TEXT_BYTES_MAX = {
+  uuid: 64,
+  name: 256,
+  version: 16,
+  timestamp: 32,
+  dkgAlgorithm: 32,
+  consensusProtocol: 256,
+  enr: 1024,
+} as const;

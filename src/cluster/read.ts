@@ -1,15 +1,20 @@
 import { fromHex, JsonFields, type JsonFields as JsonFieldsType } from "../base/index.ts";
 import { ClusterError } from "./errors.ts";
 import {
+  atLeast,
   DEPOSIT_AMOUNTS_MAX,
   type Definition,
   type DistributedValidator,
   type Lock,
   OPERATORS_MAX,
+  TEXT_BYTES_MAX,
   VALIDATORS_MAX,
   VERSIONS,
   type Version,
+  WALLET_SIGNATURES_MAX,
 } from "./model.ts";
+
+const SIGNATURE_BYTES = 65;
 
 const malformed = (where: string, wanted: string): ClusterError =>
   new ClusterError("cluster/malformed", "read the cluster file", {
@@ -32,6 +37,29 @@ function hexOf(fields: JsonFieldsType, name: string, length: number): Uint8Array
   const value = hexOrNothing(fields, name);
   if (value.length !== length) throw fields.failure(name, `${length} bytes in hexadecimal`);
   return value;
+}
+
+/** Hexadecimal text of at most so many bytes; the hash has no room for more. */
+function hexUpTo(fields: JsonFieldsType, name: string, max: number): Uint8Array {
+  const value = hexOrNothing(fields, name);
+  if (value.length > max) throw fields.failure(name, `at most ${max} bytes in hexadecimal`);
+  return value;
+}
+
+/** One signature of a wallet; from v1.11 up to 32, one after the other. */
+function walletSignature(fields: JsonFieldsType, name: string, version: Version): Uint8Array {
+  if (!atLeast(version, "v1.11.0")) return hexUpTo(fields, name, SIGNATURE_BYTES);
+  const value = hexUpTo(fields, name, WALLET_SIGNATURES_MAX * SIGNATURE_BYTES);
+  if (value.length % SIGNATURE_BYTES !== 0)
+    throw fields.failure(name, `signatures of ${SIGNATURE_BYTES} bytes`);
+  return value;
+}
+
+/** Text of at most so many bytes; the hash has no room for more. */
+function textUpTo(fields: JsonFieldsType, name: string, max: number, otherwise?: string): string {
+  const text = fields.text(name, otherwise);
+  if (Buffer.byteLength(text) > max) throw fields.failure(name, `at most ${max} bytes of text`);
+  return text;
 }
 
 function quotedBig(fields: JsonFieldsType, name: string): bigint {
@@ -96,31 +124,31 @@ function readDefinition(root: JsonFieldsType): Definition {
     throw root.failure("validators", `as many as num_validators (${numValidators})`);
   const operators = root.list("operators", OPERATORS_MAX, (item) => ({
     address: addressOrNothing(item, "address"),
-    enr: item.text("enr", ""),
-    configSignature: hexOrNothing(item, "config_signature"),
-    enrSignature: hexOrNothing(item, "enr_signature"),
+    enr: textUpTo(item, "enr", TEXT_BYTES_MAX.enr, ""),
+    configSignature: walletSignature(item, "config_signature", version),
+    enrSignature: walletSignature(item, "enr_signature", version),
   }));
   return {
-    name: root.text("name", ""),
-    uuid: root.text("uuid"),
+    name: textUpTo(root, "name", TEXT_BYTES_MAX.name, ""),
+    uuid: textUpTo(root, "uuid", TEXT_BYTES_MAX.uuid),
     version,
-    timestamp: root.text("timestamp", ""),
+    timestamp: textUpTo(root, "timestamp", TEXT_BYTES_MAX.timestamp, ""),
     numValidators,
     threshold: root.number("threshold"),
-    dkgAlgorithm: root.text("dkg_algorithm"),
+    dkgAlgorithm: textUpTo(root, "dkg_algorithm", TEXT_BYTES_MAX.dkgAlgorithm),
     forkVersion: hexOf(root, "fork_version", 4),
     creator: {
       address: addressOrNothing(creator, "address"),
-      configSignature: hexOrNothing(creator, "config_signature"),
+      configSignature: walletSignature(creator, "config_signature", version),
     },
     operators,
     validators,
     depositAmounts: readAmounts(root),
-    consensusProtocol: root.text("consensus_protocol", ""),
+    consensusProtocol: textUpTo(root, "consensus_protocol", TEXT_BYTES_MAX.consensusProtocol, ""),
     targetGasLimit: root.number("target_gas_limit", 0),
     compounding: root.flag("compounding"),
-    configHash: hexOrNothing(root, "config_hash"),
-    definitionHash: hexOrNothing(root, "definition_hash"),
+    configHash: hexUpTo(root, "config_hash", 32),
+    definitionHash: hexUpTo(root, "definition_hash", 32),
   };
 }
 

@@ -1,5 +1,6 @@
 import { assert, concatBytes } from "../base/index.ts";
 import { sha256 } from "../crypto/index.ts";
+import { WALLET_SIGNATURES_MAX } from "./model.ts";
 
 /**
  * The SSZ hashing of cluster files, as Charon does it: like the specification's, with a few habits of its own (an empty
@@ -91,5 +92,5 @@ export function signatureList(value: Uint8Array): readonly Chunk[] {
   const signatures = Array.from({ length: Math.floor(value.length / 65) }, (_, i) =>
     bytes(value.subarray(65 * i, 65 * i + 65)),
   );
-  return list(signatures, 32);
+  return list(signatures, WALLET_SIGNATURES_MAX);
 }

@@ -118,6 +118,8 @@ function verifyShape(lock: Lock): void {
   const { threshold, operators } = definition;
   if (operators.length === 0 || threshold < 1 || threshold > operators.length)
     fail("threshold", "between 1 and the number of operators");
+  const nodes = new Set(operators.map(({ enr }) => toHex(parseEnr(enr).publicKey)));
+  if (nodes.size !== operators.length) fail("operators", "each node key once");
   if (validators.length !== definition.numValidators)
     fail("distributed_validators", `${definition.numValidators} validators`);
   const keys = new Set(validators.map((validator) => toHex(validator.publicKey)));
