@@ -11,6 +11,7 @@ import {
   dutyGate,
 } from "../src/duty/index.ts";
 import {
+  type BlsWork,
   type DutyOutcome,
   type Labels,
   type Logger,
@@ -43,6 +44,10 @@ export interface DutyWorldOptions {
   readonly chain?: Partial<SimChainOptions>;
   readonly weather?: Partial<Weather>;
   readonly runner?: Partial<DutyRunnerOptions>;
+  /** Puts something else in place of an operator's slashing memory; the place for canaries. */
+  readonly disk?: (index: OperatorIndex, honest: MemoryDisk) => MemoryDisk;
+  /** Puts something else in place of the work that combines and verifies; the place for canaries. */
+  readonly bls?: (honest: BlsWork) => BlsWork;
   /** Puts something else in place of an operator's consensus; the place for leaders that lie. */
   readonly consensus?: (index: OperatorIndex, honest: Consensus) => Consensus;
 }
@@ -82,6 +87,10 @@ export class DutyWorld {
   readonly keys: ToyCluster;
   readonly chain: SimChain;
   readonly operators: SimOperator[];
+  /** Told of every wrong group signature that somebody published. */
+  onWrongSignature: (groupKey: string) => void = () => {};
+  readonly #nodeKeys: readonly NodeKey[];
+  readonly #options: DutyWorldOptions;
 
   constructor(seed: number, options: DutyWorldOptions = {}) {
     const operatorCount = options.operatorCount ?? 4;
@@ -103,13 +112,43 @@ export class DutyWorld {
       ownProposers: 0.2,
       blockDelayMs: 700,
       missedBlocks: 0,
-      verify: (published) => this.#verify(published),
+      verify: (published) => {
+        const right = this.#verify(published);
+        if (!right) this.onWrongSignature(published.groupKey);
+        return right;
+      },
       ...options.chain,
     });
     const nodeKeys = Array.from({ length: operatorCount }, (_, i) =>
       NodeKey.fromBytes(sha256(Buffer.from(`node key ${i}`))),
     );
-    this.operators = nodeKeys.map((key, i) => this.#operator(i as OperatorIndex, key, nodeKeys, options));
+    this.#nodeKeys = nodeKeys;
+    this.#options = options;
+    this.operators = nodeKeys.map((_, i) => this.#operator(i as OperatorIndex));
+  }
+
+  /**
+   * Ends an operator as a power cut does: timers, handlers and everything in memory are gone; what its disk had made
+   * durable stays. Nothing of the old life acts any more.
+   */
+  crash(index: number): void {
+    const operator = this.operators[index];
+    if (operator === undefined) return;
+    operator.beacon.down = true;
+    operator.clock.cancelAll();
+    this.network.forget(index);
+    this.network.setDown(index, true);
+    operator.disk.crash();
+  }
+
+  /** Starts it again on the same disk. */
+  restart(index: number): void {
+    const old = this.operators[index];
+    if (old === undefined) return;
+    this.network.setDown(index, false);
+    const operator = this.#operator(index as OperatorIndex, old.disk);
+    this.operators[index] = operator;
+    operator.runner.start();
   }
 
   #verify(published: Parameters<NonNullable<SimChainOptions["verify"]>>[0]): boolean {
@@ -130,15 +169,13 @@ export class DutyWorld {
     return this.keys.verify(groupKey, signingRoot(root, domain), signedBlock.signature);
   }
 
-  #operator(
-    index: OperatorIndex,
-    key: NodeKey,
-    nodeKeys: readonly NodeKey[],
-    options: DutyWorldOptions,
-  ): SimOperator {
+  #operator(index: OperatorIndex, kept?: MemoryDisk): SimOperator {
+    const options = this.#options;
     const clock = new OperatorClock(this.clock);
     const beacon = this.chain.node(index, clock);
-    const disk = memoryDisk(clock);
+    // The disk outlives its operator, so its time is the world's.
+    const fresh = (): MemoryDisk => memoryDisk(this.clock);
+    const disk = kept ?? options.disk?.(index, fresh()) ?? fresh();
     const transport = this.network.transport(index);
     const lines: SimOperator["log"] = [];
     const counters = new Map<string, number>();
@@ -149,8 +186,8 @@ export class DutyWorld {
     const shared = { clock, chain: this.spec, transport, log, meter };
     const consensus = createConsensus({
       ...shared,
-      key,
-      publicKeys: nodeKeys.map(({ publicKey }) => publicKey),
+      key: this.#nodeKeys[index] as NodeKey,
+      publicKeys: this.#nodeKeys.map(({ publicKey }) => publicKey),
       admit: dutyGate(this.spec, clock),
       canonicalise,
     });
@@ -162,7 +199,7 @@ export class DutyWorld {
       consensus: options.consensus?.(index, consensus) ?? consensus,
       slashing: disk,
       signer: this.keys.signer(index),
-      bls: this.keys.bls,
+      bls: options.bls?.(this.keys.bls) ?? this.keys.bls,
       timeline: {
         record: (duty, entry) => void timeline.push({ duty: dutyName(duty), entry }),
         finish: (outcome) => void outcomes.push(outcome),
