@@ -42,7 +42,12 @@ const lockFile: Flag = {
   help: "The cluster lock; by default cluster-lock.json in the data folder",
 };
 const testnet: readonly Flag[] = [
-  { name: "testnet-name", kind: "text", default: "", help: "Name of a network of your own" },
+  {
+    name: "testnet-name",
+    kind: "text",
+    default: "",
+    help: "A network of your own, with all four of these: its name",
+  },
   { name: "testnet-chain-id", kind: "number", default: 0, help: "Its execution chain id" },
   { name: "testnet-fork-version", kind: "text", value: "0x…", default: "", help: "Its genesis fork version" },
   {
@@ -166,13 +171,6 @@ const runFlags: readonly Flag[] = [
   ...logs,
 ];
 
-const hundred = {
-  name: "num-validators",
-  kind: "number",
-  default: 0,
-  help: "How many new validators",
-} as const satisfies Flag;
-
 export const commands: readonly CommandRow[] = [
   { path: ["run"], help: "Run this node of the cluster", flags: runFlags },
   {
@@ -205,12 +203,12 @@ export const commands: readonly CommandRow[] = [
         default: 0,
         help: "How many of them sign; by default two thirds, rounded up",
       },
-      hundred,
+      { name: "num-validators", kind: "number", default: 0, help: "How many new validators" },
       {
         name: "network",
         kind: "text",
         default: "",
-        help: "mainnet, hoodi, sepolia, gnosis, chiado or holesky",
+        help: "mainnet, hoodi, sepolia, gnosis, chiado or holesky; or the four --testnet flags",
       },
       {
         name: "fee-recipient-addresses",
@@ -239,16 +237,21 @@ export const commands: readonly CommandRow[] = [
         kind: "text",
         value: "folder",
         default: "",
-        help: "keystore-0.json with keystore-0.txt, and so on",
+        help: "Folder with keystore-0.json and its password in keystore-0.txt, and so on",
       },
       {
         name: "deposit-amounts",
         kind: "list",
         value: "eth,…",
         default: [],
-        help: "Amounts of the deposit files; by default 1 and 32",
+        help: "Amounts of the deposit files; by default 1 and 32, with --compounding 1, 8, 32 and 256",
       },
-      { name: "compounding", kind: "switch", default: false, help: "Withdrawal credentials 0x02" },
+      {
+        name: "compounding",
+        kind: "switch",
+        default: false,
+        help: "Withdrawal credentials of type 0x02, for up to 2048 ETH per validator",
+      },
       {
         name: "target-gas-limit",
         kind: "number",

@@ -4,6 +4,8 @@ import type { Flag } from "./flags.ts";
 import { type CommandRow, commands } from "./flags.ts";
 import { Chosen, environmentNames, nearest, resolveSettings, UsageError } from "./settings.ts";
 
+const HELP_WIDTH = 110;
+
 const INTRO = `Trireme runs one Ethereum validator on several machines.
 
 Try it:            trireme demo
@@ -22,14 +24,42 @@ function suffix(flag: Flag): string {
   const value = Array.isArray(flag.default) ? flag.default.join(",") : flag.default;
   if (flag.kind !== "switch" && value !== undefined && value !== "" && value !== 0)
     parts.push(`default ${String(value)}`);
+  if (flag.required === true) parts.push("required");
   return parts.length === 0 ? "" : ` (${parts.join("; ")})`;
+}
+
+/** "create cluster", with its positional argument. */
+function fullName(command: Command): string {
+  const parent = command.parent;
+  const name = [command.name(), ...command.registeredArguments.map((one) => `<${one.name()}>`)].join(" ");
+  return parent === null || parent.parent === null ? name : `${fullName(parent)} ${name}`;
+}
+
+/** The commands below one, groups opened up, so that one look shows everything there is. */
+function leaves(command: Command): Command[] {
+  return command.commands.flatMap((one) => (one.commands.length === 0 ? [one] : leaves(one)));
+}
+
+/** What all commands have in common. Errors are said by `main`; only help is printed by commander. */
+function configured(command: Command, io: CommandInput["io"]): Command {
+  return command
+    .exitOverride()
+    .configureOutput({ writeOut: io.out, writeErr: io.err, outputError: () => {} })
+    .configureHelp({
+      sortOptions: false,
+      helpWidth: HELP_WIDTH,
+      visibleCommands: leaves,
+      subcommandTerm: fullName,
+      styleTitle: (title) => title,
+    })
+    .helpCommand(false)
+    .helpOption("-h, --help", "Show this help");
 }
 
 /** The command tree, made from the table. */
 export function buildProgram(io: CommandInput["io"]): Command {
-  const program = new Command("trireme").description(INTRO).exitOverride();
-  program.configureOutput({ writeOut: io.out, writeErr: () => {} });
-  program.helpCommand(false).showHelpAfterError(false);
+  const program = configured(new Command("trireme"), io).description(INTRO).usage("<command> [flags]");
+  program.addHelpText("after", "\nFlags of a command: trireme <command> --help");
   for (const row of commands) addCommand(program, row, io);
   return program;
 }
@@ -40,21 +70,15 @@ function addCommand(program: Command, row: CommandRow, io: CommandInput["io"]): 
     const known = parent.commands.find((command) => command.name() === name);
     parent =
       known ??
-      parent
-        .command(name)
+      configured(parent.command(name), io)
         .description(groupHelp[name] ?? "")
-        .exitOverride()
-        .configureOutput({ writeOut: io.out, writeErr: () => {} });
+        .usage("<command> [flags]");
   }
-  const command = parent
-    .command(row.path.at(-1) as string)
-    .description(row.help)
-    .exitOverride()
-    .configureOutput({ writeOut: io.out, writeErr: () => {} });
+  const command = configured(parent.command(row.path.at(-1) as string), io).description(row.help);
   for (const flag of row.flags) command.option(term(flag), flag.help + suffix(flag));
   if (row.arguments !== undefined) command.argument(row.arguments);
+  command.usage([...(row.arguments === undefined ? [] : [row.arguments]), "[flags]"].join(" "));
   command.option("--config-file <file>", "JSON file with flag names as keys");
-  command.configureHelp({ sortOptions: false, helpWidth: 110 });
   command.addHelpText(
     "after",
     `\nEvery flag can be set in the environment too, e.g. ${environmentNames(row.flags[0] ?? { name: "data-dir", kind: "text", help: "" })[0]}.`,
@@ -93,16 +117,13 @@ function typedFlags(command: Command, flags: readonly Flag[]): Record<string, un
 
 /** What commander says about a wrong command line, in our words. Help and version are no errors. */
 export function usageOf(error: CommanderError): UsageError | undefined {
-  if (
-    error.code === "commander.helpDisplayed" ||
-    error.code === "commander.help" ||
-    error.code === "commander.version"
-  )
-    return undefined;
+  if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return undefined;
+  if (error.code === "commander.help")
+    return new UsageError("cli/usage", "no command", { hint: "The commands are listed above." });
   const typed = /'([^']+)'/.exec(error.message)?.[1] ?? "";
   const names = typed.startsWith("-")
     ? commands.flatMap((row) => row.flags.map((flag) => `--${flag.name}`))
-    : commands.map((row) => row.path.join(" "));
+    : commands.flatMap((row) => [row.path.join(" "), row.path[0] as string, row.path.at(-1) as string]);
   return new UsageError(
     "cli/usage",
     error.message.replace(/^error: /, "").replace(/\s*\(Did you mean.*$/s, ""),

@@ -100,26 +100,41 @@ function convert(flag: Flag, raw: unknown, where: string): Value {
       if (text === "true" || text === "1") return true;
       if (text === "false" || text === "0") return false;
       throw usage(`${where} is neither true nor false`, "Write true or false.");
-    case "number": {
-      const number =
-        typeof text === "number" ? text : typeof text === "string" && text !== "" ? Number(text) : Number.NaN;
-      if (!Number.isSafeInteger(number) || number < 0)
-        throw usage(`${where} is not a whole number`, "Write digits only.");
-      return number;
-    }
+    case "number":
+      return wholeNumber(flag, text, where);
     case "list": {
-      const items = Array.isArray(text)
-        ? (text as unknown[]).flatMap((item) => String(item).split(","))
-        : String(text).split(",");
-      return items.map((item) => item.trim()).filter((item) => item !== "");
+      const items = Array.isArray(text) ? (text as unknown[]) : [text];
+      return items
+        .flatMap((item) => plainText(item, where).split(","))
+        .map((item) => item.trim())
+        .filter((item) => item !== "");
     }
     case "text": {
-      const value = String(text);
+      const value = plainText(text, where);
       if (flag.choices !== undefined && !flag.choices.includes(value))
         throw usage(`${where} is "${value.slice(0, 40)}"`, `Write one of ${flag.choices.join(", ")}.`);
       return value;
     }
   }
+}
+
+function plainText(value: unknown, where: string): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number") return String(value);
+  throw usage(`${where} is not a text`, "Write it in quotes.");
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
+
+/** Digits; for milliseconds also "2s" or "500ms", as environments made for Charon have them. */
+function wholeNumber(flag: Flag, value: unknown, where: string): number {
+  const hint = flag.value === "ms" ? "Write milliseconds, e.g. 2000, or 2s." : "Write digits only.";
+  const [, digits, unit] = /^(\d{1,16})(ms|s|m)?$/.exec(String(value)) ?? [];
+  if (digits === undefined || (unit !== undefined && flag.value !== "ms"))
+    throw usage(`${where} is not a whole number`, hint);
+  const number = Number(digits) * (UNIT_MS[unit ?? "ms"] ?? 1);
+  if (!Number.isSafeInteger(number)) throw usage(`${where} is too large`, hint);
+  return number;
 }
 
 /** The names that look most like what was typed. */

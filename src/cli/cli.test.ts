@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { commands } from "./flags.ts";
+import { main } from "./main.ts";
+import { commandReference } from "./reference.ts";
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function trireme(line: string, environment: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  let out = "";
+  let err = "";
+  const code = await main(line.split(" ").filter(Boolean), {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    environment,
+  });
+  return { code, out, err };
+}
+
+function folderOf(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "trireme-cli-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+const OWNER = `0x${"11".repeat(20)}`;
+const createCluster = (folder: string): string =>
+  `create cluster --cluster-dir ${folder} --network hoodi --num-validators 2 --fee-recipient-addresses ${OWNER} --withdrawal-addresses ${OWNER} --insecure-keys`;
+
+test("a flag wins over TRIREME_X, that over CHARON_X, that over the file, that over the default", async (t) => {
+  const file = join(folderOf(t), "config.json");
+  writeFileSync(file, JSON.stringify({ "log-level": "error", "p2p-relays": ["http://a", "http://b"] }));
+  const steps = [
+    ["", {}, "info", "default", ""],
+    [`--config-file ${file}`, {}, "error", "file", file],
+    [`--config-file ${file}`, { CHARON_LOG_LEVEL: "warn" }, "warn", "environment", "CHARON_LOG_LEVEL"],
+    [
+      `--config-file ${file}`,
+      { CHARON_LOG_LEVEL: "warn", TRIREME_LOG_LEVEL: "info" },
+      "info",
+      "environment",
+      "TRIREME_LOG_LEVEL",
+    ],
+    [
+      `--config-file ${file} --log-level debug`,
+      { CHARON_LOG_LEVEL: "warn", TRIREME_LOG_LEVEL: "info" },
+      "debug",
+      "flag",
+      "--log-level",
+    ],
+    ["", { TRIREME_CONFIG_FILE: file }, "error", "file", file],
+    ["", { TRIREME_LOG_LEVEL: "" }, "info", "default", ""],
+  ] as const;
+  for (const [flags, environment, value, origin, from] of steps) {
+    const { code, out } = await trireme(`config show --json ${flags}`, environment);
+    assert.equal(code, 0);
+    assert.deepEqual(JSON.parse(out)["log-level"], { value, origin, from });
+  }
+});
+
+test("`config show` prints every setting of `run` with its value and where it comes from", async () => {
+  const { code, out } = await trireme("config show --nickname odysseus --no-verify", {
+    CHARON_BEACON_NODE_ENDPOINTS: "http://a:5052, http://b:5052",
+    CHARON_BEACON_NODE_TIMEOUT: "3s",
+  });
+  assert.equal(code, 0);
+  const lines = out.trimEnd().split("\n");
+  const run = commands.find(({ path }) => path.join(" ") === "run");
+  assert.deepEqual(
+    lines.map((line) => line.split(" ")[0]),
+    run?.flags.map(({ name }) => name),
+  );
+  const line = (name: string): string =>
+    lines.find((one) => one.startsWith(`${name} `))?.replaceAll(/ +/g, " ") ?? "";
+  assert.equal(line("nickname"), "nickname odysseus flag --nickname");
+  assert.equal(line("no-verify"), "no-verify true flag --no-verify");
+  assert.equal(
+    line("beacon-node-timeout"),
+    "beacon-node-timeout 3000 environment CHARON_BEACON_NODE_TIMEOUT",
+  );
+  assert.equal(
+    line("beacon-node-endpoints"),
+    "beacon-node-endpoints http://a:5052,http://b:5052 environment CHARON_BEACON_NODE_ENDPOINTS",
+  );
+  assert.equal(line("log-level"), "log-level info default");
+});
+
+test("a wrong use ends with exit code 2, says what is wrong and what to write, and prints no result", async (t) => {
+  const folder = folderOf(t);
+  const file = (content: string): string => {
+    const path = join(folder, `${readdirSync(folder).length}.json`);
+    writeFileSync(path, content);
+    return `config show --config-file ${path}`;
+  };
+  const uses: readonly (readonly [line: string, says: RegExp, environment?: Record<string, string>])[] = [
+    ["config show --log-level loud", /--log-level is "loud"\n {2}Write one of debug, info, warn, error\./],
+    ["config show", /TRIREME_LOG_LEVEL is "loud"/, { TRIREME_LOG_LEVEL: "loud" }],
+    ["config show", /CHARON_NO_VERIFY is neither true nor false/, { CHARON_NO_VERIFY: "maybe" }],
+    ["config show --beacon-node-timeout soon", /--beacon-node-timeout is not a whole number\n.*2s/],
+    ["config show --beacon-node-timeout -1", /--beacon-node-timeout/],
+    ["demo --nodes 4s", /--nodes is not a whole number\n {2}Write digits only/],
+    ["demo --nodes 0x4", /--nodes is not a whole number/],
+    ["demo --nodes 99", /--nodes is 99\n {2}Between 3 and 10/],
+    [file('{ "log-levle": "debug" }'), /unknown setting "log-levle" in .*\n {2}Did you mean log-level/],
+    [file('{ "data-dir": null }'), /data-dir in .* is not a text/],
+    [file('{ "p2p-relays": [{}] }'), /p2p-relays in .* is not a text/],
+    [file("log-level: debug"), /read the configuration file/],
+    [file("[]"), /read the configuration file/],
+    ["config show --config-file /nowhere.json", /read the configuration file \/nowhere\.json/],
+    [
+      "run",
+      /--beacon-node-endpoints is missing\n {2}Give --beacon-node-endpoints, or set TRIREME_BEACON_NODE_ENDPOINTS/,
+    ],
+    ["run --beacon-node-endpoints localhost:5052", /has "localhost:5052"\n {2}Write URLs/],
+    [
+      `run --beacon-node-endpoints http://a --graffiti ${"g".repeat(33)}`,
+      /--graffiti is longer than 32 bytes/,
+    ],
+    ["run --beacon-node-endpoints http://a --testnet-name mine", /needs all of --testnet-name/],
+    ["create cluster --num-validators 1", /--fee-recipient-addresses is missing/],
+    [createCluster(folder).replace("hoodi", "hodi"), /--network is "hodi"\n {2}Write one of mainnet/],
+    [`${createCluster(folder)} --split-existing-keys`, /--num-validators goes with new keys only/],
+    ["slashing-protection export", /missing required argument 'file'/],
+    ["rn", /unknown command 'rn'\n {2}Did you mean run/],
+    ["crate", /unknown command 'crate'\n {2}Did you mean create/],
+    ["create clutser", /unknown command 'clutser'\n {2}Did you mean cluster/],
+    [
+      "run --beacon-node-endpoint x",
+      /unknown option '--beacon-node-endpoint'\n {2}Did you mean --beacon-node-endpoints/,
+    ],
+  ];
+  for (const [line, says, environment] of uses) {
+    const { code, out, err } = await trireme(line, environment);
+    assert.equal(code, 2, `${line}: ${err}`);
+    assert.equal(out, "", line);
+    assert.match(err, says, line);
+  }
+});
+
+test("without a command the commands are listed, and the exit code says that this did nothing", async () => {
+  for (const line of ["", "create", "config"]) {
+    const { code, out, err } = await trireme(line);
+    assert.equal(code, 2);
+    assert.equal(out, "");
+    assert.match(err, /Commands:/);
+  }
+});
+
+test("help goes to standard output; the first page lists every command", async () => {
+  const { code, out } = await trireme("--help");
+  assert.equal(code, 0);
+  for (const { path, help } of commands) {
+    assert.ok(out.includes(`  ${path.join(" ")} `), path.join(" "));
+    assert.ok(out.includes(help), help);
+  }
+  for (const { path, flags } of commands) {
+    const page = await trireme(`${path.join(" ")} --help`);
+    assert.equal(page.code, 0);
+    for (const { name } of flags) assert.ok(page.out.includes(`--${name}`), `${path.join(" ")} --${name}`);
+    assert.ok(page.out.split("\n").every((line) => line.length <= 120));
+  }
+});
+
+test("`create enr` makes a key once; `enr` prints the same ENR", async (t) => {
+  const folder = join(folderOf(t), "node");
+  const made = await trireme(`create enr --data-dir ${folder}`);
+  assert.equal(made.code, 0);
+  assert.match(made.out, /^enr:-HW4Q[\w-]+\n$/);
+  assert.match(made.err, /Back it up now/);
+  const key = readFileSync(join(folder, "charon-enr-private-key"), "utf8");
+  assert.ok(!made.out.includes(key) && !made.err.includes(key));
+
+  const again = await trireme(`create enr --data-dir ${folder}`);
+  assert.equal(again.code, 1);
+  assert.equal(again.out, "");
+  assert.match(again.err, /charon-enr-private-key/);
+  assert.equal(readFileSync(join(folder, "charon-enr-private-key"), "utf8"), key);
+
+  assert.equal((await trireme(`enr --data-dir ${folder}`)).out, made.out);
+  const json = JSON.parse((await trireme(`enr --json --data-dir ${folder}`)).out) as { enr: string };
+  assert.equal(`${json.enr}\n`, made.out);
+  const missing = await trireme(`enr --data-dir ${folder}-not`);
+  assert.equal(missing.code, 1);
+  assert.match(missing.err, /trireme create enr/);
+});
+
+test("`create cluster` makes the folders and says what it made; twice is refused; `combine` brings the keys back", async (t) => {
+  const folder = folderOf(t);
+  const made = await trireme(createCluster(folder));
+  assert.equal(made.code, 0, made.err);
+  assert.match(made.out, /Made a cluster of 4 nodes; any 3 of them sign for\n {2}0x[0-9a-f]+…[0-9a-f]{4}\n/);
+  assert.match(made.out, /on hoodi\./);
+  assert.match(made.out, /trireme run --data-dir/);
+  assert.deepEqual(readdirSync(folder).toSorted(), ["node0", "node1", "node2", "node3"]);
+
+  const again = await trireme(createCluster(folder));
+  assert.equal(again.code, 1);
+  assert.match(again.err, /node0\n.*nothing was written/);
+
+  const whole = join(folder, "whole");
+  const combined = await trireme(`combine --cluster-dir ${folder} --output-dir ${whole} --json`);
+  assert.equal(combined.code, 0, combined.err);
+  assert.equal((JSON.parse(combined.out) as { validators: string[] }).validators.length, 2);
+  assert.ok(existsSync(join(whole, "keystore-1.json")));
+  assert.equal((await trireme(`combine --cluster-dir ${folder} --output-dir ${whole}`)).code, 1);
+
+  const other = join(folder, "other");
+  const split = await trireme(
+    createCluster(other).replace(
+      "--num-validators 2",
+      `--split-existing-keys --split-keys-dir ${whole} --json`,
+    ),
+  );
+  assert.equal(split.code, 0, split.err);
+  assert.deepEqual(
+    (JSON.parse(split.out) as { validators: string[] }).validators,
+    (JSON.parse(combined.out) as { validators: string[] }).validators,
+  );
+});
+
+test("a deposit amount that is no number is refused with a named error", async (t) => {
+  const { code, err } = await trireme(`${createCluster(folderOf(t))} --deposit-amounts many`);
+  assert.equal(code, 1);
+  assert.match(err, /Each amount must be between 1 and 32 ETH/);
+});
+
+test("docs/cli.md is what the table says; `npm run docs` writes it", () => {
+  const written = readFileSync(join(import.meta.dirname, "../../docs/cli.md"), "utf8");
+  assert.equal(written, commandReference());
+});
