@@ -207,11 +207,17 @@ export async function createP2p(options: P2pOptions): Promise<P2p> {
       try {
         for (const address of await resolveRelay(entry, options.lockHash, log, stopping.signal)) {
           const id = peerOf(address);
-          if (id !== undefined && !relays.has(id)) {
-            relays.set(id, address);
+          if (id === undefined || relays.has(id)) continue;
+          // Known before it is dialled: the gater lets nobody else in.
+          relays.set(id, address);
+          try {
             await listenThrough(host, address);
-            for (const peer of peers) if (!peer.connected) peer.poke();
+            log.info("Relay reserved a place for us", { relay: entry });
+          } catch (error) {
+            relays.delete(id);
+            throw error;
           }
+          for (const peer of peers) if (!peer.connected) peer.poke();
         }
         if (!isUrl(entry)) return;
       } catch (error) {
@@ -274,6 +280,7 @@ export async function createP2p(options: P2pOptions): Promise<P2p> {
 }
 
 const PING_REPORT_MS = 2_000;
+const RESERVE_TIMEOUT_MS = 10_000;
 
 /** Reserves a place at a relay, so that peers can reach us through it. */
 async function listenThrough(host: Host, relay: Multiaddr): Promise<void> {
@@ -281,5 +288,18 @@ async function listenThrough(host: Host, relay: Multiaddr): Promise<void> {
   const { components } = host as unknown as {
     components: { transportManager: { listen(addresses: Multiaddr[]): Promise<void> } };
   };
-  await components.transportManager.listen([multiaddr(`${relay.toString()}/p2p-circuit`)]);
+  const reserved = components.transportManager.listen([multiaddr(`${relay.toString()}/p2p-circuit`)]);
+  const late = new Promise<never>((_, reject) => {
+    const timer = setTimeout(
+      () =>
+        reject(
+          new P2pError("p2p/unreachable", "reserve a place at the relay", {
+            facts: { reason: "no answer in time" },
+          }),
+        ),
+      RESERVE_TIMEOUT_MS,
+    );
+    reserved.finally(() => clearTimeout(timer)).catch(() => {});
+  });
+  await Promise.race([reserved, late]);
 }

@@ -97,6 +97,12 @@ export class Peer {
         this.#options.log.warn("Peer lost", { peer: this.operator, why: this.lastError });
       }
       failures = answers ? 0 : failures + 1;
+      if (failures % 8 === 4)
+        this.#options.log.debug("Peer cannot be reached", {
+          peer: this.operator,
+          failures,
+          why: this.lastError,
+        });
       const retryMs = RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] ?? RETRY_MS[0];
       await this.#rest(answers ? PING_EVERY_MS : retryMs * (0.75 + 0.5 * this.#options.jitter()), signal);
     }
