@@ -51,9 +51,9 @@ export function peerAddress(
 ): { readonly address: string; readonly peerId: string } {
   const hint = "Write it as /ip4/1.2.3.4/tcp/3610/p2p/16Uiu2...";
   const whole = parse(text, what, hint);
-  const components = whole.getComponents();
-  const last = components.at(-1);
-  const address = `/${text.split("/p2p/")[0]?.slice(1) ?? ""}`;
+  const last = whole.getComponents().at(-1);
+  const suffix = `/p2p/${last?.value ?? ""}`;
+  const address = whole.toString().slice(0, -suffix.length);
   if (last?.code !== CODE_P2P || last.value === undefined || !isDialable(address))
     throw badOption(what, text, hint);
   return { address, peerId: last.value };

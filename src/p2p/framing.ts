@@ -114,8 +114,8 @@ export function readFrame(
       if (result !== "more") return finish(() => reject(new FrameError(result)));
       if (nothingFollows(stream)) finish(() => reject(new FrameError("incomplete")));
     };
-    const onEnd = (event: Event & { error?: Error }): void => {
-      if (event.error !== undefined) finish(() => reject(event.error as Error));
+    const onEnd = ({ error }: Event & { error?: Error }): void => {
+      if (error !== undefined) finish(() => reject(error));
       else if (nothingFollows(stream)) finish(() => reject(new FrameError("incomplete")));
     };
     const onAbort = (): void => finish(() => reject(signal.reason as Error));

@@ -60,7 +60,7 @@ test("any other reply is a refusal", () => {
 
 test("only streams that ask for it are negotiated lazily, and the header goes out with the first bytes", async () => {
   const [near, far] = multiaddrConnectionPair();
-  const client = withLazyNegotiation(yamux())({} as never).createStreamMuxer(near);
+  const client = withLazyNegotiation(yamux())({}).createStreamMuxer(near);
   const server = yamux()().createStreamMuxer(far);
   const arrived = Promise.withResolvers<Uint8Array>();
   server.addEventListener("stream", ({ detail }) =>
@@ -81,7 +81,7 @@ test("only streams that ask for it are negotiated lazily, and the header goes ou
 
 test("a refusal ends the stream with the error that libp2p uses for it", async () => {
   const [near, far] = multiaddrConnectionPair();
-  const client = withLazyNegotiation(yamux())({} as never).createStreamMuxer(near);
+  const client = withLazyNegotiation(yamux())({}).createStreamMuxer(near);
   const server = yamux()().createStreamMuxer(far);
   server.addEventListener("stream", ({ detail }) => {
     detail.addEventListener("message", () => {
