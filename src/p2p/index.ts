@@ -7,4 +7,4 @@ export { type AddressBook, fileAddressBook, type KnownAddresses, memoryAddressBo
 export { createP2p, type P2p, type P2pOptions, type PeerStatus } from "./create-p2p.ts";
 export { P2pError, type UnreachableReason } from "./errors.ts";
 export type { NodeRecord, ReadEnr } from "./relay-address.ts";
-export { peerIdText } from "./roster.ts";
+export { peerIdOf } from "./roster.ts";

@@ -2,7 +2,7 @@ import { explain } from "../base/index.ts";
 import { isDialable, peerAddress } from "./addresses.ts";
 import { P2pError } from "./errors.ts";
 import { addressesMaxPerPeer, relayAnswerBytesMax, relayQueryTimeoutMs } from "./limits.ts";
-import { peerIdText } from "./roster.ts";
+import { peerIdOf } from "./roster.ts";
 import { deadline } from "./waiting.ts";
 
 /** A relay whose place is known. */
@@ -64,7 +64,7 @@ export function placeOfEnr(record: NodeRecord): RelayPlace {
     throw notARelay("its ENR has no IPv4 address with a TCP port");
   const address = `/ip4/${ip.join(".")}/tcp/${Buffer.from(port).readUIntBE(0, port.length)}`;
   if (!isDialable(address)) throw notARelay(`its address ${address} leads nowhere`);
-  return { peerId: peerIdText(record.publicKey), addresses: [address] };
+  return { peerId: peerIdOf(record.publicKey), addresses: [address] };
 }
 
 /**

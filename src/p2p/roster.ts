@@ -39,7 +39,7 @@ export class Roster {
     privateKey: Uint8Array,
   ) {
     const all = operators.map(({ index, publicKey }): Peer => {
-      const peerId = peerIdOf(index, publicKey);
+      const peerId = readPeerId(index, publicKey);
       return { operator: index, name: `operator-${index}`, peerId, id: peerId.toString() };
     });
     this.#byId = new Map(all.map((peer) => [peer.id, peer]));
@@ -89,7 +89,7 @@ export class Roster {
   }
 }
 
-function peerIdOf(index: OperatorIndex, publicKey: Uint8Array): PeerId {
+function readPeerId(index: OperatorIndex, publicKey: Uint8Array): PeerId {
   try {
     if (publicKey.length === 33) return peerIdFromPublicKey(publicKeyFromRaw(publicKey));
   } catch (cause) {
@@ -105,8 +105,8 @@ const badKey = (operator: number, cause?: unknown): P2pError =>
     hint: "An operator's key is a compressed secp256k1 public key of 33 bytes.",
   });
 
-/** The text of a peer id that belongs to a compressed secp256k1 key. */
-export function peerIdText(publicKey: Uint8Array): string {
+/** The peer id of a compressed secp256k1 key as text, "16Uiu2...". @throws when the bytes are no such key. */
+export function peerIdOf(publicKey: Uint8Array): string {
   return peerIdFromPublicKey(publicKeyFromRaw(publicKey)).toString();
 }
 
