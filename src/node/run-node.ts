@@ -180,7 +180,7 @@ async function startNode(
   running.add(() => bls.close());
   log.info("Key shares opened", { shares: signer.groupKeys.length, of: cluster.validators.length });
 
-  const p2p = await makeP2p(config, { cluster, key, self }, log, meter);
+  const p2p = makeP2p(config, { cluster, key, self }, log, meter);
   const beacon = createBeaconNodes({
     endpoints: config.beaconNodeEndpoints,
     timeoutMs: config.beaconNodeTimeoutMs,
@@ -250,7 +250,7 @@ async function startNode(
       validators: cluster.validators.length,
     },
     ready: ready(),
-    peers: p2p.status(),
+    peers: p2p.peers(),
     beacon: beacon.status(),
     duties: duties.status(),
     process: processStatus(loop.worstMs()),
@@ -270,17 +270,12 @@ async function startNode(
   duties.start();
   running.add(() => duties.stop());
   log.info("Ready for peers", {
-    addresses: p2p.addresses(),
+    addresses: p2p.listenAddresses(),
     monitoring: `http://${monitoring.host}:${monitoring.port}`,
   });
 }
 
-function makeP2p(
-  config: RunConfig,
-  { cluster, key, self }: Identity,
-  log: Logger,
-  meter: ExposedMeter,
-): Promise<P2p> {
+function makeP2p(config: RunConfig, { cluster, key, self }: Identity, log: Logger, meter: ExposedMeter): P2p {
   const port = /:(\d+)$/.exec(config.p2pTcpAddresses[0] ?? "")?.[1] ?? "3610";
   const announce = [
     ...(config.p2pExternalIp === "" ? [] : [`/ip4/${config.p2pExternalIp}/tcp/${port}`]),
@@ -289,7 +284,7 @@ function makeP2p(
   return createP2p({
     privateKey: key.revealBytes(),
     self,
-    publicKeys: cluster.operators.map((operator) => operator.publicKey),
+    operators: cluster.operators,
     lockHash: cluster.lockHash,
     listen: config.p2pTcpAddresses,
     announce,
@@ -298,9 +293,9 @@ function makeP2p(
     addressBook: fileAddressBook(addressBookFile(config.dataDir)),
     version,
     nickname: config.nickname,
-    builderEnabled: config.builderApi,
+    builderApi: config.builderApi,
     clock: systemClock,
-    jitter: () => randomInt(1 << 20) / (1 << 20),
+    random: () => randomInt(1 << 20) / (1 << 20),
     log,
     meter,
   });

@@ -1,40 +1,104 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { open, readFile, rename, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { isDialable } from "./addresses.ts";
+import { P2pError } from "./errors.ts";
+import { addressBookBytesMax, addressesMaxPerPeer } from "./limits.ts";
 
-/** Where peers were last reached, kept over restarts: a cluster finds itself again when every relay has vanished. */
+/** Addresses that worked, best first, by peer id. */
+export type KnownAddresses = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * Where the last good addresses of peers outlive a restart, so that a cluster finds itself again when its relays are gone.
+ * Nothing is lost with it but time. Implementations: `fileAddressBook`, `memoryAddressBook`, storage/.
+ */
 export interface AddressBook {
-  /** Multiaddrs by peer id. */
-  load(): Readonly<Record<string, readonly string[]>>;
-  save(addresses: Readonly<Record<string, readonly string[]>>): void;
+  /** Empty when nothing was saved yet. @throws P2pError `p2p/address-book` */
+  load(): Promise<KnownAddresses>;
+  /** Replaces what was saved, whole or not at all. @throws P2pError `p2p/address-book` */
+  save(addresses: KnownAddresses): Promise<void>;
 }
 
-/** Addresses kept of one peer. */
-export const ADDRESSES_MAX = 8;
-
-/** An address book in a JSON file, replaced as a whole. An unreadable one is as good as none: it only saves time. */
-export function fileAddressBook(path: string): AddressBook {
+/** An address book that forgets at the end of the process. */
+export function memoryAddressBook(): AddressBook {
+  let kept: KnownAddresses = {};
   return {
-    load() {
-      try {
-        const json = JSON.parse(readFileSync(path, "utf8")) as unknown;
-        if (typeof json !== "object" || json === null) return {};
-        const good = Object.entries(json).filter(
-          (entry): entry is [string, string[]] =>
-            Array.isArray(entry[1]) && entry[1].every((one) => typeof one === "string"),
-        );
-        return Object.fromEntries(good.map(([peer, addresses]) => [peer, addresses.slice(0, ADDRESSES_MAX)]));
-      } catch {
-        return {};
-      }
-    },
-    save(addresses) {
-      mkdirSync(dirname(path), { recursive: true });
-      const draft = `${path}.new`;
-      writeFileSync(draft, `${JSON.stringify(addresses, null, 1)}\n`, { mode: 0o600 });
-      renameSync(draft, path);
+    load: () => Promise.resolve(kept),
+    save: (addresses) => {
+      kept = addresses;
+      return Promise.resolve();
     },
   };
 }
 
-/** An address book that forgets. */
-export const noAddressBook: AddressBook = { load: () => ({}), save: () => {} };
+const failed = (action: string, path: string, cause: unknown): P2pError =>
+  new P2pError("p2p/address-book", action, {
+    cause,
+    facts: { path },
+    hint: "The file is a cache: it may be deleted. Check disk space and permissions of its folder.",
+  });
+
+/** An address book in a JSON file. A file that cannot be understood is moved aside to `<path>.unreadable`, not overwritten. */
+export function fileAddressBook(path: string): AddressBook {
+  return {
+    async load() {
+      let text: string;
+      try {
+        const { size } = await stat(path);
+        if (size > addressBookBytesMax) return await setAside(path);
+        text = await readFile(path, "utf8");
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code === "ENOENT") return {};
+        throw failed("read file of peer addresses", path, cause);
+      }
+      return parseAddresses(text) ?? (await setAside(path));
+    },
+    async save(addresses) {
+      const text = `${JSON.stringify(addresses, undefined, 2)}\n`;
+      const fresh = `${path}.new`;
+      try {
+        const file = await open(fresh, "w", 0o600);
+        try {
+          await file.writeFile(text);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await rename(fresh, path);
+        const folder = await open(dirname(path), "r");
+        try {
+          await folder.sync();
+        } finally {
+          await folder.close();
+        }
+      } catch (cause) {
+        throw failed("write file of peer addresses", path, cause);
+      }
+    },
+  };
+}
+
+async function setAside(path: string): Promise<KnownAddresses> {
+  try {
+    await rename(path, `${path}.unreadable`);
+  } catch (cause) {
+    throw failed("move unreadable file of peer addresses aside", path, cause);
+  }
+  return {};
+}
+
+/** What a saved book says; undefined when the text is no address book. Single entries that cannot be dialled are left out. */
+export function parseAddresses(text: string): KnownAddresses | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
+  const known = Object.entries(json).flatMap(([peerId, list]): [string, readonly string[]][] => {
+    if (!Array.isArray(list)) return [];
+    const usable = list.filter((item): item is string => typeof item === "string" && isDialable(item));
+    return [[peerId, usable.slice(0, addressesMaxPerPeer)]];
+  });
+  return Object.fromEntries(known);
+}

@@ -1,35 +1,104 @@
 import type { Stream } from "@libp2p/interface";
-import type { Uint8ArrayList } from "uint8arraylist";
-import { P2pError } from "./errors.ts";
+import { Uint8ArrayList } from "uint8arraylist";
 
-/** Writes one message: its length as unsigned varint, then its bytes. Settles when the connection has taken it. */
-export async function writeMessage(stream: Stream, message: Uint8Array, signal: AbortSignal): Promise<void> {
-  const framed = Buffer.concat([varint(message.length), message]);
-  if (!stream.send(framed)) await stream.onDrain({ signal });
+/** Why a message could not be read. */
+export type ReadFailure = "bad-length" | "too-large" | "incomplete" | "memory";
+
+export class FrameError extends Error {
+  override readonly name = "FrameError";
+  readonly failure: ReadFailure;
+
+  constructor(failure: ReadFailure) {
+    super(`message not read: ${failure}`);
+    this.failure = failure;
+  }
 }
 
-export function varint(value: number): Uint8Array {
-  const bytes: number[] = [];
-  let left = value;
-  while (left >= 0x80) {
-    bytes.push((left % 0x80) | 0x80);
-    left = Math.floor(left / 0x80);
-  }
-  bytes.push(left);
-  return Uint8Array.from(bytes);
+/** 2^35 - 1 in five bytes: beyond every message, and small enough to count without overflow. */
+const prefixBytesMax = 5;
+
+/** A message with its length before it, as unsigned varint. */
+export function frame(message: Uint8Array): Uint8ArrayList {
+  const prefix: number[] = [];
+  let rest = message.length;
+  for (; rest >= 0x80; rest = Math.floor(rest / 128)) prefix.push((rest % 128) | 0x80);
+  prefix.push(rest);
+  return new Uint8ArrayList(Uint8Array.from(prefix), message);
 }
 
 /**
- * Reads one message and no more. A length beyond the limit is refused before its bytes are kept; a peer that is slower than
- * the signal allows is cut off.
- *
- * @throws P2pError `p2p/refused` with the reason; the signal's reason when it fires.
+ * Puts one message together from chunks. It refuses a message by its length, before its bytes are kept, and keeps no more
+ * than has really arrived: a length alone reserves nothing.
  */
-export function readMessage(stream: Stream, bytesMax: number, signal: AbortSignal): Promise<Uint8Array> {
+export class FrameReader {
+  readonly #bytesMax: number;
+  readonly #chunks: Uint8Array[] = [];
+  #prefixBytes = 0;
+  #length = 0;
+  #wanted: number | undefined;
+  #held = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Bytes of the message kept so far. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** The message when it is complete; bytes after it are dropped. */
+  take(data: Uint8Array): Uint8Array | "more" | ReadFailure {
+    let at = 0;
+    while (this.#wanted === undefined) {
+      const byte = data[at++];
+      if (byte === undefined) return "more";
+      this.#length += (byte & 0x7f) * 2 ** (7 * this.#prefixBytes++);
+      if (byte < 0x80) {
+        if (byte === 0 && this.#prefixBytes > 1) return "bad-length"; // Longer than it needs to be.
+        this.#wanted = this.#length;
+      } else if (this.#prefixBytes === prefixBytesMax) return "bad-length";
+    }
+    if (this.#wanted > this.#bytesMax) return "too-large";
+    const missing = this.#wanted - this.#held;
+    if (missing > 0) {
+      const chunk = data.subarray(at, at + missing);
+      if (chunk.length > 0) this.#chunks.push(chunk);
+      this.#held += chunk.length;
+    }
+    if (this.#held < this.#wanted) return "more";
+    return join(this.#chunks, this.#held);
+  }
+}
+
+/** A copy, so that a small message does not keep the socket's large buffer alive. */
+function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}
+
+/**
+ * Reads the one message of a stream. Listens from this call on, so nothing that arrives later is missed.
+ *
+ * @param options.hold - Told how many bytes arrived; false refuses to keep them.
+ * @throws FrameError, the error that ended the stream, or the signal's reason when it fires first.
+ */
+export function readFrame(
+  stream: Stream,
+  options: {
+    readonly bytesMax: number;
+    readonly signal: AbortSignal;
+    readonly hold?: (bytes: number) => boolean;
+  },
+): Promise<Uint8Array> {
+  const { bytesMax, signal, hold } = options;
+  const reader = new FrameReader(bytesMax);
   return new Promise((resolve, reject) => {
-    const parts: Uint8Array[] = [];
-    let have = 0;
-    let wanted: number | undefined;
     const finish = (settle: () => void): void => {
       stream.removeEventListener("message", onMessage);
       stream.removeEventListener("remoteCloseWrite", onEnd);
@@ -37,44 +106,38 @@ export function readMessage(stream: Stream, bytesMax: number, signal: AbortSigna
       signal.removeEventListener("abort", onAbort);
       settle();
     };
-    const refuse = (reason: string): void =>
-      finish(() => reject(new P2pError("p2p/refused", "receive message", { facts: { reason } })));
-    const onAbort = (): void => finish(() => reject(signal.reason as Error));
-    const onEnd = (): void => refuse("ended-early");
-    const onMessage = (event: { data: Uint8Array | Uint8ArrayList }): void => {
-      const data = event.data.subarray();
-      parts.push(data);
-      have += data.length;
-      if (wanted === undefined) {
-        const head = readVarint(parts.length === 1 ? data : Buffer.concat(parts));
-        if (head === "more") return;
-        if (head === "bad") return refuse("bad-length");
-        if (head.value > bytesMax) return refuse("too-large");
-        wanted = head.length + head.value;
-        if (have < wanted) return;
-        parts.splice(0, parts.length, Buffer.concat(parts));
-      }
-      if (have < wanted) return;
-      const whole = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
-      const head = readVarint(whole);
-      if (typeof head === "string") return refuse("bad-length");
-      finish(() => resolve(new Uint8Array(whole.subarray(head.length, head.length + head.value))));
+    const onMessage = ({ data }: { data: Uint8Array | Uint8ArrayList }): void => {
+      const bytes = data instanceof Uint8Array ? data : data.subarray();
+      if (hold !== undefined && !hold(bytes.length)) return finish(() => reject(new FrameError("memory")));
+      const result = reader.take(bytes);
+      if (result instanceof Uint8Array) return finish(() => resolve(result));
+      if (result !== "more") return finish(() => reject(new FrameError(result)));
+      if (nothingFollows(stream)) finish(() => reject(new FrameError("incomplete")));
     };
+    const onEnd = ({ error }: Event & { error?: Error }): void => {
+      if (error !== undefined) finish(() => reject(error));
+      else if (nothingFollows(stream)) finish(() => reject(new FrameError("incomplete")));
+    };
+    const onAbort = (): void => finish(() => reject(signal.reason as Error));
     if (signal.aborted) return onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
-    stream.addEventListener("close", onEnd);
     stream.addEventListener("remoteCloseWrite", onEnd);
-    stream.addEventListener("message", onMessage);
+    stream.addEventListener("close", onEnd);
+    stream.addEventListener("message", onMessage); // What has already arrived is delivered right after this.
+    if (nothingFollows(stream)) finish(() => reject(new FrameError("incomplete")));
   });
 }
 
-function readVarint(bytes: Uint8Array): { readonly value: number; readonly length: number } | "more" | "bad" {
-  let value = 0;
-  for (let i = 0; i < 5; i++) {
-    const byte = bytes[i];
-    if (byte === undefined) return "more";
-    value += (byte & 0x7f) * 2 ** (7 * i);
-    if (byte < 0x80) return { value, length: i + 1 };
-  }
-  return "bad";
+/**
+ * Whether the other side is done and all it sent was delivered. `readableEnded` does not tell: libp2p sets it too early when
+ * the end arrives while it still negotiates the protocol and holds the message itself.
+ */
+function nothingFollows(stream: Stream): boolean {
+  return stream.readBufferLength === 0 && (stream.remoteWriteStatus === "closed" || stream.status !== "open");
+}
+
+/** Writes the one message of our side and closes that side; settles when the bytes went to the connection. */
+export async function writeFrame(stream: Stream, message: Uint8Array, signal: AbortSignal): Promise<void> {
+  stream.send(frame(message));
+  await stream.close({ signal });
 }

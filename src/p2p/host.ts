@@ -1,74 +1,168 @@
-import { circuitRelayTransport } from "@libp2p/circuit-relay-v2";
 import { identify } from "@libp2p/identify";
-import type { Libp2p, PeerId, PrivateKey } from "@libp2p/interface";
+import type {
+  ComponentLogger,
+  Connection,
+  ConnectionGater,
+  Logger,
+  PeerId,
+  Stream,
+  Transport,
+} from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
-import { type Ping, ping } from "@libp2p/ping";
+import { ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
-import { createLibp2p } from "libp2p";
+import { yamux } from "@libp2p/yamux";
+import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
+import { createLibp2p, type Libp2p } from "libp2p";
+import { explain } from "../base/index.ts";
 import { P2pError } from "./errors.ts";
-import { lazyYamux } from "./lazy-negotiation.ts";
+import { withLazyNegotiation } from "./lazy-negotiation.ts";
+import {
+  connectionsMaxPerPeer,
+  connectionsPerSecondPerHostMax,
+  handshakesMax,
+  handshakeTimeoutMs,
+  negotiationTimeoutMs,
+  streamsMaxPerConnection,
+  streamWindowBytesMax,
+} from "./limits.ts";
+import type { Roster } from "./roster.ts";
+import { withStreamGuard } from "./stream-guard.ts";
+import type { Violations } from "./violations.ts";
 
-export type Host = Libp2p<{ ping: Ping; identify: unknown }>;
-
-export interface HostOptions {
-  readonly privateKey: PrivateKey;
-  /** "host:port"; port 0 for any. */
-  readonly listen: readonly string[];
-  /** Multiaddrs told to others instead of what we listen on. */
-  readonly announce: readonly string[];
-  readonly userAgent: string;
-  /** Whether a peer may be connected to us: an operator of the cluster or a relay. */
-  readonly admits: (peer: PeerId) => boolean;
+/** The libp2p node under everything else in this room. */
+export interface Host {
+  readonly node: Libp2p;
+  /** Opens a connection to a multiaddr that names its peer, whatever connections there are already. */
+  dial(address: string, signal: AbortSignal): Promise<Connection>;
 }
 
-/** "host:port" as a multiaddr. @throws P2pError `p2p/bad-address` */
-export function tcpAddress(text: string): string {
-  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535) {
-    throw new P2pError("p2p/bad-address", "read an address to listen on", {
-      facts: { found: text.slice(0, 120) },
-      hint: "Write host:port, e.g. 0.0.0.0:3610.",
-    });
-  }
-  const [, v6, host] = match;
-  if (v6 !== undefined) return `/ip6/${v6}/tcp/${port}`;
-  return /^[\d.]+$/.test(host ?? "") ? `/ip4/${host}/tcp/${port}` : `/dns/${host}/tcp/${port}`;
+/** The part of libp2p's components that dials without looking for existing connections. */
+interface Dialling {
+  dial(address: Multiaddr, options: { signal: AbortSignal }): Promise<Connection>;
 }
 
-/** The libp2p host, not started: TCP, noise, yamux, identify, ping; only those whom `admits` names get in. */
-export function createHost(options: HostOptions): Promise<Host> {
-  const stranger = (peer: PeerId): boolean => !options.admits(peer);
-  return createLibp2p({
-    privateKey: options.privateKey,
+/**
+ * Builds the libp2p node, not yet started: TCP, noise, yamux, identify and ping; relayed connections when wanted. Only
+ * operators and relays get through the gate, in both directions, after the handshake has proved who they are.
+ */
+export async function createHost(
+  needs: { readonly roster: Roster; readonly violations: Violations },
+  options: {
+    readonly listen: readonly Multiaddr[];
+    readonly announce: readonly Multiaddr[];
+    readonly agent: string;
+    readonly useRelays: boolean;
+  },
+): Promise<Host> {
+  const { roster, violations } = needs;
+  const now = (): number => performance.now();
+  const muxer = yamux({
+    maxInboundStreams: streamsMaxPerConnection,
+    maxOutboundStreams: streamsMaxPerConnection * 2,
+    streamOptions: { maxStreamWindowSize: streamWindowBytesMax },
+  });
+  const refused = (reason: "stream-rate" | "unnegotiated-bytes"): void => violations.count("unknown", reason);
+  const node = await createLibp2p({
     start: false,
+    privateKey: roster.privateKey,
+    nodeInfo: { userAgent: options.agent },
+    logger: silentLogger,
     addresses: {
-      listen: options.listen.map(tcpAddress),
-      ...(options.announce.length > 0 ? { announce: [...options.announce] } : {}),
+      listen: options.listen.map(String),
+      appendAnnounce: options.announce.map(String),
     },
-    transports: [tcp(), circuitRelayTransport()],
+    transports: options.useRelays ? [tcp(), await circuitTransport()] : [tcp()],
     connectionEncrypters: [noise()],
-    // Our messages are sent the moment they exist; libp2p's own protocols negotiate as usual.
-    streamMuxers: [lazyYamux((protocol) => protocol.includes("charon/"))],
-    nodeInfo: { userAgent: options.userAgent },
-    connectionGater: {
-      denyDialPeer: stranger,
-      // Private addresses are where home stakers live.
-      denyDialMultiaddr: () => false,
-      denyInboundEncryptedConnection: stranger,
-      denyOutboundEncryptedConnection: stranger,
-    },
-    // Peers of one machine come from one address, so the per-host limit is generous; the gater is what keeps strangers out.
+    streamMuxers: [withStreamGuard(withLazyNegotiation(muxer), refused, now)],
+    connectionGater: gate(roster, violations),
+    connectionMonitor: { enabled: false }, // Our own heartbeat does this.
     connectionManager: {
-      maxConnections: 512,
-      inboundConnectionThreshold: 64,
-      maxIncomingPendingConnections: 64,
-      reconnectRetries: 0,
+      maxConnections: (roster.operatorCount + 1) * connectionsMaxPerPeer * 2 + 64,
+      maxIncomingPendingConnections: handshakesMax,
+      inboundConnectionThreshold: connectionsPerSecondPerHostMax,
+      inboundUpgradeTimeout: handshakeTimeoutMs,
+      inboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
+      outboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
+      reconnectRetries: 0, // Our own dialer does this.
     },
-    connectionMonitor: { enabled: false },
     services: {
-      identify: identify({ maxInboundStreams: 8 }),
-      ping: ping({ maxInboundStreams: 32, maxOutboundStreams: 8, runOnLimitedConnection: true }),
+      identify: identify(),
+      ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16, runOnLimitedConnection: true }),
+      // Not the transport manager itself: libp2p would start it a second time, as a service.
+      dialling: ({ transportManager }: { transportManager: Dialling }): Dialling => ({
+        dial: (address, dialOptions) => transportManager.dial(address, dialOptions),
+      }),
     },
   });
+  return {
+    node,
+    dial: (address, signal) => node.services.dialling.dial(multiaddr(address), { signal }),
+  };
 }
+
+/** Starts the node. @throws P2pError `p2p/listen-failed` */
+export async function startHost(host: Host, listen: readonly Multiaddr[]): Promise<void> {
+  try {
+    await host.node.start();
+  } catch (cause) {
+    throw new P2pError("p2p/listen-failed", "listen for peers", {
+      cause: new Error(explain(cause).split("\n").slice(0, 4).join(" ")),
+      facts: { addresses: listen.map(String) },
+      hint: "Another program may use the port, or the address is not this machine's.",
+    });
+  }
+}
+
+/** Serves a protocol on direct and relayed connections. */
+export async function serveProtocol(
+  host: Host,
+  protocol: string,
+  serve: (stream: Stream, connection: Connection) => Promise<void>,
+): Promise<void> {
+  await host.node.handle(protocol, serve, {
+    maxInboundStreams: streamsMaxPerConnection, // Our own limits are tighter, and counted.
+    maxOutboundStreams: streamsMaxPerConnection,
+    runOnLimitedConnection: true,
+  });
+}
+
+function gate(roster: Roster, violations: Violations): ConnectionGater {
+  const isStranger = (peerId: PeerId): boolean => {
+    const who = roster.whoIs(peerId);
+    if (who === undefined) violations.count("stranger", "not-an-operator");
+    return who === undefined || violations.isPutOut(who.name);
+  };
+  return {
+    denyDialMultiaddr: () => false,
+    denyInboundEncryptedConnection: isStranger,
+    denyOutboundEncryptedConnection: isStranger,
+    denyInboundRelayedConnection: (relay, remote) =>
+      roster.whoIs(relay)?.kind !== "relay" || roster.whoIs(remote)?.kind !== "operator",
+  };
+}
+
+/** Loaded only where relays are configured. */
+async function circuitTransport(): Promise<ReturnType<typeof tcp>> {
+  const { circuitRelayTransport } = await import("@libp2p/circuit-relay-v2");
+  // Every factory is handed the same components; the two declare different parts of them.
+  const create = circuitRelayTransport() as unknown as ReturnType<typeof tcp>;
+  return (components) => {
+    const transport = create(components) as Transport & {
+      reservationStore: { hasReservation(peerId: PeerId): boolean };
+    };
+    // Reservations are ours (relay.ts): libp2p's own give up on a relay for ever once it was down.
+    transport.reservationStore.hasReservation = () => true;
+    return transport;
+  };
+}
+
+const quiet = Object.assign((): void => {}, {
+  error: (): void => {},
+  trace: (): void => {},
+  enabled: false,
+  newScope: (): Logger => quiet,
+}) as Logger;
+
+/** libp2p makes a logger per stream; what it has to say reaches us as errors and events. */
+const silentLogger: ComponentLogger = { forComponent: () => quiet };

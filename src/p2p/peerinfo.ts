@@ -1,78 +1,259 @@
-import { proto, toHex } from "../base/index.ts";
+import { equalBytes, explain, proto, toHex } from "../base/index.ts";
+import type { Clock, Logger, Meter, ProtocolLimits } from "../ports/index.ts";
+import type { OperatorIndex } from "../spec/index.ts";
+import { InfoGauge } from "./info-gauge.ts";
+import { peerinfoBytesMax, peerinfoIntervalMs } from "./limits.ts";
+import type { Links } from "./links.ts";
+import type { Peer, Roster } from "./roster.ts";
 
-/** app.peerinfopb.v1.PeerInfo: what operators tell each other about themselves. */
+export const peerinfoProtocol = "/charon/peerinfo/2.0.0";
+
+/** Relays ask every 10 s with an empty message, operators every 60 s. */
+export const peerinfoLimits: ProtocolLimits = {
+  messageBytesMax: peerinfoBytesMax,
+  messagesPerSecondMax: 1,
+  burstMax: 10,
+  receiveTimeoutMs: 5_000,
+};
+
+/** app.peerinfo.peerinfopb.v1.PeerInfo */
 const PeerInfo = proto.message({
   version: proto.string(1),
   lockHash: proto.bytes(2),
   sentAt: proto.sub(3, proto.Timestamp),
   gitHash: proto.string(4),
   startedAt: proto.sub(5, proto.Timestamp),
-  builderEnabled: proto.bool(6),
+  builderApi: proto.bool(6),
   nickname: proto.string(7),
-  dvClient: proto.string(8),
+  client: proto.string(8),
 });
+type PeerInfo = proto.Infer<typeof PeerInfo>;
 
-export const PEERINFO_PROTOCOL = "/charon/peerinfo/2.0.0";
-
-export interface OwnInfo {
+/** What this node says about itself. */
+export interface NodeInfo {
+  /** e.g. "v1.0.0" */
   readonly version: string;
-  readonly lockHash: Uint8Array;
-  readonly startedAt: number;
-  readonly nickname: string;
-  readonly builderEnabled: boolean;
-}
-
-export interface HeardInfo {
-  readonly version: string;
-  readonly dvClient: string;
-  readonly nickname: string;
-  readonly lockHash: string;
+  /** Seven hexadecimal digits, or "unknown": Charon drops an answer with anything else. */
   readonly gitHash: string;
-  readonly startedAt: number | undefined;
-  readonly builderEnabled: boolean;
-  /** Their clock minus ours, in milliseconds. */
-  readonly clockOffsetMs: number | undefined;
+  readonly nickname: string;
+  readonly builderApi: boolean;
+  /** 32 bytes. */
+  readonly lockHash: Uint8Array;
 }
 
-const timestamp = (ms: number): { seconds: number; nanos: number } => ({
-  seconds: Math.floor(ms / 1000),
-  nanos: (ms % 1000) * 1_000_000,
+/** What a peer last said about itself. */
+export interface PeerNews {
+  readonly version: string;
+  readonly nickname: string;
+  /** "charon", "trireme", ... */
+  readonly client: string;
+  /** How far its clock is ahead of ours, in milliseconds, to about half a round trip. */
+  readonly clockOffsetMs: number;
+  readonly sameLock: boolean;
+}
+
+/** Charon skips its check of the version for clients that are not "charon". */
+const ourClient = "trireme";
+const textMax = 64;
+
+const timestamp = (at: number): { seconds: number; nanos: number } => ({
+  seconds: Math.floor(at / 1000),
+  nanos: (at - Math.floor(at / 1000) * 1000) * 1_000_000,
 });
-const TEXT_MAX = 64;
-const printable = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, "").slice(0, TEXT_MAX);
+const unixMs = (time: { seconds: number; nanos: number }): number => time.seconds * 1000 + time.nanos / 1e6;
 
-/** Charon drops an answer without times, or whose git hash is neither seven hexadecimal digits nor "unknown". */
-export function encodeInfo(own: OwnInfo, now: number): Uint8Array {
-  return PeerInfo.encode({
-    version: own.version,
-    lockHash: own.lockHash,
-    sentAt: timestamp(now),
-    gitHash: "unknown",
-    startedAt: timestamp(own.startedAt),
-    builderEnabled: own.builderEnabled,
-    nickname: own.nickname.slice(0, 32),
-    dvClient: "trireme",
-  });
+/** Text of a peer as it may stand in a label or a log line. */
+function clean(text: string, otherwise: string): string {
+  const printable = text.replaceAll(/[^\x20-\x7e]/g, "").slice(0, textMax);
+  return printable === "" ? otherwise : printable;
 }
 
-/**
- * @param askedAt - When we sent our question; the answer's time is compared with the middle of the exchange.
- * @throws ProtoError
- */
-export function decodeInfo(bytes: Uint8Array, askedAt: number, now: number): HeardInfo {
-  const info = PeerInfo.decode(bytes);
-  const toMs = (at: { seconds: number; nanos: number } | undefined): number | undefined =>
-    at === undefined ? undefined : at.seconds * 1000 + at.nanos / 1e6;
-  const sentAt = toMs(info.sentAt);
+/** Reads a peer's answer; undefined when it is not one. */
+export function readPeerInfo(bytes: Uint8Array): PeerInfo | undefined {
+  let info: PeerInfo;
+  try {
+    info = PeerInfo.decode(bytes);
+  } catch {
+    return undefined;
+  }
+  return info.sentAt === undefined || info.startedAt === undefined ? undefined : info;
+}
+
+/** Tells peers who we are and asks who they are: version, nickname, clock, lock. */
+export class PeerInfoExchange {
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #links: Links;
+  readonly #roster: Roster;
+  readonly #node: NodeInfo;
+  readonly #startedAt: number;
+  readonly #metrics: ReturnType<typeof declareMetrics>;
+  readonly #news = new Map<OperatorIndex, PeerNews>();
+  readonly #request: (to: OperatorIndex, message: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
+  readonly #intervalMs: number;
+
+  constructor(
+    needs: {
+      clock: Clock;
+      log: Logger;
+      meter: Meter;
+      links: Links;
+      roster: Roster;
+      request: (to: OperatorIndex, message: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
+    },
+    node: NodeInfo,
+    intervalMs: number = peerinfoIntervalMs,
+  ) {
+    this.#clock = needs.clock;
+    this.#log = needs.log;
+    this.#links = needs.links;
+    this.#roster = needs.roster;
+    this.#request = needs.request;
+    this.#node = node;
+    this.#intervalMs = intervalMs;
+    this.#startedAt = needs.clock.now();
+    this.#metrics = declareMetrics(needs.meter);
+    this.#announceSelf();
+  }
+
+  /** Our own message; the answer to every request, whatever it says. */
+  own(): Uint8Array {
+    const { version, lockHash, gitHash, builderApi, nickname } = this.#node;
+    return PeerInfo.encode({
+      version,
+      lockHash,
+      gitHash,
+      builderApi,
+      nickname,
+      client: ourClient,
+      sentAt: timestamp(this.#clock.now()),
+      startedAt: timestamp(this.#startedAt),
+    });
+  }
+
+  newsOf(operator: OperatorIndex): PeerNews | undefined {
+    return this.#news.get(operator);
+  }
+
+  /** Asks a peer as soon as it is connected, then once per interval; settles when the signal fires, never rejects. */
+  async keepAsking(peer: Peer, signal: AbortSignal): Promise<void> {
+    const changed = this.#links.changed.get(peer.operator);
+    while (!signal.aborted) {
+      const link = this.#links.best(peer.operator);
+      if (link === undefined) {
+        await changed?.wait(undefined, signal);
+        continue;
+      }
+      await this.#ask(peer, signal);
+      const due = performance.now() + this.#intervalMs;
+      while (!signal.aborted && performance.now() < due && this.#links.best(peer.operator) !== undefined)
+        await changed?.wait(due - performance.now(), signal);
+    }
+  }
+
+  async #ask(peer: Peer, signal: AbortSignal): Promise<void> {
+    const start = performance.now();
+    let bytes: Uint8Array;
+    try {
+      bytes = await this.#request(peer.operator, this.own(), signal);
+    } catch (error) {
+      if (!signal.aborted)
+        this.#log.debug("Peer gave no information", { peer: peer.name, why: explain(error) });
+      return;
+    }
+    const info = readPeerInfo(bytes);
+    if (info === undefined) {
+      this.#log.debug("Peer's information has no timestamps or is no message", { peer: peer.name });
+      return;
+    }
+    this.#take(peer, info, performance.now() - start);
+  }
+
+  #take(peer: Peer, info: PeerInfo, rttMs: number): void {
+    const sentAt = info.sentAt === undefined ? Number.NaN : unixMs(info.sentAt);
+    const hour = 3_600_000;
+    const offset = sentAt - (this.#clock.now() - rttMs / 2);
+    const news: PeerNews = {
+      version: clean(info.version, "unknown"),
+      nickname: clean(info.nickname, ""),
+      client: clean(info.client, "charon"),
+      clockOffsetMs: Math.max(-hour, Math.min(hour, Number.isFinite(offset) ? offset : hour)),
+      sameLock: equalBytes(info.lockHash, this.#node.lockHash),
+    };
+    const before = this.#news.get(peer.operator);
+    this.#news.set(peer.operator, news);
+    if (
+      before?.version !== news.version ||
+      before.nickname !== news.nickname ||
+      before.client !== news.client
+    ) {
+      const { version, nickname, client } = news;
+      this.#log.info("Peer introduced itself", { peer: peer.name, version, nickname, client });
+    }
+    if (!news.sameLock && before?.sameLock !== false)
+      this.#log.error("Peer runs with another cluster lock", {
+        peer: peer.name,
+        itsLockHash: toHex(info.lockHash.subarray(0, 32)),
+      });
+    this.#measure(peer.name, news, info);
+  }
+
+  #measure(peer: string, news: PeerNews, info: PeerInfo): void {
+    const metrics = this.#metrics;
+    metrics.version.set(peer, news.version);
+    metrics.gitHash.set(peer, /^[0-9a-f]{7}$/.test(info.gitHash) ? info.gitHash : "unknown");
+    metrics.nickname.set(peer, news.nickname);
+    metrics.client.set(peer, news.client);
+    metrics.clockOffset.set(news.clockOffsetMs / 1000, { peer });
+    metrics.versionSupport.set(1, { peer });
+    metrics.builderApi.set(info.builderApi ? 1 : 0, { peer });
+    if (info.startedAt !== undefined) metrics.startTime.set(info.startedAt.seconds, { peer });
+  }
+
+  #announceSelf(): void {
+    const { name } = this.#roster.self;
+    const { version, gitHash, nickname, builderApi } = this.#node;
+    const metrics = this.#metrics;
+    metrics.version.set(name, version);
+    metrics.gitHash.set(name, gitHash);
+    metrics.nickname.set(name, nickname);
+    metrics.client.set(name, ourClient);
+    metrics.builderApi.set(builderApi ? 1 : 0, { peer: name });
+    metrics.startTime.set(Math.floor(this.#startedAt / 1000), { peer: name });
+    for (const peer of [this.#roster.self, ...this.#roster.peers])
+      metrics.index.set(peer.operator, { peer: peer.name });
+  }
+}
+
+function declareMetrics(meter: Meter): {
+  version: InfoGauge;
+  gitHash: InfoGauge;
+  nickname: InfoGauge;
+  client: InfoGauge;
+  clockOffset: ReturnType<Meter["gauge"]>;
+  versionSupport: ReturnType<Meter["gauge"]>;
+  builderApi: ReturnType<Meter["gauge"]>;
+  startTime: ReturnType<Meter["gauge"]>;
+  index: ReturnType<Meter["gauge"]>;
+} {
+  const info = (name: string, what: string, label: string): InfoGauge =>
+    new InfoGauge(
+      meter,
+      `app_peerinfo_${name}`,
+      `Constant gauge with a label set to the peer's ${what}`,
+      label,
+    );
+  const gauge = (name: string, help: string): ReturnType<Meter["gauge"]> =>
+    meter.gauge(`app_peerinfo_${name}`, help, ["peer"]);
   return {
-    version: printable(info.version),
-    // Charon says who it is only since v1.11.
-    dvClient: printable(info.dvClient) || "charon",
-    nickname: printable(info.nickname),
-    lockHash: toHex(info.lockHash),
-    gitHash: printable(info.gitHash),
-    startedAt: toMs(info.startedAt),
-    builderEnabled: info.builderEnabled,
-    clockOffsetMs: sentAt === undefined ? undefined : sentAt - (askedAt + now) / 2,
+    version: info("version", "version", "version"),
+    gitHash: info("git_commit", "git commit hash", "git_hash"),
+    nickname: info("nickname", "nickname", "peer_nickname"),
+    client: info("dv_client", "distributed validator client", "dv_client"),
+    clockOffset: gauge("clock_offset_seconds", "Peer clock offset in seconds"),
+    versionSupport: gauge("version_support", "1 when the peer's version is compatible with ours, else 0"),
+    builderApi: gauge("builder_api_enabled", "1 when the builder API is enabled on this peer, else 0"),
+    startTime: gauge("start_time_secs", "Start time of the peer in unix seconds"),
+    index: gauge("index", "Index of the peer in the cluster lock"),
   };
 }

@@ -1,22 +1,21 @@
-/** Lets `perSecond` through, and `burst` at once after a quiet time. */
+/** Admits `perSecond` events sustained and `burst` at once. Time is given by the caller, in milliseconds that never go back. */
 export class TokenBucket {
-  readonly #perSecond: number;
+  readonly #perMs: number;
   readonly #burst: number;
   #tokens: number;
   #at: number;
 
-  constructor(perSecond: number, burst: number, now: number) {
-    this.#perSecond = perSecond;
-    this.#burst = burst;
-    this.#tokens = burst;
-    this.#at = now;
+  constructor(options: { readonly perSecond: number; readonly burst: number; readonly now: number }) {
+    this.#perMs = options.perSecond / 1000;
+    this.#burst = options.burst;
+    this.#tokens = options.burst;
+    this.#at = options.now;
   }
 
-  /** Takes one; false when there is none. A clock that jumps back gives nothing and takes nothing. */
+  /** Takes one token; false when there is none. */
   take(now: number): boolean {
-    const elapsed = Math.max(0, now - this.#at);
+    this.#tokens = Math.min(this.#burst, this.#tokens + Math.max(0, now - this.#at) * this.#perMs);
     this.#at = now;
-    this.#tokens = Math.min(this.#burst, this.#tokens + (elapsed / 1000) * this.#perSecond);
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;

@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ProtocolLimits } from "../ports/index.ts";
+import type { OperatorIndex } from "../spec/index.ts";
+import { memoryAddressBook } from "./address-book.ts";
+import { P2pError } from "./errors.ts";
+import { connected, newKey, pair, testNode } from "./testing/hosts.ts";
+
+const protocol = "/trireme/test/1.0.0";
+const limits: ProtocolLimits = {
+  messageBytesMax: 32 * 1024 * 1024,
+  messagesPerSecondMax: 100,
+  burstMax: 100,
+  receiveTimeoutMs: 5_000,
+};
+const [zero, one, two] = [0, 1, 2] as OperatorIndex[] as [OperatorIndex, OperatorIndex, OperatorIndex];
+const because = (reason: string) => (error: unknown) =>
+  error instanceof P2pError && error.code === "p2p/unreachable" && error.facts["reason"] === reason;
+
+test("operators find each other by address, send, request, and know who spoke", async () => {
+  const heard = Promise.withResolvers<[number, Uint8Array]>();
+  await pair(
+    {
+      a: (transport) =>
+        transport.handle(protocol, limits, (from, message) => {
+          heard.resolve([from, message]);
+          return undefined;
+        }),
+      b: (transport) =>
+        transport.handle(`${protocol}/ask`, limits, (from, message) => Uint8Array.of(from, ...message)),
+    },
+    async (a, b) => {
+      await b.p2p.transport.send(zero, protocol, Uint8Array.of(1, 2, 3));
+      assert.deepEqual(await heard.promise, [1, Uint8Array.of(1, 2, 3)]);
+      assert.deepEqual(
+        await a.p2p.transport.request(one, `${protocol}/ask`, Uint8Array.of(9)),
+        Uint8Array.of(0, 9),
+      );
+      assert.deepEqual(a.p2p.transport.connected(), [1]);
+    },
+  );
+});
+
+test("empty messages and messages of 30 MB pass both ways", async () => {
+  await pair({ a: (t) => t.handle(protocol, limits, (_, message) => message) }, async (_, b) => {
+    assert.equal((await b.p2p.transport.request(zero, protocol, new Uint8Array(0))).length, 0);
+    const large = new Uint8Array(30 * 1024 * 1024).map((_, i) => i % 251);
+    const answer = await b.p2p.transport.request(zero, protocol, large);
+    assert.ok(Buffer.compare(answer, large) === 0);
+  });
+});
+
+test("a protocol that the peer does not know is unreachable with that reason", async () => {
+  await pair({}, async (_, b) => {
+    await assert.rejects(
+      b.p2p.transport.request(zero, protocol, Uint8Array.of(1)),
+      because("protocol-unknown"),
+    );
+    // A refusal comes back after a one-way message has left; from then on sending waits for consent.
+    let outcome: unknown;
+    while (outcome === undefined) {
+      await new Promise((resolve) => setImmediate(resolve));
+      outcome = await b.p2p.transport
+        .send(zero, "/other/1.0.0", Uint8Array.of(1))
+        .catch((error: unknown) => error);
+    }
+    assert.ok(because("protocol-unknown")(outcome));
+  });
+});
+
+test("an operator without a connection is unreachable at once", async () => {
+  const lonely = testNode([newKey(), newKey()], 0);
+  await lonely.p2p.start();
+  try {
+    await assert.rejects(
+      lonely.p2p.transport.send(one, protocol, Uint8Array.of(1)),
+      because("not-connected"),
+    );
+    assert.deepEqual(lonely.p2p.transport.connected(), []);
+  } finally {
+    await lonely.p2p.stop();
+  }
+});
+
+test("a stranger gets in neither by dialling us nor by being dialled", async () => {
+  const [ours, peer, strange] = [newKey(), newKey(), newKey()];
+  const node = testNode([ours, peer], 0);
+  await node.p2p.start();
+  // The stranger believes in a cluster of itself and us; it answers at an address that we take for our peer's.
+  const stranger = testNode([ours, strange], 1, { peers: node.p2p.listenAddresses() });
+  await stranger.p2p.start();
+  const misled = testNode([peer, ours, strange], 0, {
+    peers: stranger.p2p.listenAddresses(),
+  });
+  await misled.p2p.start();
+  try {
+    await node.meter.reached("trireme_p2p_violations_total", { peer: "stranger", reason: "not-an-operator" });
+    await stranger.meter.reached("trireme_p2p_violations_total", { peer: "stranger" });
+    assert.deepEqual(node.p2p.transport.connected(), []);
+    assert.deepEqual(
+      stranger.p2p.transport.connected(),
+      [],
+      "an open connection that nobody answers on counts as connected",
+    );
+    assert.equal(misled.p2p.transport.connected().includes(two), false);
+  } finally {
+    await Promise.all([node, stranger, misled].map(({ p2p }) => p2p.stop()));
+  }
+});
+
+test("a peer that comes back on its port is connected again, and its address outlives our restart", async () => {
+  const keys = [newKey(), newKey()];
+  const addressBook = memoryAddressBook();
+  const first = testNode(keys, 0);
+  await first.p2p.start();
+  const port = /tcp\/(\d+)/.exec(first.p2p.listenAddresses()[0] ?? "")?.[1];
+  const other = testNode(keys, 1, { listen: [], peers: first.p2p.listenAddresses(), addressBook });
+  await other.p2p.start();
+  await connected(other, first);
+  await first.p2p.stop();
+
+  const again = testNode(keys, 0, { listen: [`127.0.0.1:${port}`] });
+  await again.p2p.start();
+  await connected(again, other);
+  await other.p2p.stop();
+
+  const restarted = testNode(keys, 1, { listen: [], addressBook }); // No configured peers: only the book knows.
+  await restarted.p2p.start();
+  await connected(restarted, again);
+  await Promise.all([again.p2p.stop(), restarted.p2p.stop()]);
+});
+
+test("peers introduce themselves: version, nickname, client, clock", async () => {
+  await pair({}, async (a, b) => {
+    await a.meter.reached("app_peerinfo_version", { peer: "operator-1", version: "v0.0.1" });
+    await b.meter.reached("app_peerinfo_nickname", { peer: "operator-0", peer_nickname: "node0" });
+    const [status] = a.p2p.peers();
+    assert.equal(status?.nickname, "node1");
+    assert.equal(status?.client, "trireme");
+    assert.equal(status?.path, "direct");
+    assert.ok(Math.abs(status?.clockOffsetMs ?? Number.NaN) < 1_000);
+  });
+});
+
+test("a key that is not ours, or two operators with one key, is refused before anything is opened", () => {
+  const [a, b] = [newKey(), newKey()];
+  const badOption = (error: unknown): boolean => error instanceof P2pError && error.code === "p2p/bad-option";
+  assert.throws(() => testNode([a, b], 0, { privateKey: b.revealBytes() }), badOption);
+  assert.throws(() => testNode([a, a], 0), badOption);
+  assert.throws(() => testNode([a, b], 0, { listen: ["nonsense"] }), badOption);
+  assert.throws(() => testNode([a, b], 0, { peers: ["/ip4/1.2.3.4/tcp/1"] }), badOption);
+  assert.throws(() => testNode([a, b], 0, { relays: ["ftp://x"] }), badOption);
+});

@@ -1,0 +1,353 @@
+import type { Connection } from "@libp2p/interface";
+import { peerIdFromString } from "@libp2p/peer-id";
+import { assert, explain, toHex } from "../base/index.ts";
+import type { Clock, Logger, Meter, Transport } from "../ports/index.ts";
+import type { OperatorIndex } from "../spec/index.ts";
+import type { AddressBook } from "./address-book.ts";
+import { credibleAddresses, tcpAddress } from "./addresses.ts";
+import { Dialer } from "./dialer.ts";
+import { P2pError } from "./errors.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { createHost, type Host, serveProtocol, startHost } from "./host.ts";
+import { Inbound } from "./inbound.ts";
+import { addressesMaxPerPeer, peerinfoBytesMax, relaysMax } from "./limits.ts";
+import { Links } from "./links.ts";
+import { Outbound } from "./outbound.ts";
+import { PeerPlaces } from "./peer-places.ts";
+import { PeerInfoExchange, peerinfoLimits, peerinfoProtocol } from "./peerinfo.ts";
+import { Relay } from "./relay.ts";
+import { type ReadEnr, readRelay } from "./relay-address.ts";
+import { Roster } from "./roster.ts";
+import { Violations } from "./violations.ts";
+
+export interface P2pOptions {
+  /** 32 bytes, secp256k1: the node's identity. */
+  readonly privateKey: Uint8Array;
+  /** All operators of the cluster with their compressed keys (33 bytes), ourselves included. */
+  readonly operators: readonly { readonly index: OperatorIndex; readonly publicKey: Uint8Array }[];
+  readonly self: OperatorIndex;
+  /** 32 bytes. */
+  readonly lockHash: Uint8Array;
+  /** TCP addresses to listen on, "host:port" or multiaddr; none: dial only. */
+  readonly listen: readonly string[];
+  /** Addresses under which others reach us, beside those we listen on; "host:port" or multiaddr. */
+  readonly announce?: readonly string[];
+  /** Known places of peers: multiaddrs with the peer id at the end. */
+  readonly peers?: readonly string[];
+  /** URLs, multiaddrs with peer id, or ENRs. */
+  readonly relays?: readonly string[];
+  /** Sent to relays' URLs beside the lock hash. */
+  readonly clusterUuid?: string;
+  /** What this node says about itself. */
+  readonly nickname: string;
+  readonly version: string;
+  /** Seven hexadecimal digits. */
+  readonly gitHash?: string;
+  readonly builderApi?: boolean;
+  readonly addressBook: AddressBook;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly meter: Meter;
+  /** Reads ENRs of relays: `cluster.parseEnr`. Without it a relay cannot be given as ENR. */
+  readonly readEnr?: ReadEnr;
+  /** Harmless chance, uniform in [0, 1). */
+  readonly random?: () => number;
+}
+
+/** How it stands with one operator, for the dashboard. */
+export interface PeerStatus {
+  readonly operator: OperatorIndex;
+  readonly peerId: string;
+  readonly connected: boolean;
+  readonly path: "direct" | "relayed" | undefined;
+  /** Last round trip in milliseconds. */
+  readonly rttMs: number | undefined;
+  readonly version: string | undefined;
+  readonly nickname: string | undefined;
+  /** "charon", "trireme", ... */
+  readonly client: string | undefined;
+  /** How far the peer's clock is ahead of ours, in milliseconds. */
+  readonly clockOffsetMs: number | undefined;
+  /** Why it is not connected, or not directly, as of the last attempt. */
+  readonly lastError: string | undefined;
+}
+
+export interface P2p {
+  readonly transport: Transport;
+  /** Listens and begins to connect. @throws P2pError `p2p/listen-failed` */
+  start(): Promise<void>;
+  /** Closes every connection and timer. For good; a stopped one is not started again. */
+  stop(): Promise<void>;
+  /** The operator's peer id, "16Uiu2...". */
+  peerId(operator: OperatorIndex): string;
+  /** Multiaddrs with our peer id, with the real ports; empty before start. */
+  listenAddresses(): readonly string[];
+  peers(): readonly PeerStatus[];
+  relays(): readonly { readonly name: string; readonly ready: boolean }[];
+}
+
+/**
+ * Connects the operators of a cluster: a libp2p node that speaks Charon's protocols, finds its peers and stays connected to
+ * them.
+ *
+ * @throws P2pError `p2p/bad-option`
+ */
+export function createP2p(options: P2pOptions): P2p {
+  return new Network(options);
+}
+
+class Network implements P2p {
+  readonly transport: Transport;
+  readonly #roster: Roster;
+  readonly #violations: Violations;
+  readonly #links: Links;
+  readonly #heartbeat: Heartbeat;
+  readonly #inbound: Inbound;
+  readonly #outbound: Outbound;
+  readonly #places: PeerPlaces;
+  readonly #peerinfo: PeerInfoExchange;
+  readonly #relays: readonly Relay[];
+  readonly #dialers: ReadonlyMap<OperatorIndex, Dialer>;
+  readonly #listen: ReturnType<typeof tcpAddress>[];
+  readonly #announce: ReturnType<typeof tcpAddress>[];
+  readonly #agent: string;
+  readonly #log: Logger;
+  readonly #end = new AbortController();
+  readonly #tasks = new Set<Promise<void>>();
+  #host: Host | undefined;
+
+  constructor(options: P2pOptions) {
+    const { clock, meter } = options;
+    const log = options.log.room("p2p");
+    const random = options.random ?? Math.random;
+    const now = (): number => performance.now();
+    this.#log = log;
+    this.#agent = `trireme/${options.version}`;
+    this.#listen = options.listen.map((text) => tcpAddress(text, "listen address"));
+    this.#announce = (options.announce ?? []).map((text) => tcpAddress(text, "announced address"));
+    const roster = new Roster(options.operators, options.self, options.privateKey);
+    this.#roster = roster;
+    this.#violations = new Violations({ log, meter, now, onExcess: (name) => this.#putOut(name) });
+    const violations = this.#violations;
+    const links = new Links({ roster, log, meter, violations });
+    this.#links = links;
+    this.#heartbeat = new Heartbeat({ links, meter });
+    this.#inbound = new Inbound({ roster, violations, meter, now });
+    this.#outbound = new Outbound({ links, meter });
+    this.#places = new PeerPlaces({ book: options.addressBook, log, roster }, options.peers ?? []);
+    this.#peerinfo = new PeerInfoExchange(
+      {
+        clock,
+        log,
+        meter,
+        links,
+        roster,
+        request: (to, message, signal) =>
+          this.#outbound.request(to, peerinfoProtocol, message, signal, peerinfoBytesMax),
+      },
+      nodeInfo(options),
+    );
+    this.#relays = this.#createRelays(options, log, random);
+    this.#dialers = new Map(
+      roster.peers.map((peer) => {
+        const host = { connect: (address: string, signal: AbortSignal) => this.#connect(address, signal) };
+        const dialer = new Dialer(peer, {
+          host,
+          places: this.#places,
+          links,
+          relays: this.#relays,
+          roster,
+          log,
+          random,
+        });
+        return [peer.operator, dialer];
+      }),
+    );
+    this.transport = this.#createTransport();
+  }
+
+  async start(): Promise<void> {
+    assert(this.#host === undefined && !this.#end.signal.aborted, "p2p started twice");
+    this.#inbound.register(peerinfoProtocol, peerinfoLimits, () => this.#peerinfo.own(), { relaysToo: true });
+    await this.#places.load();
+    const host = await createHost(
+      { roster: this.#roster, violations: this.#violations },
+      {
+        listen: this.#listen,
+        announce: this.#announce,
+        agent: this.#agent,
+        useRelays: this.#relays.length > 0,
+      },
+    );
+    this.#host = host;
+    host.node.addEventListener("connection:open", ({ detail }) => this.#onConnection(detail));
+    host.node.addEventListener("peer:identify", ({ detail }) => {
+      const link = this.#links.of(detail.connection);
+      if (link === undefined) return;
+      this.#links.verify(link);
+      const claimed = detail.listenAddrs.map(String);
+      const via = detail.connection.remoteAddr.toString();
+      this.#places.told(link.peer, credibleAddresses(claimed, via, addressesMaxPerPeer));
+    });
+    for (const protocol of this.#inbound.close())
+      await serveProtocol(host, protocol, (stream, connection) =>
+        this.#inbound.serve(protocol, stream, connection),
+      );
+    await startHost(host, this.#listen);
+    this.#log.info("Listening for peers", {
+      addresses: this.listenAddresses(),
+      peerId: this.#roster.self.id,
+    });
+    const { signal } = this.#end;
+    for (const relay of this.#relays) this.#own(relay.keep(signal));
+    for (const dialer of this.#dialers.values()) this.#own(dialer.keep(signal));
+    for (const peer of this.#roster.peers) this.#own(this.#peerinfo.keepAsking(peer, signal));
+  }
+
+  async stop(): Promise<void> {
+    this.#end.abort(new Error("p2p stopped"));
+    await this.#host?.node.stop();
+    await Promise.all(this.#tasks);
+    await this.#places.flush();
+  }
+
+  peerId(operator: OperatorIndex): string {
+    const known = operator === this.#roster.self.operator ? this.#roster.self : this.#roster.peer(operator);
+    assert(known !== undefined, `peer id of operator ${operator}, who is not in the cluster`);
+    return known.id;
+  }
+
+  listenAddresses(): readonly string[] {
+    return this.#host?.node.getMultiaddrs().map(String) ?? [];
+  }
+
+  peers(): readonly PeerStatus[] {
+    return this.#roster.peers.map(({ operator, id }) => {
+      const best = this.#links.best(operator);
+      const news = this.#peerinfo.newsOf(operator);
+      return {
+        operator,
+        peerId: id,
+        connected: best !== undefined,
+        path: best === undefined ? undefined : best.relayed ? "relayed" : "direct",
+        rttMs: best?.rttMs,
+        version: news?.version,
+        nickname: news?.nickname,
+        client: news?.client,
+        clockOffsetMs: news?.clockOffsetMs,
+        lastError: best?.relayed === false ? undefined : this.#dialers.get(operator)?.lastError,
+      };
+    });
+  }
+
+  relays(): readonly { readonly name: string; readonly ready: boolean }[] {
+    return this.#relays.map(({ name, ready }) => ({ name, ready }));
+  }
+
+  #createTransport(): Transport {
+    const { self, operatorCount } = this.#roster;
+    return {
+      self: self.operator,
+      operatorCount,
+      connected: () => this.#links.connected(),
+      send: (to, protocol, message, signal) => this.#outbound.send(to, protocol, message, signal),
+      request: (to, protocol, message, signal) =>
+        this.#outbound.request(
+          to,
+          protocol,
+          message,
+          signal,
+          this.#inbound.limitsOf(protocol)?.messageBytesMax,
+        ),
+      handle: (protocol, limits, handler) => {
+        this.#inbound.register(
+          protocol,
+          limits,
+          (from, message) => {
+            assert(from.kind === "operator", "message of a relay where none may be");
+            return handler(from.peer.operator, message);
+          },
+          { relaysToo: false },
+        );
+      },
+    };
+  }
+
+  #createRelays(options: P2pOptions, log: Logger, random: () => number): readonly Relay[] {
+    const texts = options.relays ?? [];
+    if (texts.length > relaysMax)
+      throw new P2pError("p2p/bad-option", "read relays", {
+        facts: { given: texts.length, most: relaysMax },
+      });
+    const readEnr = options.readEnr ?? noEnrs;
+    const headers = {
+      "Charon-Cluster": toHex(options.lockHash).slice(2),
+      "Cluster-Uuid": options.clusterUuid ?? "",
+    };
+    return texts.map((text, i) => {
+      const source = readRelay(text, readEnr);
+      if (source.kind === "url" && !source.url.startsWith("https:"))
+        log.warn("Relay URL without https: its answer can be forged", { url: source.url });
+      return new Relay(`relay-${i}`, source, {
+        roster: this.#roster,
+        host: {
+          connectionsTo: (id) => this.#host?.node.getConnections(peerIdFromString(id)) ?? [],
+          dial: (address, signal) => this.#running().dial(address, signal),
+        },
+        log,
+        meter: options.meter,
+        readEnr,
+        headers,
+        unixNow: () => options.clock.now(),
+        random,
+        bells: [...this.#links.changed.values()],
+      });
+    });
+  }
+
+  #running(): Host {
+    assert(this.#host !== undefined, "p2p used before start");
+    return this.#host;
+  }
+
+  #onConnection(connection: Connection): void {
+    const link = this.#links.add(connection);
+    if (link !== undefined) this.#own(this.#heartbeat.keep(link));
+  }
+
+  async #connect(address: string, signal: AbortSignal): Promise<Connection> {
+    const connection = await this.#running().dial(address, signal);
+    const link = this.#links.of(connection);
+    if (link === undefined) throw new Error("the connection closed at once");
+    await this.#links.verified(link);
+    return connection;
+  }
+
+  #putOut(name: string): void {
+    const peer = this.#roster.peers.find((other) => other.name === name);
+    if (peer !== undefined) this.#links.drop(peer, "too many violations");
+  }
+
+  /** Keeps a task until it is over; tasks do not reject, so a rejection is a bug that should show. */
+  #own(task: Promise<void>): void {
+    const owned = task.catch((error: unknown) =>
+      this.#log.error("Task of the network failed; this is a bug", { why: explain(error) }),
+    );
+    this.#tasks.add(owned);
+    void owned.finally(() => this.#tasks.delete(owned));
+  }
+}
+
+const noEnrs: ReadEnr = () => {
+  throw new P2pError("p2p/bad-option", "read ENR", { hint: "Give the relay as URL or multiaddr instead." });
+};
+
+function nodeInfo(options: P2pOptions): ConstructorParameters<typeof PeerInfoExchange>[1] {
+  const { version, nickname, lockHash, gitHash = "unknown", builderApi = false } = options;
+  if (gitHash !== "unknown" && !/^[0-9a-f]{7}$/.test(gitHash))
+    throw new P2pError("p2p/bad-option", "read git hash", {
+      facts: { given: gitHash.slice(0, 64) },
+      hint: "Seven lower-case hexadecimal digits.",
+    });
+  return { version, nickname, lockHash, gitHash, builderApi };
+}

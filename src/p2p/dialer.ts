@@ -1,0 +1,187 @@
+import type { Connection } from "@libp2p/interface";
+import { explain } from "../base/index.ts";
+import type { Logger } from "../ports/index.ts";
+import { Backoff } from "./backoff.ts";
+import {
+  addressesMaxPerPeer,
+  dialBackoffFactor,
+  dialBackoffFirstMs,
+  dialBackoffMaxMs,
+  dialTimeoutMs,
+  upgradeBackoffMaxMs,
+} from "./limits.ts";
+import type { Links } from "./links.ts";
+import type { Relay } from "./relay.ts";
+import type { Peer, Roster } from "./roster.ts";
+import { deadline, orAborted, pause } from "./waiting.ts";
+
+/** A connection that lasted so long was a success, so the next attempt is quick again. */
+const steadyAfterMs = 5_000;
+
+/** What the dialer needs of the host. */
+export interface DialHost {
+  /** Opens a connection; settles when the peer has answered on it. */
+  connect(address: string, signal: AbortSignal): Promise<Connection>;
+}
+
+/** Where a peer may be found. */
+export interface PeerPlaces {
+  /** Plain TCP addresses without the peer id, best first. */
+  addressesOf(peer: Peer): readonly string[];
+  /** Called when a dialled address led to the peer. */
+  worked(peer: Peer, address: string): void;
+}
+
+/**
+ * Keeps one peer connected, for ever: at once and quickly at first, then slower, and quickly again after a disconnect or
+ * when a new way appears. A direct connection is the aim; a relayed one serves until then. The other side does the same,
+ * and two connections at once are tolerated.
+ */
+export class Dialer {
+  readonly #peer: Peer;
+  readonly #needs: {
+    readonly host: DialHost;
+    readonly places: PeerPlaces;
+    readonly links: Links;
+    readonly relays: readonly Relay[];
+    readonly roster: Roster;
+    readonly log: Logger;
+    readonly random: () => number;
+  };
+  #lastError: string | undefined;
+  #logged = "";
+
+  constructor(
+    peer: Peer,
+    needs: {
+      host: DialHost;
+      places: PeerPlaces;
+      links: Links;
+      relays: readonly Relay[];
+      roster: Roster;
+      log: Logger;
+      random: () => number;
+    },
+  ) {
+    this.#peer = peer;
+    this.#needs = needs;
+  }
+
+  /** Why the last attempt failed; undefined after one that did not. */
+  get lastError(): string | undefined {
+    return this.#lastError;
+  }
+
+  /** Settles when the signal fires; never rejects. */
+  async keep(signal: AbortSignal): Promise<void> {
+    const { links, random } = this.#needs;
+    const peer = this.#peer;
+    const changed = links.changed.get(peer.operator);
+    const alone = new Backoff(
+      { firstMs: dialBackoffFirstMs, factor: dialBackoffFactor, maxMs: dialBackoffMaxMs },
+      random,
+    );
+    const relayed = new Backoff(
+      { firstMs: dialBackoffFirstMs * 10, factor: dialBackoffFactor, maxMs: upgradeBackoffMaxMs },
+      random,
+    );
+    let attempts = 0;
+    let connectedSince: number | undefined;
+    while (!signal.aborted) {
+      const best = links.best(peer.operator);
+      if (best !== undefined) {
+        connectedSince ??= performance.now();
+        attempts = 0;
+      } else if (connectedSince !== undefined) {
+        // A connection that ends as soon as it begins must not make us dial without pause.
+        if (performance.now() - connectedSince >= steadyAfterMs) alone.reset();
+        else await pause(alone.next(), signal);
+        connectedSince = undefined;
+      }
+      if (best?.relayed === false) {
+        relayed.reset();
+        await changed?.wait(undefined, signal);
+        continue;
+      }
+      const relaysToo = best === undefined && this.#mayUseRelays(attempts++);
+      const connected = await this.#attempt({ relaysToo }, signal);
+      if (!connected) await changed?.wait((best === undefined ? alone : relayed).next(), signal);
+    }
+  }
+
+  /** The smaller peer id dials through relays, as in Charon; the other one too when that did not help at once. */
+  #mayUseRelays(attempts: number): boolean {
+    return attempts > 2 || this.#needs.roster.isSmallerThan(this.#peer);
+  }
+
+  async #attempt(options: { readonly relaysToo: boolean }, signal: AbortSignal): Promise<boolean> {
+    const { places, relays, links } = this.#needs;
+    const direct = places.addressesOf(this.#peer).slice(0, addressesMaxPerPeer);
+    const routes = options.relaysToo ? relays.flatMap((relay) => relay.routesTo(this.#peer)) : [];
+    if (direct.length + routes.length === 0) {
+      if (links.best(this.#peer.operator) === undefined)
+        this.#failed("no address of the peer is known yet", signal);
+      return false;
+    }
+    try {
+      await this.#first(
+        direct.map((address) => `${address}/p2p/${this.#peer.id}`),
+        signal,
+      ).then(
+        (address) => places.worked(this.#peer, address.slice(0, -`/p2p/${this.#peer.id}`.length)),
+        async (error: unknown) => {
+          if (routes.length === 0) throw error;
+          await this.#first(routes, signal);
+        },
+      );
+    } catch (error) {
+      this.#failed(summary(error), signal);
+      return false;
+    }
+    this.#lastError = undefined;
+    this.#logged = "";
+    return true;
+  }
+
+  /** Dials all addresses at once; gives the first that leads to the peer and gives up the others. */
+  async #first(addresses: readonly string[], signal: AbortSignal): Promise<string> {
+    const limit = deadline(dialTimeoutMs, signal);
+    // A signal each: libp2p destroys the socket of a connection whose dial is aborted, even long after it was opened.
+    const pending = new Set<AbortController>();
+    const giveUp = (): void => {
+      for (const dial of pending) dial.abort(limit.signal.reason ?? new Error("another address was quicker"));
+    };
+    limit.signal.addEventListener("abort", giveUp, { once: true });
+    if (limit.signal.aborted) giveUp();
+    try {
+      const dials = addresses.slice(0, addressesMaxPerPeer).map(async (address) => {
+        const dial = new AbortController();
+        pending.add(dial);
+        await orAborted(this.#needs.host.connect(address, dial.signal), dial.signal);
+        pending.delete(dial);
+        return address;
+      });
+      return await Promise.any(dials);
+    } finally {
+      giveUp();
+      limit.clear();
+    }
+  }
+
+  #failed(why: string, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#lastError = why;
+    if (this.#logged === why) return;
+    this.#logged = why;
+    this.#needs.log.debug("Peer not reached; trying again", { peer: this.#peer.name, why });
+  }
+}
+
+/** The distinct reasons of several failed dials in one line. */
+function summary(error: unknown): string {
+  if (!(error instanceof AggregateError)) return explain(error);
+  return (
+    [...new Set(error.errors.map((one: unknown) => explain(one)))].slice(0, 4).join("; ") ||
+    "no way to the peer"
+  );
+}

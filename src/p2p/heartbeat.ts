@@ -1,0 +1,104 @@
+import { randomBytes } from "node:crypto";
+import type { Connection } from "@libp2p/interface";
+import type { Uint8ArrayList } from "uint8arraylist";
+import { equalBytes } from "../base/index.ts";
+import type { Meter } from "../ports/index.ts";
+import { lazily } from "./lazy-negotiation.ts";
+import { lostPingsMax, pingIntervalMs, pingTimeoutMs } from "./limits.ts";
+import type { Link, Links } from "./links.ts";
+import { endSoon } from "./stream-end.ts";
+import { deadline, pause } from "./waiting.ts";
+
+const pingProtocol = "/ipfs/ping/1.0.0";
+const pingBytes = 32;
+
+/**
+ * Pings every link for as long as it lives. The first answer makes a link count as connected; too many lost pings in a row
+ * end it, which is how a peer that vanished without a word is noticed.
+ */
+export class Heartbeat {
+  readonly #links: Links;
+  readonly #intervalMs: number;
+  readonly #latency: { observe(value: number, labels: Record<string, string>): void };
+  readonly #success: { set(value: number, labels: Record<string, string>): void };
+  readonly #errors: { add(by: number, labels: Record<string, string>): void };
+
+  constructor(needs: { links: Links; meter: Meter; intervalMs?: number }) {
+    this.#links = needs.links;
+    this.#intervalMs = needs.intervalMs ?? pingIntervalMs;
+    this.#latency = needs.meter.histogram(
+      "p2p_ping_latency_secs",
+      "Ping latencies in seconds per peer",
+      ["peer"],
+      [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    );
+    this.#success = needs.meter.gauge(
+      "p2p_ping_success",
+      "Whether the last ping was successful (1) or not (0). Can be used as proxy for connected peers",
+      ["peer"],
+    );
+    this.#errors = needs.meter.counter("p2p_ping_error_total", "Total number of ping errors per peer", [
+      "peer",
+    ]);
+  }
+
+  /** Settles when the link is gone; never rejects. */
+  async keep(link: Link): Promise<void> {
+    for (let lost = 0; !link.closed.aborted; ) {
+      const answered = await this.#ping(link);
+      if (link.closed.aborted) break;
+      lost = answered ? 0 : lost + 1;
+      if (lost >= lostPingsMax || (!answered && !link.verified))
+        link.connection.abort(new Error("peer does not answer pings"));
+      await pause(answered ? this.#intervalMs : 0, link.closed);
+    }
+    this.#success.set(this.#links.best(link.peer.operator) === undefined ? 0 : 1, { peer: link.peer.name });
+  }
+
+  async #ping(link: Link): Promise<boolean> {
+    const peer = link.peer.name;
+    const limit = deadline(pingTimeoutMs, link.closed);
+    try {
+      const seconds = await ping(link.connection, limit.signal);
+      link.rttMs = seconds * 1000;
+      this.#links.verify(link);
+      this.#latency.observe(seconds, { peer });
+      this.#success.set(1, { peer });
+      return true;
+    } catch {
+      this.#errors.add(1, { peer });
+      return false;
+    } finally {
+      limit.clear();
+    }
+  }
+}
+
+/**
+ * One round trip to the peer, in seconds.
+ *
+ * @throws when the connection breaks, the answer is wrong, or the signal fires.
+ * @spec libp2p ping/ping.md
+ */
+export async function ping(connection: Connection, signal: AbortSignal): Promise<number> {
+  const stream = await connection.newStream(pingProtocol, lazily({ signal, runOnLimitedConnection: true }));
+  try {
+    return await new Promise((resolve, reject) => {
+      const sent = new Uint8Array(randomBytes(pingBytes));
+      const received: Uint8Array[] = [];
+      const start = performance.now();
+      stream.addEventListener("message", ({ data }: { data: Uint8Array | Uint8ArrayList }) => {
+        received.push(data.subarray());
+        const bytes = Buffer.concat(received);
+        if (bytes.length < pingBytes) return;
+        if (equalBytes(bytes, sent)) resolve((performance.now() - start) / 1000);
+        else reject(new Error("wrong answer to a ping"));
+      });
+      stream.addEventListener("close", (event) => reject(event.error ?? new Error("ping stream closed")));
+      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      stream.send(sent);
+    });
+  } finally {
+    endSoon(stream);
+  }
+}

@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import type { ProtocolLimits } from "../ports/index.ts";
+import type { OperatorIndex } from "../spec/index.ts";
+import { frame } from "./framing.ts";
+import { receivingBytesMaxPerPeer, violationsMaxPerWindow } from "./limits.ts";
+import { type HostilePeer, hostilePeer } from "./testing/hostile-peer.ts";
+import { connected, newKey, type TestNode, testNode } from "./testing/hosts.ts";
+
+const protocol = "/trireme/test/1.0.0";
+const limits: ProtocolLimits = {
+  messageBytesMax: 1_000,
+  messagesPerSecondMax: 10,
+  burstMax: 20,
+  receiveTimeoutMs: 5_000,
+};
+const violations = "trireme_p2p_violations_total";
+
+/** A node with one protocol that answers with the message, and operator 1's key used against it. */
+async function attacked(
+  more: Partial<ProtocolLimits>,
+  use: (node: TestNode, hostile: HostilePeer, heard: Uint8Array[]) => Promise<void>,
+): Promise<void> {
+  const keys = [newKey(), newKey(), newKey()];
+  const node = testNode(keys, 0);
+  const heard: Uint8Array[] = [];
+  node.p2p.transport.handle(protocol, { ...limits, ...more }, (_, message) => {
+    heard.push(message);
+    if (message[0] === 0xbb) throw new Error("what a handler does with rubbish");
+    return message;
+  });
+  await node.p2p.start();
+  const hostile = await hostilePeer(keys[1] as never, node.p2p.listenAddresses()[0] ?? "");
+  try {
+    await use(node, hostile, heard);
+  } finally {
+    await Promise.all([hostile.stop(), node.p2p.stop()]);
+  }
+}
+
+const refused = (node: TestNode, reason: string, atLeast = 1): Promise<void> =>
+  node.meter.reached(violations, { peer: "operator-1", reason }, atLeast);
+
+for (const { what, bytes, reason } of [
+  { what: "a message larger than its protocol allows", bytes: [0xe9, 0x07], reason: "too-large" },
+  { what: "a length of gigabytes", bytes: [0xff, 0xff, 0xff, 0xff, 0x7f], reason: "too-large" },
+  { what: "a length without end", bytes: [0xff, 0xff, 0xff, 0xff, 0xff, 0xff], reason: "bad-length" },
+  { what: "a length longer than it needs to be", bytes: [0x80, 0x00], reason: "bad-length" },
+]) {
+  test(`${what} is refused by its first bytes, and its stream is reset`, async () => {
+    await attacked({}, async (node, hostile, heard) => {
+      const stream = await hostile.open(protocol);
+      const closed = once(stream, "close");
+      stream.send(Uint8Array.from(bytes));
+      await refused(node, reason);
+      await closed;
+      assert.equal(stream.status, "reset");
+      assert.equal(heard.length, 0);
+    });
+  });
+}
+
+test("a message that comes too slowly is given up, though bytes keep coming", async () => {
+  await attacked({ receiveTimeoutMs: 150 }, async (node, hostile) => {
+    const stream = await hostile.open(protocol);
+    stream.send(Uint8Array.of(100, 1));
+    const drip = setInterval(() => stream.status === "open" && stream.send(Uint8Array.of(1)), 20);
+    await refused(node, "too-slow");
+    clearInterval(drip);
+  });
+});
+
+test("a stream that ends inside a message is counted", async () => {
+  await attacked({}, async (node, hostile) => {
+    const stream = await hostile.open(protocol);
+    stream.send(Uint8Array.of(100, 1));
+    await stream.close();
+    await refused(node, "incomplete");
+  });
+});
+
+test("a handler that throws costs its message and no more", async () => {
+  await attacked({}, async (node, hostile, heard) => {
+    const bad = await hostile.open(protocol);
+    const closed = once(bad, "close");
+    bad.send(frame(Uint8Array.of(0xbb)));
+    await closed;
+    assert.equal(bad.status, "reset");
+    await refused(node, "handler-threw");
+    const good = await hostile.open(protocol);
+    const answer = once(good, "message");
+    good.send(frame(Uint8Array.of(1)));
+    await answer;
+    assert.equal(heard.length, 2);
+  });
+});
+
+test("messages beyond the rate are dropped and counted", async () => {
+  await attacked({ messagesPerSecondMax: 0.001 }, async (node, hostile, heard) => {
+    for (let i = 0; i < limits.burstMax + 5; i++) {
+      const stream = await hostile.open(protocol);
+      if (stream.status === "open") stream.send(frame(Uint8Array.of(i)));
+    }
+    await refused(node, "rate", 5);
+    assert.ok(heard.length <= limits.burstMax);
+  });
+});
+
+test("what one peer leaves half sent stays below a cap in memory", async () => {
+  const half = receivingBytesMaxPerPeer / 4;
+  await attacked({ messageBytesMax: 2 * half }, async (node, hostile) => {
+    const prefix = frame(new Uint8Array(2 * half)).sublist(0, 4);
+    for (let i = 0; i < 5; i++) {
+      const stream = await hostile.open(protocol);
+      stream.send(prefix);
+      stream.send(new Uint8Array(half));
+    }
+    await refused(node, "memory");
+  });
+});
+
+test("a flooding peer is put out, and nobody else notices", async () => {
+  const keys = [newKey(), newKey(), newKey()];
+  const node = testNode(keys, 0);
+  const heard = new Set<number>();
+  node.p2p.transport.handle(
+    protocol,
+    { ...limits, messagesPerSecondMax: 500, burstMax: 500 },
+    (from, message) => {
+      if (from === 2) heard.add(message[0] ?? -1);
+      return undefined;
+    },
+  );
+  node.p2p.transport.handle(`${protocol}/narrow`, { ...limits, burstMax: 1 }, () => undefined);
+  await node.p2p.start();
+  const address = node.p2p.listenAddresses()[0] ?? "";
+  const honest = testNode(keys, 2, { listen: [], peers: [address] });
+  await honest.p2p.start();
+  const hostile = await hostilePeer(keys[1] as never, address);
+  const gone = once(hostile.connection, "close");
+  try {
+    await connected(honest, node);
+    let flooding = true;
+    const flood = (async (): Promise<void> => {
+      while (flooding && hostile.connection.status === "open") {
+        const stream = await hostile.open(`${protocol}/narrow`).catch(() => undefined);
+        if (stream?.status === "open") stream.send(frame(Uint8Array.of(1)));
+        else await new Promise((resolve) => setImmediate(resolve)); // Lets the socket speak.
+      }
+    })();
+    for (let i = 0; i < 100; i++)
+      await honest.p2p.transport.send(0 as OperatorIndex, protocol, Uint8Array.of(i));
+    await gone;
+    flooding = false;
+    await flood;
+    assert.ok(node.meter.value(violations, { peer: "operator-1" }) > violationsMaxPerWindow);
+    assert.equal(node.meter.value(violations, { peer: "operator-2" }), 0);
+    await node.meter.reached("p2p_peer_network_receive_bytes_total", { peer: "operator-2", protocol }, 100);
+    assert.equal(heard.size, 100);
+    assert.deepEqual(node.p2p.transport.connected(), [2]);
+    await assert.rejects(
+      hostilePeer(keys[1] as never, address).then(({ open }) => open(protocol)),
+      "a peer that was put out came straight back",
+    );
+  } finally {
+    await Promise.all([hostile.stop(), honest.p2p.stop(), node.p2p.stop()]);
+  }
+});

@@ -1,0 +1,73 @@
+/** The caps of this room, each with its reason. Sizes in bytes, times in milliseconds. */
+
+/** Charon gives a message 7 s to leave, two more than the 5 s in which it must arrive. */
+export const sendTimeoutMs = 7_000;
+/** An answer is as large as a request of the same protocol may be; this where we have no handler for it. */
+export const answerBytesMax = 32 * 1024 * 1024;
+/** What of one peer's messages may lie half received in memory at once; two of the largest of Charon's (32 MB). */
+export const receivingBytesMaxPerPeer = 64 * 1024 * 1024;
+/** How long a handler may work before its stream is given up. */
+export const handlerTimeoutMs = 10_000;
+/** After our side of a stream is finished, the other side has this long to finish too; then the stream is reset. */
+export const lingerMs = 5_000;
+
+/** Streams a peer may have open on one connection; a burst of a slot's messages from a large cluster stays below. */
+export const streamsMaxPerConnection = 512;
+/** Streams a peer may open per second on one connection, sustained and at once; far above what duties need. */
+export const streamsPerSecondMax = 500;
+export const streamsBurstMax = 2_000;
+/** Bytes that may arrive on one connection's streams before those streams have said which protocol they are for. */
+export const unnegotiatedBytesMax = 8 * 1024 * 1024;
+/** The window to which one stream may grow: bandwidth-delay product of 32 MB/s over 125 ms. */
+export const streamWindowBytesMax = 4 * 1024 * 1024;
+/** Time to say the protocol of a stream. */
+export const negotiationTimeoutMs = 5_000;
+
+/** Both sides dial, and a restarted peer leaves a dead connection behind; more than that is not needed. */
+export const connectionsMaxPerPeer = 4;
+/** Strangers are told apart only after the handshake, so handshakes under way are capped. */
+export const handshakesMax = 64;
+export const handshakeTimeoutMs = 8_000;
+/** Connections per second from one address; all peers may sit behind one. */
+export const connectionsPerSecondPerHostMax = 32;
+
+/** A peer with more violations than this in one window is disconnected and refused for as long. */
+export const violationsMaxPerWindow = 1_000;
+export const violationWindowMs = 10_000;
+/** One log line per peer and reason in this time. */
+export const violationLogWindowMs = 60_000;
+
+/** A ping each interval; Charon does so every second, for us every message shows the same. */
+export const pingIntervalMs = 5_000;
+export const pingTimeoutMs = 5_000;
+/** A connection with so many lost pings in a row is dead and makes place for a new one. */
+export const lostPingsMax = 2;
+
+/** Dialling: quick at first, then slower; the longest wait keeps recovery snappy without spamming. */
+export const dialBackoffFirstMs = 100;
+export const dialBackoffFactor = 1.6;
+export const dialBackoffMaxMs = 30_000;
+/** While a relayed connection works, a direct one is tried at this pace at most. */
+export const upgradeBackoffMaxMs = 120_000;
+export const dialTimeoutMs = 6_000;
+/** Addresses tried for one peer at a time, and kept of what a peer says about itself. */
+export const addressesMaxPerPeer = 8;
+
+export const relaysMax = 16;
+export const relayQueryTimeoutMs = 10_000;
+export const relayAnswerBytesMax = 64 * 1024;
+export const relayResolveIntervalMs = 120_000;
+/** A relay's own idea of when the reservation ends is believed within these bounds; renewed two minutes before. */
+export const reservationMinMs = 30_000;
+export const reservationMaxMs = 3_600_000;
+export const reservationMarginMs = 120_000;
+export const relayBackoffFirstMs = 500;
+
+export const peerinfoIntervalMs = 60_000;
+/** Peers send less than 1 kB; Charon takes up to 1 MB. */
+export const peerinfoBytesMax = 64 * 1024;
+/** Distinct values of one info label (version, nickname) kept per peer; the rest is counted as "other". */
+export const infoValuesMax = 8;
+
+/** A file of addresses larger than this is not ours. */
+export const addressBookBytesMax = 1024 * 1024;

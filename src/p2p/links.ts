@@ -1,0 +1,158 @@
+import type { Connection } from "@libp2p/interface";
+import type { Logger, Meter } from "../ports/index.ts";
+import type { OperatorIndex } from "../spec/index.ts";
+import { connectionsMaxPerPeer } from "./limits.ts";
+import type { Peer, Roster } from "./roster.ts";
+import type { Violations } from "./violations.ts";
+import { Bell } from "./waiting.ts";
+
+/** One connection to one operator. */
+export interface Link {
+  readonly connection: Connection;
+  readonly peer: Peer;
+  /** Through a relay, which limits time and bytes. */
+  readonly relayed: boolean;
+  /** Counts up, so that the newest can be told. */
+  readonly serial: number;
+  /** Fires when the connection is gone. */
+  readonly closed: AbortSignal;
+  /** The peer has answered on it: a connection can be open here while the other side has already refused us. */
+  verified: boolean;
+  /** Last round trip in milliseconds. */
+  rttMs: number | undefined;
+  /** Protocols that the peer did not know when last asked. */
+  readonly refused: Set<string>;
+}
+
+/** The live connections to the operators, and which of them to use. */
+export class Links {
+  /** Rings when a connection was verified, or one that was verified went. */
+  readonly changed: ReadonlyMap<OperatorIndex, Bell>;
+  readonly #links = new Map<string, Link>();
+  readonly #roster: Roster;
+  readonly #log: Logger;
+  readonly #violations: Violations;
+  readonly #types: { set(value: number, labels: Record<string, string>): void };
+  readonly #total: { add(by: number, labels: Record<string, string>): void };
+  #serial = 0;
+
+  constructor(needs: { roster: Roster; log: Logger; meter: Meter; violations: Violations }) {
+    this.#roster = needs.roster;
+    this.#log = needs.log;
+    this.#violations = needs.violations;
+    this.changed = new Map(needs.roster.peers.map(({ operator }) => [operator, new Bell()]));
+    this.#types = needs.meter.gauge(
+      "p2p_peer_connection_types",
+      "Current number of connections by peer, type (`direct` or `relay`), and protocol",
+      ["peer", "type", "protocol"],
+    );
+    this.#total = needs.meter.counter("p2p_peer_connection_total", "Connections opened per peer", ["peer"]);
+    for (const peer of needs.roster.peers) this.#measure(peer);
+  }
+
+  /** Takes in a connection that has passed the gate; undefined when it is not an operator's. */
+  add(connection: Connection): Link | undefined {
+    const peer = this.#roster.peerOfId(connection.remotePeer.toString());
+    if (peer === undefined || connection.status !== "open") return undefined;
+    const closed = new AbortController();
+    const relayed = connection.limits !== undefined || !connection.direct;
+    const link: Link = {
+      connection,
+      peer,
+      relayed,
+      serial: this.#serial++,
+      closed: closed.signal,
+      verified: false,
+      rttMs: undefined,
+      refused: new Set(),
+    };
+    this.#links.set(connection.id, link);
+    connection.addEventListener("close", () => this.#remove(link, closed), { once: true });
+    this.#total.add(1, { peer: peer.name });
+    this.#limit(peer);
+    this.#measure(peer);
+    return link;
+  }
+
+  of(connection: Connection): Link | undefined {
+    return this.#links.get(connection.id);
+  }
+
+  /** Marks that the peer has answered on this link. */
+  verify(link: Link): void {
+    if (link.verified || link.closed.aborted) return;
+    const isFirst = this.best(link.peer.operator) === undefined;
+    link.verified = true;
+    if (isFirst) this.#log.info("Peer connected", { peer: link.peer.name, relayed: link.relayed });
+    this.changed.get(link.peer.operator)?.ring();
+  }
+
+  /** Verified links to an operator, best first: direct before relayed, then the newest, since older ones may be dead. */
+  ranked(operator: OperatorIndex): readonly Link[] {
+    return this.#all(operator)
+      .filter((link) => link.verified && link.connection.status === "open")
+      .toSorted((a, b) => Number(a.relayed) - Number(b.relayed) || b.serial - a.serial);
+  }
+
+  /** Settles when the peer has answered on a link; rejects when the link closed before. */
+  async verified(link: Link): Promise<void> {
+    while (!link.verified) {
+      if (link.closed.aborted)
+        throw new Error(
+          "the peer closed the connection after the handshake (is this node in its cluster lock?)",
+        );
+      await this.changed.get(link.peer.operator)?.wait(undefined, link.closed);
+    }
+  }
+
+  best(operator: OperatorIndex): Link | undefined {
+    return this.ranked(operator)[0];
+  }
+
+  /** Operators who have answered on a live connection, in lock order. */
+  connected(): readonly OperatorIndex[] {
+    return this.#roster.peers
+      .map(({ operator }) => operator)
+      .filter((operator) => this.best(operator) !== undefined);
+  }
+
+  /** Closes every connection of an operator. */
+  drop(peer: Peer, reason: string): void {
+    for (const link of this.#all(peer.operator)) link.connection.abort(new Error(reason));
+  }
+
+  #all(operator: OperatorIndex): Link[] {
+    return [...this.#links.values()].filter((link) => link.peer.operator === operator);
+  }
+
+  #remove(link: Link, closed: AbortController): void {
+    this.#links.delete(link.connection.id);
+    closed.abort(new Error("connection closed"));
+    this.#measure(link.peer);
+    if (!link.verified) return; // Nobody relied on it; ringing would make a refused dial repeat at once.
+    if (this.best(link.peer.operator) === undefined)
+      this.#log.info("Peer disconnected", { peer: link.peer.name });
+    this.changed.get(link.peer.operator)?.ring();
+  }
+
+  /** Beyond the cap the oldest go, the unverified first: what a restarted peer left behind, or a hostile one piles up. */
+  #limit(peer: Peer): void {
+    const oldestFirst = this.#all(peer.operator).toSorted(
+      (a, b) => Number(a.verified) - Number(b.verified) || a.serial - b.serial,
+    );
+    const newest = oldestFirst.reduce((a, b) => (a.serial > b.serial ? a : b));
+    const surplus = oldestFirst.filter((link) => link !== newest).slice(0, -(connectionsMaxPerPeer - 1));
+    for (const link of surplus) {
+      this.#violations.count(peer.name, "too-many-connections");
+      link.connection.abort(new Error("too many connections"));
+    }
+  }
+
+  #measure(peer: Peer): void {
+    const links = this.#all(peer.operator);
+    for (const type of ["direct", "relay"] as const) {
+      const count = links.filter((link) => link.relayed === (type === "relay")).length;
+      this.#types.set(count, { peer: peer.name, type, protocol: "tcp" });
+    }
+  }
+}

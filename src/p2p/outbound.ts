@@ -1,0 +1,150 @@
+import type { Stream } from "@libp2p/interface";
+import { TooManyOutboundProtocolStreamsError, UnsupportedProtocolError } from "@libp2p/interface";
+import type { Meter } from "../ports/index.ts";
+import type { OperatorIndex } from "../spec/index.ts";
+import { type P2pError, type UnreachableReason, unreachable } from "./errors.ts";
+import { FrameError, readFrame, writeFrame } from "./framing.ts";
+import { consentOf, lazily } from "./lazy-negotiation.ts";
+import { answerBytesMax, sendTimeoutMs } from "./limits.ts";
+import type { Link, Links } from "./links.ts";
+import { endSoon } from "./stream-end.ts";
+import { deadline, orAborted, TimedOut } from "./waiting.ts";
+
+/** More than libp2p's 64, which a slot of a large cluster would exceed; the muxer's own cap still holds. */
+const outboundStreamsMax = 512;
+
+/** Sends messages to operators: a stream for each, over the best connection at that moment. */
+export class Outbound {
+  readonly #links: Links;
+  readonly #duration: { observe(value: number, labels: Record<string, string>): void };
+  readonly #bytes: { add(by: number, labels: Record<string, string>): void };
+
+  constructor(needs: { links: Links; meter: Meter }) {
+    this.#links = needs.links;
+    this.#duration = needs.meter.histogram(
+      "p2p_send_duration_seconds",
+      "Duration of sending (one way) and of requests (round trip) by peer and protocol",
+      ["peer", "protocol", "topic"],
+      Array.from({ length: 18 }, (_, i) => 0.0001 * 2 ** i),
+    );
+    this.#bytes = needs.meter.counter(
+      "p2p_peer_network_sent_bytes_total",
+      "Bytes of messages sent to the peer by protocol and transport",
+      ["peer", "protocol", "transport"],
+    );
+  }
+
+  /** @throws P2pError `p2p/unreachable` */
+  async send(to: OperatorIndex, protocol: string, message: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await this.#exchange(to, protocol, message, signal, async (link, stream, limit) => {
+      const consent = consentOf(stream).then(
+        () => void link.refused.delete(protocol),
+        (error: unknown) => {
+          if (error instanceof UnsupportedProtocolError) link.refused.add(protocol);
+          throw error;
+        },
+      );
+      consent.catch(() => {}); // Known only after this call has settled, unless we have reason to wait.
+      await writeFrame(stream, message, limit);
+      if (link.refused.has(protocol)) await orAborted(consent, limit);
+    });
+  }
+
+  /**
+   * @param answerMax - Largest answer in bytes.
+   * @throws P2pError `p2p/unreachable`
+   */
+  async request(
+    to: OperatorIndex,
+    protocol: string,
+    message: Uint8Array,
+    signal?: AbortSignal,
+    answerMax: number = answerBytesMax,
+  ): Promise<Uint8Array> {
+    return await this.#exchange(to, protocol, message, signal, async (_link, stream, limit) => {
+      const answer = readFrame(stream, { bytesMax: answerMax, signal: limit });
+      answer.catch(() => {}); // Awaited below, unless writing fails first.
+      await writeFrame(stream, message, limit);
+      return await answer;
+    });
+  }
+
+  async #exchange<T>(
+    to: OperatorIndex,
+    protocol: string,
+    message: Uint8Array,
+    signal: AbortSignal | undefined,
+    use: (link: Link, stream: Stream, limit: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const start = performance.now();
+    const limit = deadline(sendTimeoutMs, signal);
+    let stream: Stream | undefined;
+    try {
+      const { link, opened } = await this.#open(to, protocol, limit.signal);
+      stream = opened;
+      const result = await use(link, stream, limit.signal);
+      this.#bytes.add(message.length, { peer: link.peer.name, protocol, transport: "tcp" });
+      endSoon(stream);
+      return result;
+    } catch (error) {
+      stream?.abort(error instanceof Error ? error : new Error(String(error)));
+      signal?.throwIfAborted();
+      throw toP2pError((await refusal(stream)) ?? error, to, protocol);
+    } finally {
+      limit.clear();
+      this.#duration.observe((performance.now() - start) / 1000, {
+        peer: `operator-${to}`,
+        protocol,
+        topic: "",
+      });
+    }
+  }
+
+  /** A stream over the best link; over the next best when that one just broke. Nothing has been sent before. */
+  async #open(
+    to: OperatorIndex,
+    protocol: string,
+    signal: AbortSignal,
+  ): Promise<{ link: Link; opened: Stream }> {
+    let cause: unknown;
+    for (const link of this.#links.ranked(to)) {
+      signal.throwIfAborted();
+      try {
+        const options = lazily({
+          signal,
+          runOnLimitedConnection: true,
+          maxOutboundStreams: outboundStreamsMax,
+        });
+        return { link, opened: await link.connection.newStream(protocol, options) };
+      } catch (error) {
+        cause = error;
+      }
+    }
+    if (cause === undefined) throw unreachable("not-connected", to, protocol);
+    throw cause;
+  }
+}
+
+/** A refused protocol ends its stream in one of many ways; this tells the cause and not its consequence. */
+async function refusal(stream: Stream | undefined): Promise<UnsupportedProtocolError | undefined> {
+  if (stream === undefined) return undefined;
+  const why = await consentOf(stream).catch((error: unknown) => error); // Settled, since the stream has ended.
+  return why instanceof UnsupportedProtocolError ? why : undefined;
+}
+
+function toP2pError(error: unknown, to: OperatorIndex, protocol: string): P2pError {
+  if (error instanceof Error && error.name === "P2pError") return error as P2pError;
+  return unreachable(reasonOf(error), to, protocol, error);
+}
+
+function reasonOf(error: unknown): UnreachableReason {
+  if (error instanceof UnsupportedProtocolError) return "protocol-unknown";
+  if (error instanceof TooManyOutboundProtocolStreamsError) return "busy";
+  if (error instanceof TimedOut) return "timed-out";
+  if (error instanceof FrameError) {
+    if (error.failure === "too-large") return "too-large";
+    return error.failure === "incomplete" ? "connection-broke" : "bad-answer";
+  }
+  return "connection-broke";
+}

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { missingShared, sharedPath } from "../../test/shared.ts";
+import { fromHex, proto } from "../base/index.ts";
+import { type Clock, silent, unmetered } from "../ports/index.ts";
+import type { OperatorIndex } from "../spec/index.ts";
+import { Links } from "./links.ts";
+import { PeerInfoExchange, readPeerInfo } from "./peerinfo.ts";
+import { Roster } from "./roster.ts";
+import { newKey, ObservedMeter } from "./testing/hosts.ts";
+import { Violations } from "./violations.ts";
+
+const clock: Clock = { now: () => 1_700_000_000_250, at: () => () => {} };
+
+function exchange(answer: (own: Uint8Array) => Uint8Array) {
+  const keys = [newKey(), newKey()];
+  const operators = keys.map(({ publicKey }, index) => ({ index: index as OperatorIndex, publicKey }));
+  const roster = new Roster(
+    operators,
+    0 as OperatorIndex,
+    (keys[0] as never as { revealBytes(): Uint8Array }).revealBytes(),
+  );
+  const violations = new Violations({ log: silent, meter: unmetered, now: () => 0, onExcess: () => {} });
+  const links = new Links({ roster, log: silent, meter: unmetered, violations });
+  const meter = new ObservedMeter();
+  const lockHash = new Uint8Array(32).fill(9);
+  const info = new PeerInfoExchange(
+    { clock, log: silent, meter, links, roster, request: (_, own) => Promise.resolve(answer(own)) },
+    { version: "v1.2.3", gitHash: "0123abc", nickname: "nick", builderApi: true, lockHash },
+  );
+  return { info, meter };
+}
+
+test("our own message has what Charon demands: both timestamps, a git hash, a client that is not charon", () => {
+  const own = readPeerInfo(exchange((x) => x).info.own());
+  assert.deepEqual(own?.sentAt, { seconds: 1_700_000_000, nanos: 250_000_000 });
+  assert.deepEqual(own?.startedAt, own?.sentAt);
+  assert.equal(own?.gitHash, "0123abc");
+  assert.equal(own?.client, "trireme");
+});
+
+test("an answer without timestamps, or that is no message, is none", () => {
+  assert.equal(readPeerInfo(new Uint8Array(0)), undefined);
+  assert.equal(readPeerInfo(Uint8Array.of(0xff)), undefined);
+  const Empty = proto.message({ version: proto.string(1) });
+  assert.equal(readPeerInfo(Empty.encode({ version: "v1.0.0" })), undefined);
+});
+
+const traffic = sharedPath("fixtures/charon-traffic/traffic.jsonl");
+test("what real Charon nodes said about themselves is read", {
+  skip: traffic === undefined && missingShared("fixtures/charon-traffic"),
+}, () => {
+  const messages = readFileSync(traffic ?? "", "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as { protocol: string; hex: string })
+    .filter(({ protocol, hex }) => protocol === "peerinfo" && hex !== "") // Relays send an empty one.
+    .map(({ hex }) => readPeerInfo(fromHex(hex)));
+  assert.ok(messages.length > 0, "no peerinfo message of an operator among the recorded ones");
+  for (const info of messages) {
+    assert.match(info?.version ?? "", /^v\d/);
+    assert.equal(info?.lockHash.length, 32);
+  }
+});

@@ -1,0 +1,245 @@
+import type { Connection } from "@libp2p/interface";
+import { explain, proto } from "../base/index.ts";
+import type { Logger, Meter } from "../ports/index.ts";
+import { Backoff } from "./backoff.ts";
+import { P2pError } from "./errors.ts";
+import { frame, readFrame } from "./framing.ts";
+import { lazily } from "./lazy-negotiation.ts";
+import {
+  dialBackoffFactor,
+  dialBackoffMaxMs,
+  dialTimeoutMs,
+  relayBackoffFirstMs,
+  relayResolveIntervalMs,
+  reservationMarginMs,
+  reservationMaxMs,
+  reservationMinMs,
+} from "./limits.ts";
+import { queryRelay, type ReadEnr, type RelayPlace, type RelaySource } from "./relay-address.ts";
+import type { Peer, Roster } from "./roster.ts";
+import { endSoon } from "./stream-end.ts";
+import { type Bell, deadline, pause } from "./waiting.ts";
+
+const hopProtocol = "/libp2p/circuit/relay/0.2.0/hop";
+/** HopMessage{type: RESERVE}; the type is written although it is zero, since its presence is demanded. */
+const reserve = Uint8Array.of(0x08, 0x00);
+const statusOk = 100;
+const HopMessage = proto.message({
+  type: proto.int32(1),
+  reservation: proto.sub(3, proto.message({ expire: proto.uint64(1) })),
+  status: proto.int32(5),
+});
+
+/**
+ * Takes a slot at the relay, so that peers can reach us through it.
+ *
+ * @returns For how long, in milliseconds, within our own bounds.
+ * @throws P2pError `p2p/relay` - refused; other errors when the connection broke or the signal fired.
+ * @spec libp2p relay/circuit-v2.md#reservation
+ */
+export async function reserveSlot(
+  connection: Connection,
+  unixNow: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const stream = await connection.newStream(hopProtocol, lazily({ signal }));
+  try {
+    const answer = readFrame(stream, { bytesMax: 64 * 1024, signal });
+    stream.send(frame(reserve));
+    const { status, reservation } = HopMessage.decode(await answer);
+    if (status !== statusOk)
+      throw new P2pError("p2p/relay", "reserve a slot", {
+        facts: { status },
+        hint: "The relay is full or does not serve this cluster. Use more than one relay.",
+      });
+    const lasts = (reservation?.expire ?? 0) * 1000 - unixNow;
+    return Math.max(reservationMinMs, Math.min(reservationMaxMs, lasts));
+  } finally {
+    endSoon(stream);
+  }
+}
+
+/** What a relay needs of the host. */
+export interface RelayHost {
+  connectionsTo(peerId: string): readonly Connection[];
+  dial(address: string, signal: AbortSignal): Promise<Connection>;
+}
+
+/**
+ * One relay, kept in use: found, connected, a slot reserved and renewed. Whatever goes wrong with it costs its own use and
+ * no more; it is tried again for ever.
+ */
+export class Relay {
+  /** Label in metrics and logs: "relay-0". */
+  readonly name: string;
+  readonly #source: RelaySource;
+  readonly #needs: {
+    readonly roster: Roster;
+    readonly host: RelayHost;
+    readonly log: Logger;
+    readonly readEnr: ReadEnr;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly unixNow: () => number;
+    readonly random: () => number;
+    readonly bells: Iterable<Bell>;
+  };
+  readonly #connected: { set(value: number, labels: Record<string, string>): void };
+  #place: RelayPlace | undefined;
+  #resolvedAt = Number.NEGATIVE_INFINITY;
+  #ready = false;
+  #lastError = "";
+
+  constructor(
+    name: string,
+    source: RelaySource,
+    needs: {
+      roster: Roster;
+      host: RelayHost;
+      log: Logger;
+      meter: Meter;
+      readEnr: ReadEnr;
+      headers: Readonly<Record<string, string>>;
+      unixNow: () => number;
+      random: () => number;
+      /** Rung when peers can be reached through this relay. */
+      bells: Iterable<Bell>;
+    },
+  ) {
+    this.name = name;
+    this.#source = source;
+    this.#needs = needs;
+    this.#connected = needs.meter.gauge("p2p_relay_connections", "Connected relays by name", ["peer"]);
+    this.#connected.set(0, { peer: name });
+  }
+
+  /** Whether a slot is reserved right now. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Addresses of a peer through this relay; none while it is not usable. */
+  routesTo(peer: Peer): readonly string[] {
+    const place = this.#place;
+    if (place === undefined || !this.#ready || place.peerId === peer.id) return [];
+    return place.addresses.map((address) => `${address}/p2p/${place.peerId}/p2p-circuit/p2p/${peer.id}`);
+  }
+
+  /** Settles when the signal fires; never rejects. */
+  async keep(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff(
+      { firstMs: relayBackoffFirstMs, factor: dialBackoffFactor, maxMs: dialBackoffMaxMs },
+      this.#needs.random,
+    );
+    while (!signal.aborted) {
+      try {
+        const place = await this.#find(signal);
+        const connection = await this.#connect(place, signal);
+        const forMs = await this.#reserve(connection, signal);
+        backoff.reset();
+        await this.#use(connection, forMs, signal);
+      } catch (error) {
+        if (!signal.aborted) this.#report(explain(error));
+      }
+      this.#ready = false;
+      this.#connected.set(0, { peer: this.name });
+      await pause(backoff.next(), signal);
+    }
+  }
+
+  async #find(signal: AbortSignal): Promise<RelayPlace> {
+    const source = this.#source;
+    if (source.kind === "fixed") this.#setPlace(source.place);
+    else if (performance.now() - this.#resolvedAt >= relayResolveIntervalMs || this.#place === undefined) {
+      const { headers, readEnr } = this.#needs;
+      try {
+        this.#setPlace(await queryRelay(source.url, { headers, readEnr, signal }));
+        this.#resolvedAt = performance.now();
+      } catch (error) {
+        if (this.#place === undefined) throw error; // Where it was last is better than nowhere.
+        this.#report(explain(error));
+      }
+    }
+    if (this.#place === undefined) throw new P2pError("p2p/relay", "find relay");
+    return this.#place;
+  }
+
+  #setPlace(place: RelayPlace): void {
+    const before = this.#place;
+    this.#place = place;
+    if (before?.peerId === place.peerId) return;
+    this.#needs.roster.setRelay(this.name, place.peerId);
+    if (before !== undefined)
+      for (const connection of this.#needs.host.connectionsTo(before.peerId))
+        if (this.#needs.roster.whoIs(connection.remotePeer) === undefined)
+          connection.abort(new Error("relay has another peer id now"));
+  }
+
+  async #connect(place: RelayPlace, signal: AbortSignal): Promise<Connection> {
+    const { host } = this.#needs;
+    const open = host.connectionsTo(place.peerId).find(({ status }) => status === "open");
+    if (open !== undefined) return open;
+    let cause: unknown;
+    for (const address of place.addresses) {
+      const limit = deadline(dialTimeoutMs, signal);
+      try {
+        return await host.dial(`${address}/p2p/${place.peerId}`, limit.signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        cause = error;
+      } finally {
+        limit.clear();
+      }
+    }
+    throw new P2pError("p2p/relay", "connect to relay", { cause });
+  }
+
+  async #reserve(connection: Connection, signal: AbortSignal): Promise<number> {
+    const limit = deadline(dialTimeoutMs, signal);
+    try {
+      return await reserveSlot(connection, this.#needs.unixNow(), limit.signal);
+    } finally {
+      limit.clear();
+    }
+  }
+
+  /** Until the connection ends, the slot must be renewed, or the relay may have moved. */
+  async #use(connection: Connection, forMs: number, signal: AbortSignal): Promise<void> {
+    if (!this.#ready) {
+      this.#ready = true;
+      this.#lastError = "";
+      this.#connected.set(1, { peer: this.name });
+      this.#needs.log.info("Relay in use", { relay: this.name, peerId: this.#place?.peerId ?? "" });
+      for (const bell of this.#needs.bells) bell.ring();
+    }
+    const renewAt = performance.now() + Math.max(reservationMinMs / 2, forMs - reservationMarginMs);
+    for (;;) {
+      const left = renewAt - performance.now();
+      const step = this.#source.kind === "url" ? Math.min(left, relayResolveIntervalMs) : left;
+      await untilClosed(connection, step, signal);
+      if (signal.aborted || connection.status !== "open") return;
+      const before = this.#place?.peerId;
+      if ((await this.#find(signal)).peerId !== before) return;
+      if (performance.now() < renewAt) continue;
+      return await this.#use(connection, await this.#reserve(connection, signal), signal);
+    }
+  }
+
+  #report(why: string): void {
+    if (why === this.#lastError) return;
+    this.#lastError = why;
+    this.#needs.log.warn("Relay not usable; trying again", { relay: this.name, why });
+  }
+}
+
+/** Settles when the connection closes, after `ms`, or when the signal fires. */
+async function untilClosed(connection: Connection, ms: number, signal: AbortSignal): Promise<void> {
+  if (connection.status !== "open") return;
+  const stop = new AbortController();
+  const end = (): void => stop.abort();
+  connection.addEventListener("close", end, { once: true });
+  signal.addEventListener("abort", end, { once: true });
+  if (signal.aborted) end();
+  await pause(Math.max(0, ms), stop.signal);
+  connection.removeEventListener("close", end);
+  signal.removeEventListener("abort", end);
+}

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import { multiaddrConnectionPair } from "@libp2p/utils";
+import { yamux } from "@libp2p/yamux";
+import { streamsBurstMax, unnegotiatedBytesMax } from "./limits.ts";
+import { withStreamGuard } from "./stream-guard.ts";
+
+/** A guarded muxer that never negotiates, and a client to it. */
+function guarded(now: () => number) {
+  const [near, far] = multiaddrConnectionPair();
+  const refused: string[] = [];
+  const open = { maxInboundStreams: 100_000, maxOutboundStreams: 100_000, enableKeepAlive: false };
+  const guard = withStreamGuard(yamux(open), (reason) => void refused.push(reason), now);
+  const server = guard({}).createStreamMuxer(far);
+  server.addEventListener("stream", () => {}); // Taken, and left alone.
+  return {
+    client: yamux(open)().createStreamMuxer(near),
+    refused,
+    end: () => near.abort(new Error("end of test")),
+  };
+}
+
+test("streams beyond the burst are reset, and the rate lets new ones in", async () => {
+  let now = 0;
+  const { client, refused, end } = guarded(() => now);
+  for (let i = 0; i < streamsBurstMax; i++) await client.createStream();
+  const surplus = await client.createStream();
+  await once(surplus, "close");
+  assert.deepEqual([refused, surplus.status], [["stream-rate"], "reset"]);
+  now += 1_000;
+  await client.createStream();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(refused.length, 1);
+  end();
+});
+
+test("bytes for streams that never say their protocol stay below a cap, over all streams of a connection", async () => {
+  const { client, refused, end } = guarded(() => 0);
+  const part = 200 * 1024;
+  for (let sent = 0; sent <= unnegotiatedBytesMax; sent += part)
+    (await client.createStream()).send(new Uint8Array(part));
+  while (refused.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(refused[0], "unnegotiated-bytes");
+  end();
+});

@@ -1,0 +1,78 @@
+import { once } from "node:events";
+import { connect as connectTo, createServer, type Server, type Socket } from "node:net";
+
+/**
+ * A TCP proxy in front of a node that can hold back what the node answers. It counts round trips by the order of events, not
+ * by a stopwatch: what arrives while the answers are held needed none of them.
+ */
+export class HoldingProxy {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #held: (() => void)[] = [];
+  #holding = false;
+  #arrived: (() => void) | undefined;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /** @param port - Of the node on loopback. */
+  static async before(port: number): Promise<HoldingProxy> {
+    const server = createServer();
+    const proxy = new HoldingProxy(server);
+    server.on("connection", (near) => proxy.#join(near, connectTo(port, "127.0.0.1")));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return proxy;
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  hold(): void {
+    this.#holding = true;
+  }
+
+  /** Settles when the node has answered something that is held. */
+  async somethingHeld(): Promise<void> {
+    while (this.#held.length === 0)
+      await new Promise<void>((resolve) => {
+        this.#arrived = resolve;
+      });
+  }
+
+  /** Lets through what is held now; what comes later is held again. */
+  releaseOnce(): void {
+    for (const pass of this.#held.splice(0)) pass();
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+  }
+
+  #join(near: Socket, far: Socket): void {
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      this.#sockets.add(socket);
+      socket.on("error", () => {});
+      socket.on("close", () => {
+        this.#sockets.delete(socket);
+        other.destroy();
+      });
+    }
+    near.on("data", (bytes) => far.write(bytes));
+    far.on("data", (bytes) => {
+      if (!this.#holding) {
+        near.write(bytes);
+        return;
+      }
+      this.#held.push(() => near.write(bytes));
+      this.#arrived?.();
+    });
+  }
+}

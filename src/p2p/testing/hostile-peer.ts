@@ -1,0 +1,33 @@
+import { privateKeyFromRaw } from "@libp2p/crypto/keys";
+import type { Connection, Stream } from "@libp2p/interface";
+import { noise } from "@libp2p/noise";
+import { ping } from "@libp2p/ping";
+import { tcp } from "@libp2p/tcp";
+import { yamux } from "@libp2p/yamux";
+import { multiaddr } from "@multiformats/multiaddr";
+import { createLibp2p } from "libp2p";
+import type { NodeKey } from "../../crypto/index.ts";
+
+/** An operator's key in the hands of somebody who keeps no rule: raw streams to a node. */
+export interface HostilePeer {
+  readonly connection: Connection;
+  open(protocol: string): Promise<Stream>;
+  stop(): Promise<void>;
+}
+
+export async function hostilePeer(key: NodeKey, address: string): Promise<HostilePeer> {
+  const node = await createLibp2p({
+    privateKey: privateKeyFromRaw(key.revealBytes()),
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ maxOutboundStreams: 100_000 })],
+    connectionMonitor: { enabled: false },
+    services: { ping: ping() }, // Who does not answer pings is not even connected.
+  });
+  const connection = await node.dial(multiaddr(address));
+  return {
+    connection,
+    open: (protocol) => connection.newStream(protocol, { maxOutboundStreams: 100_000 }),
+    stop: async () => await node.stop(),
+  };
+}
