@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
-import { SimClock } from "../../sim/clock.ts";
-import { simChainSpec } from "../../sim/duty-world.ts";
-import { SimNetwork } from "../../sim/network.ts";
-import { seededRandom } from "../base/index.ts";
-import { NodeKey, sha256 } from "../crypto/index.ts";
-import { type Clock, type Meter, silent, unmetered } from "../ports/index.ts";
-import { type ChainSpec, type DutyId, dutyDeadline, type OperatorIndex, slotStart } from "../spec/index.ts";
-import { createConsensus } from "./consensus.ts";
-import { leaderOf } from "./instance.ts";
+import { test } from "node:test";
+import { type DutyId, dutyDeadline } from "../spec/index.ts";
+import { createMeter } from "../telemetry/index.ts";
+import type { ConsensusError } from "./errors.ts";
 import {
   EARLY_INSTANCES_PER_PEER_MAX,
   EARLY_MESSAGES_MAX,
@@ -16,181 +10,20 @@ import {
   VALUES_PER_PEER_MAX,
 } from "./limits.ts";
 import { PeerRoom } from "./peer-room.ts";
-import type { Consensus, ConsensusValue, Decision } from "./types.ts";
 import {
-  dutyToWire,
-  Envelope,
-  hashValue,
-  kindNumber,
-  NO_HASH,
-  QBFT_PROTOCOL,
-  SignedPart,
-  signPart,
-} from "./wire.ts";
-
-const chain: ChainSpec = simChainSpec(32);
-const keys = Array.from({ length: 4 }, (_, i) => NodeKey.fromBytes(sha256(Buffer.from(`node key ${i}`))));
-const duty: DutyId = { slot: 5, kind: "attester" };
-/** Where the timers of an attester duty count from. */
-const start = slotStart(chain, duty.slot) + chain.slotMs / 3;
-
-const valueOf = (text: string | Uint8Array): ConsensusValue => ({
-  typeUrl: "test",
-  bytes: typeof text === "string" ? new TextEncoder().encode(text) : text,
-});
-const textOf = ({ value }: Decision): string => new TextDecoder().decode(value.bytes);
-
-/** One operator's clock that knows which timers wait. */
-class WatchedClock implements Clock {
-  readonly #world: SimClock;
-  readonly waiting = new Set<object>();
-
-  constructor(world: SimClock) {
-    this.#world = world;
-  }
-
-  now(): number {
-    return this.#world.now();
-  }
-
-  at(at: number, action: () => void): () => void {
-    const timer = {};
-    this.waiting.add(timer);
-    const cancel = this.#world.at(at, () => {
-      this.waiting.delete(timer);
-      action();
-    });
-    return () => {
-      this.waiting.delete(timer);
-      cancel();
-    };
-  }
-}
-
-/** Four operators on a simulated network; each agrees when the test says so. */
-class World {
-  readonly clock: SimClock = new SimClock(start);
-  readonly network: SimNetwork;
-  readonly clocks: WatchedClock[] = [];
-  readonly operators: (Consensus & { stop(): void })[] = [];
-  /** By operator, the reasons for which messages were dropped, with who sent them. */
-  readonly dropped: string[][] = [];
-
-  constructor(options: { readonly seed?: number } = {}) {
-    this.network = new SimNetwork(this.clock, seededRandom(options.seed ?? 1), { operatorCount: 4 });
-    for (const [i, key] of keys.entries()) {
-      const clock = new WatchedClock(this.clock);
-      const dropped: string[] = [];
-      this.clocks.push(clock);
-      this.dropped.push(dropped);
-      this.operators.push(
-        createConsensus({
-          transport: this.network.transport(i as OperatorIndex),
-          clock,
-          chain,
-          key,
-          publicKeys: keys.map(({ publicKey }) => publicKey),
-          admit: ({ slot }) => slot < 1000,
-          canonicalise: (value) => (value.typeUrl === "test" ? value : undefined),
-          log: silent,
-          meter: droppedMeter(dropped),
-        }),
-      );
-    }
-  }
-
-  agree(
-    operator: number,
-    how: {
-      readonly duty?: DutyId;
-      readonly proposal?: Promise<ConsensusValue>;
-      readonly acceptable?: (value: ConsensusValue) => boolean;
-      readonly signal?: AbortSignal;
-    } = {},
-  ): Promise<Decision> {
-    return (this.operators[operator] as Consensus).agree(
-      how.duty ?? duty,
-      {
-        proposal: how.proposal ?? Promise.resolve(valueOf(`from ${operator}`)),
-        acceptable: how.acceptable ?? (() => true),
-      },
-      how.signal ?? new AbortController().signal,
-    );
-  }
-
-  /** Delivers bytes as if `from` had sent them to operator 0. */
-  inject(from: number, message: Uint8Array): void {
-    this.network.inject({
-      from: from as OperatorIndex,
-      to: 0 as OperatorIndex,
-      protocol: QBFT_PROTOCOL,
-      message,
-    });
-  }
-
-  stop(): void {
-    for (const operator of this.operators) operator.stop();
-  }
-}
-
-function droppedMeter(into: string[]): Meter {
-  return {
-    ...unmetered,
-    counter: (name) =>
-      name === "trireme_consensus_dropped_total"
-        ? { add: (_by, labels) => into.push(`${labels?.["reason"]} from ${labels?.["peer"]}`) }
-        : unmetered.counter(name, ""),
-  };
-}
-
-function worldOf(t: TestContext, options: { readonly seed?: number } = {}): World {
-  const world = new World(options);
-  t.after(() => world.stop());
-  return world;
-}
-
-/** What a promise has come to, without waiting for it. */
-function watch(promise: Promise<Decision>): { decision?: Decision; error?: unknown } {
-  const seen: { decision?: Decision; error?: unknown } = {};
-  promise.then(
-    (decision) => {
-      seen.decision = decision;
-    },
-    (error: unknown) => {
-      seen.error = error;
-    },
-  );
-  return seen;
-}
-
-/** A message of one part, signed by `author`'s key. */
-function messageOf(
-  author: number,
-  part: Partial<Omit<SignedPart, "signature" | "duty">> & { readonly duty?: DutyId },
-  values: readonly ConsensusValue[] = [],
-): Uint8Array {
-  const [first] = values;
-  const message = signPart(
-    {
-      type: kindNumber("prepare"),
-      peerIndex: author,
-      round: 1,
-      preparedRound: 0,
-      valueHash: first === undefined ? NO_HASH : hashValue(first),
-      preparedValueHash: NO_HASH,
-      ...part,
-      duty: dutyToWire(part.duty ?? duty),
-    },
-    keys[author] as NodeKey,
-  );
-  return Envelope.encode({
-    message,
-    justification: [],
-    values: values.map(({ typeUrl, bytes }) => ({ typeUrl, value: bytes })),
-  });
-}
-
-const leaderOfRound = (round: number): number => leaderOf(duty, round, 4);
+  ConsensusWorld,
+  chain,
+  duty,
+  leaderOfRound,
+  messageOf,
+  start,
+  textOf,
+  valueOf,
+  type WatchedClock,
+  watch,
+  worldOf,
+} from "./testing/consensus-world.ts";
+import type { ConsensusValue } from "./types.ts";
 
 test("four operators decide the value of the first leader in round 1", async (t) => {
   const world = worldOf(t);
@@ -386,8 +219,7 @@ test("the bytes that a peer makes us keep are bounded over all duties, and free 
 
 test("after the deadline nothing is left: no timer, no message, no way back in", async (t) => {
   const world = worldOf(t);
-  const alone = new AbortController();
-  const undecided = watch(world.agree(0, { signal: alone.signal }));
+  const undecided = watch(world.agree(0));
   await world.clock.run({ until: start + 5_000 });
   assert.ok((world.clocks[0] as WatchedClock).waiting.size > 0);
   const deadline = dutyDeadline(chain, duty) ?? 0;
@@ -402,10 +234,9 @@ test("after the deadline nothing is left: no timer, no message, no way back in",
   world.inject(1, messageOf(1, {}, [valueOf("x")]));
   await world.clock.run({ forMs: 100 });
   assert.deepEqual(world.dropped[0], ["expired from 1"]);
-  await assert.rejects(world.agree(0), /5\/attester is over/);
-  alone.abort(new Error("deadline"));
-  await world.clock.run({ forMs: 1 });
-  assert.match(String(undecided.error), /deadline/);
+  await assert.rejects(world.agree(0), { code: "consensus/duty-over" });
+  // Whoever waits is told, though its own signal never fired.
+  assert.equal((undecided.error as ConsensusError).code, "consensus/duty-over");
 });
 
 test("a decided duty keeps no round timer, and goes on helping until its deadline only", async (t) => {
@@ -442,13 +273,82 @@ test("an abort rejects with its reason and ends the rounds", async (t) => {
 });
 
 test("a stopped node leaves no timer and joins nothing", async () => {
-  const world = new World();
-  for (const i of [0, 1, 2, 3]) watch(world.agree(i));
+  const world = new ConsensusWorld();
+  const seen = [0, 1, 2, 3].map((i) => watch(world.agree(i)));
   await world.clock.run({ until: start + 10 });
   world.stop();
+  await world.clock.run({ forMs: 0 });
+  for (const { error } of seen) assert.equal((error as ConsensusError).code, "consensus/stopped");
   assert.deepEqual(
     world.clocks.map(({ waiting }) => waiting.size),
     [0, 0, 0, 0],
   );
-  await assert.rejects(world.agree(0), /is over/);
+  await assert.rejects(world.agree(0), { code: "consensus/stopped" });
+});
+
+// Without memory it may propose, or vote for, another value in the same round: that makes it one of the f faulty ones.
+test("an operator that restarts in the middle joins again, even a leader with another proposal", async (t) => {
+  for (let seed = 1; seed <= 12; seed++) {
+    const world = worldOf(t, { seed });
+    const restarted = seed % 2 === 0 ? leaderOfRound(1) : leaderOfRound(2);
+    const seen = [0, 1, 2, 3].map((i) => watch(world.agree(i)));
+    await world.clock.run({ until: start + 10 + 10 * seed });
+    world.operators[restarted]?.stop();
+    world.startOperator(restarted);
+    const again = watch(world.agree(restarted, { proposal: Promise.resolve(valueOf("another")) }));
+    await world.clock.run({ until: start + 10_000 });
+    const decisions = [...seen.filter((_, i) => i !== restarted), again];
+    const values = new Set(decisions.map(({ decision }) => decision && textOf(decision)));
+    assert.equal(values.size, 1, `replay with seed ${seed}`);
+    assert.ok(!values.has(undefined), `replay with seed ${seed}`);
+    world.stop();
+  }
+});
+
+test("one duty is agreed on once: a second call is refused and does not disturb the first", async (t) => {
+  const world = worldOf(t);
+  const seen = [0, 1, 2, 3].map((i) => watch(world.agree(i)));
+  await assert.rejects(world.agree(0), { code: "consensus/already-joined" });
+  await world.clock.run({ until: start + 900 });
+  assert.ok(seen.every(({ decision }) => decision !== undefined));
+  await assert.rejects(world.agree(0), { code: "consensus/already-joined" });
+});
+
+test("a proposal that comes after the end, or never comes, holds nothing up and throws nowhere", async (t) => {
+  const world = worldOf(t);
+  const late = [0, 1, 2, 3].map(() => Promise.withResolvers<ConsensusValue>());
+  const aborting = new AbortController();
+  const seen = late.map(({ promise }, i) =>
+    watch(world.agree(i, { proposal: promise, signal: aborting.signal })),
+  );
+  await world.clock.run({ until: start + 4_000 });
+  assert.ok(seen.every(({ decision }) => decision === undefined));
+  aborting.abort(new Error("enough"));
+  late[0]?.resolve(valueOf("too late"));
+  late[1]?.reject(new Error("beacon node down"));
+  await world.clock.run({ until: dutyDeadline(chain, duty) ?? 0 });
+  assert.ok(seen.every(({ error }) => (error as Error).message === "enough"));
+  assert.deepEqual(world.operators[0]?.debug(), []);
+});
+
+test("every measurement fits its declaration, with Charon's names and labels", async (t) => {
+  const meter = createMeter();
+  const world = worldOf(t, { meter });
+  const leader = leaderOfRound(1);
+  world.network.setDown(leader, true);
+  for (let i = 0; i < 4; i++) watch(world.agree(i));
+  world.inject(1, Uint8Array.of(0xff));
+  await world.clock.run({ until: dutyDeadline(chain, duty) ?? 0 });
+  const text = await meter.text();
+  const labels = 'protocol="/charon/consensus/qbft/2.0.0",duty="attester"';
+  const timer = `${labels},timer="eager_dlinear"`;
+  for (const line of [
+    `core_consensus_decided_rounds{${timer}} 2`,
+    `core_consensus_decided_leader_index{${labels}} ${leaderOfRound(2)}`,
+    `core_consensus_duration_seconds_count{${timer}} 3`,
+    `core_consensus_timeout_total{${timer}} 1`,
+    `core_consensus_insufficient_round_changes_total{${timer},outcome="timeout"} 1`,
+  ])
+    assert.ok(text.includes(line), `${line} in\n${text.replaceAll(/^(?!core_).*\n/gm, "")}`);
+  assert.doesNotMatch(text, /trireme_telemetry_dropped_total\{/);
 });

@@ -1,19 +1,16 @@
+import { explain, type Facts } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import type { Clock, Logger, Meter, Transport } from "../ports/index.ts";
-import {
-  type ChainSpec,
-  type DutyId,
-  dutyDeadline,
-  dutyMetricName,
-  dutyName,
-  type OperatorIndex,
-} from "../spec/index.ts";
-import { Instance, leaderOf } from "./instance.ts";
-import { EARLY_INSTANCES_PER_PEER_MAX, INSTANCES_MAX, QBFT_LIMITS } from "./limits.ts";
+import { type ChainSpec, type DutyId, dutyDeadline, dutyName, type OperatorIndex } from "../spec/index.ts";
+import { DropLog } from "./drop-log.ts";
+import { ConsensusError } from "./errors.ts";
+import { Instance, type InstanceContext, leaderOf } from "./instance.ts";
+import { EARLY_INSTANCES_PER_PEER_MAX, QBFT_LIMITS, VERIFIED_MAX } from "./limits.ts";
+import { consensusMetrics } from "./metrics.ts";
 import { PeerRoom } from "./peer-room.ts";
-import { type ReceiveContext, type Refusal, receive } from "./receive.ts";
+import { type Refusal, readMessage } from "./receive.ts";
 import type { Consensus, ConsensusValue, Decision } from "./types.ts";
-import { hashValue, QBFT_PROTOCOL, valueName } from "./wire.ts";
+import { QBFT_PROTOCOL } from "./wire.ts";
 
 export interface ConsensusOptions {
   readonly transport: Transport;
@@ -30,169 +27,159 @@ export interface ConsensusOptions {
   readonly meter: Meter;
 }
 
-/** Signed parts remembered as verified; a slot needs a few dozen. */
-const VERIFIED_MAX = 20_000;
-const TIMER = "eager_dlinear";
+/** What is known of a living instance, for people. */
+export interface InstanceView {
+  readonly duty: DutyId;
+  /** Whether `agree` was called for it; otherwise only peers have spoken of it. */
+  readonly joined: boolean;
+  readonly round: number;
+  readonly decidedRound: number | undefined;
+}
+
+/** Consensus that runs until it is stopped. */
+export interface RunningConsensus extends Consensus {
+  /** Ends all instances; every pending `agree` fails with `consensus/stopped`. */
+  stop(): void;
+  /** All living instances, oldest first. */
+  debug(): readonly InstanceView[];
+}
+
+interface Living {
+  readonly instance: Instance;
+  readonly cancelExpiry: () => void;
+  /** The peer that made us open it, until we join ourselves. */
+  openedBy: OperatorIndex | undefined;
+}
 
 /**
  * Runs the instances of all duties over Charon's protocol. Registers its handler at once; messages for duties we have not
  * joined wait within bounds.
  */
-export function createConsensus(options: ConsensusOptions): Consensus & { stop(): void } {
-  const { transport, clock, chain, meter } = options;
+export function createConsensus(options: ConsensusOptions): RunningConsensus {
+  const { transport, clock, chain } = options;
   const log = options.log.room("consensus");
-  const instances = new Map<string, Instance>();
-  /** Cancels the end of each instance's life. */
-  const expiries = new Map<string, () => void>();
-  /** Who opened each instance that we have not joined. */
-  const openers = new Map<string, OperatorIndex>();
-  const room = new PeerRoom();
-  const verified = new Set<string>();
-  let stopped = false;
+  const metrics = consensusMetrics(options.meter);
+  const drops = new DropLog(clock, log);
+  const operatorCount = options.publicKeys.length;
+  const living = new Map<string, Living>();
   const stopping = new AbortController();
-
-  const dropped = meter.counter(
-    "trireme_consensus_dropped_total",
-    "Messages of peers that were dropped, by reason",
-    ["peer", "reason"],
-  );
-  const decidedRounds = meter.gauge(
-    "core_consensus_decided_rounds",
-    "Number of decided rounds by protocol, duty, and timer",
-    ["protocol", "duty", "timer"],
-  );
-  const decidedLeader = meter.gauge(
-    "core_consensus_decided_leader_index",
-    "Index of the decided leader by protocol and duty",
-    ["protocol", "duty"],
-  );
-  const timeouts = meter.counter(
-    "core_consensus_timeout_total",
-    "Total count of consensus timeouts by protocol, duty, and timer",
-    ["protocol", "duty", "timer"],
-  );
-  const duration = meter.histogram(
-    "core_consensus_duration_seconds",
-    "Duration of the consensus process by protocol, duty, and timer",
-    ["protocol", "duty", "timer"],
-    [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.25, 2.5, 2.75, 3, 5],
-  );
-
-  const context: ReceiveContext = {
+  const context: InstanceContext = {
+    self: transport.self,
     publicKeys: options.publicKeys,
-    admit: options.admit,
+    chain,
+    clock,
+    key: options.key,
+    log,
     canonicalise: options.canonicalise,
-    verified,
-    knownName: (duty, value) => instances.get(dutyName(duty))?.nameOf(value),
+    verified: new Set(),
+    room: new PeerRoom(),
+    send,
   };
 
-  function send(duty: DutyId, kind: string, bytes: Uint8Array): void {
-    for (let peer = 0; peer < transport.operatorCount; peer++) {
-      if (peer === transport.self) continue;
-      transport.send(peer as OperatorIndex, QBFT_PROTOCOL, bytes, stopping.signal).catch((error: unknown) => {
+  function send(duty: DutyId, kind: string, bytes: Uint8Array, only: OperatorIndex | undefined): void {
+    for (let peer = 0; peer < operatorCount; peer++) {
+      if (peer === transport.self || (only !== undefined && peer !== only)) continue;
+      transport.send(peer as OperatorIndex, QBFT_PROTOCOL, bytes, stopping.signal).catch((error: unknown) =>
         log.debug("Consensus message not delivered", {
           duty: dutyName(duty),
           kind,
           peer,
-          why: error instanceof Error ? error.message : "",
-        });
-      });
+          why: explain(error),
+        }),
+      );
     }
   }
 
-  /** The instance of a duty; it lives until the duty's deadline and is gone for good afterwards. */
-  function instanceOf(duty: DutyId, openedBy?: OperatorIndex): Instance | undefined {
-    const name = dutyName(duty);
-    const known = instances.get(name);
-    if (known !== undefined) return known;
+  /** Opens the instance of a duty; it lives until the duty's deadline and is gone for good afterwards. */
+  function open(duty: DutyId, openedBy: OperatorIndex | undefined): Living | undefined {
     const deadline = dutyDeadline(chain, duty);
-    if (stopped || deadline === undefined || deadline <= clock.now() || instances.size >= INSTANCES_MAX)
-      return undefined;
-    const made = new Instance(duty, {
-      self: transport.self,
-      operatorCount: transport.operatorCount,
-      chain,
-      clock,
-      key: options.key,
-      room,
-      send,
+    if (stopping.signal.aborted || deadline === undefined || deadline <= clock.now()) return undefined;
+    const name = dutyName(duty);
+    const instance = new Instance(duty, context);
+    const cancelExpiry = clock.at(deadline, () => {
+      living.delete(name);
+      instance.close(over(duty));
     });
-    instances.set(name, made);
-    if (openedBy !== undefined) openers.set(name, openedBy);
-    const expire = clock.at(deadline, () => {
-      made.close();
-      instances.delete(name);
-      expiries.delete(name);
-      openers.delete(name);
-    });
-    expiries.set(name, expire);
-    return made;
+    const opened = { instance, cancelExpiry, openedBy };
+    living.set(name, opened);
+    return opened;
   }
 
-  function openedBy(peer: OperatorIndex): number {
-    return [...openers.values()].filter((opener) => opener === peer).length;
+  /** The instance that a peer speaks of. How many it may open is bounded per peer, so that our own duties always find room. */
+  function openFor(peer: OperatorIndex, duty: DutyId): Living | Refusal {
+    const known = living.get(dutyName(duty));
+    if (known !== undefined) return known;
+    const opened = [...living.values()].filter(({ openedBy }) => openedBy === peer).length;
+    if (opened >= EARLY_INSTANCES_PER_PEER_MAX) return "too-many";
+    return open(duty, peer) ?? "expired";
   }
 
-  function drop(from: OperatorIndex, reason: Refusal | "too-many" | "expired"): void {
-    dropped.add(1, { peer: String(from), reason });
-    log.debug("Consensus message dropped", { peer: from, reason });
+  function drop(from: OperatorIndex, reason: Refusal, facts: Facts = {}): undefined {
+    metrics.dropped(from, reason);
+    drops.note(from, reason, facts);
   }
 
   function handle(from: OperatorIndex, bytes: Uint8Array): undefined {
-    if (verified.size > VERIFIED_MAX) verified.clear();
-    const received = receive(context, from, bytes);
-    if (typeof received === "string") return drop(from, received) as undefined;
-    const name = dutyName(received.duty);
-    // An instance that only a peer has spoken of; how many it may open is bounded.
-    const opens = !instances.has(name);
-    if (opens && openedBy(from) >= EARLY_INSTANCES_PER_PEER_MAX) return drop(from, "too-many") as undefined;
-    const instance = instanceOf(received.duty, opens ? from : undefined);
-    if (instance === undefined) return drop(from, "expired") as undefined;
-    if (!instance.receive(from, received)) drop(from, "too-many");
+    const message = readMessage(from, bytes, { operatorCount, admit: options.admit });
+    if (typeof message === "string") return drop(from, message);
+    const found = openFor(from, message.duty);
+    const facts = { duty: dutyName(message.duty), kind: message.kind };
+    if (typeof found === "string") return drop(from, found, facts);
+    if (context.verified.size > VERIFIED_MAX) context.verified.clear();
+    const refusal = found.instance.receive(from, message);
+    if (refusal !== undefined) drop(from, refusal, facts);
     return undefined;
   }
 
   async function agree(
     duty: DutyId,
-    how: {
-      readonly proposal: Promise<ConsensusValue>;
-      readonly acceptable: (value: ConsensusValue) => boolean;
-    },
+    how: Parameters<Consensus["agree"]>[1],
     signal: AbortSignal,
   ): Promise<Decision> {
-    const instance = instanceOf(duty);
-    openers.delete(dutyName(duty));
+    const found = signal.aborted ? undefined : (living.get(dutyName(duty)) ?? open(duty, undefined));
+    let proposedAt: number | undefined;
+    let decided = false;
     how.proposal.then(
       (value) => {
-        const canonical = options.canonicalise(value) ?? value;
-        instance?.propose(valueName(hashValue(canonical)), canonical);
+        proposedAt = clock.now();
+        if (decided) metrics.duration(duty, 0);
+        if (found?.instance.propose(value) === false)
+          log.error("Our own proposal cannot be read", { duty: dutyName(duty), typeUrl: value.typeUrl });
       },
-      (error: unknown) =>
-        log.debug("No proposal of our own", {
-          duty: dutyName(duty),
-          why: error instanceof Error ? error.message : "",
-        }),
+      (error: unknown) => log.debug("No proposal of our own", { duty: dutyName(duty), why: explain(error) }),
     );
     signal.throwIfAborted();
-    if (instance === undefined) throw new Error(`duty ${dutyName(duty)} is over`);
-    const startedAt = clock.now();
-    const labels = { protocol: QBFT_PROTOCOL, duty: dutyMetricName(duty.kind), timer: TIMER };
+    if (found === undefined) throw stopping.signal.aborted ? stopped() : over(duty);
+    const { instance } = found;
+    if (instance.joined) throw new ConsensusError("consensus/already-joined", `agree on ${dutyName(duty)}`);
+    found.openedBy = undefined;
     return new Promise<Decision>((resolve, reject) => {
+      const giveUp = (why: Error): void => {
+        signal.removeEventListener("abort", onAbort);
+        metrics.timeout(duty);
+        if (instance.lackedRoundChanges) metrics.insufficientRoundChanges(duty, "timeout");
+        reject(why);
+      };
+      // Who asked for the decision no longer stands for our votes, so there are no more: the instance stays, silent, until
+      // its deadline. In practice the signal is that deadline, or the end of the process.
       const onAbort = (): void => {
-        timeouts.add(1, labels);
-        // Without a decision there is nothing to help others with; the instance ends and stays ended.
         instance.close();
-        reject(signal.reason as Error);
+        giveUp(signal.reason as Error);
       };
       signal.addEventListener("abort", onAbort, { once: true });
-      instance.join(how.acceptable, (decision) => {
-        signal.removeEventListener("abort", onAbort);
-        const leader = leaderOf(duty, decision.round, transport.operatorCount);
-        decidedRounds.set(decision.round, labels);
-        decidedLeader.set(leader, labels);
-        duration.observe((clock.now() - startedAt) / 1000, labels);
-        log.debug("Consensus decided", { duty: dutyName(duty), round: decision.round, leader });
-        resolve(decision);
+      instance.join({
+        acceptable: how.acceptable,
+        fail: giveUp,
+        decide(decision) {
+          signal.removeEventListener("abort", onAbort);
+          decided = true;
+          const leader = leaderOf(duty, decision.round, operatorCount);
+          metrics.decided(duty, { round: decision.round, leader });
+          if (instance.lackedRoundChanges) metrics.insufficientRoundChanges(duty, "decided");
+          if (proposedAt !== undefined) metrics.duration(duty, clock.now() - proposedAt);
+          log.debug("Consensus decided", { duty: dutyName(duty), round: decision.round, leader });
+          resolve(decision);
+        },
       });
     });
   }
@@ -201,13 +188,23 @@ export function createConsensus(options: ConsensusOptions): Consensus & { stop()
   return {
     agree,
     stop() {
-      stopped = true;
-      stopping.abort(new Error("stopping"));
-      for (const instance of instances.values()) instance.close();
-      for (const cancel of expiries.values()) cancel();
-      instances.clear();
-      expiries.clear();
-      openers.clear();
+      stopping.abort(stopped());
+      for (const { instance, cancelExpiry } of living.values()) {
+        cancelExpiry();
+        instance.close(stopped());
+      }
+      living.clear();
     },
+    debug: () =>
+      [...living.values()].map(({ instance: { duty, joined, round, decidedRound } }) => ({
+        duty,
+        joined,
+        round,
+        decidedRound,
+      })),
   };
 }
+
+const over = (duty: DutyId): ConsensusError =>
+  new ConsensusError("consensus/duty-over", `agree on ${dutyName(duty)} before its deadline`);
+const stopped = (): ConsensusError => new ConsensusError("consensus/stopped", "agree while the node stops");

@@ -3,7 +3,13 @@
  * their signatures, round timers, early messages, help for late operators, and the caps per peer. Does not know what the
  * agreed value means.
  */
-export { type ConsensusOptions, createConsensus } from "./consensus.ts";
+export {
+  type ConsensusOptions,
+  createConsensus,
+  type InstanceView,
+  type RunningConsensus,
+} from "./consensus.ts";
+export { ConsensusError } from "./errors.ts";
 export { leaderOf } from "./instance.ts";
 export type { Consensus, ConsensusValue, Decision } from "./types.ts";
 export { QBFT_PROTOCOL } from "./wire.ts";

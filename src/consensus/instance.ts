@@ -1,6 +1,6 @@
-import { assert } from "../base/index.ts";
+import { AssertionFailed, assert, explain } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
-import type { Clock } from "../ports/index.ts";
+import type { Clock, Logger } from "../ports/index.ts";
 import {
   initialState,
   type QbftConfig,
@@ -8,15 +8,28 @@ import {
   type QbftEvent,
   type QbftMessage,
   type QbftState,
+  quorum,
+  roundChangesHeld,
   step,
+  type ValueId,
 } from "../qbft/index.ts";
-import { type ChainSpec, type DutyId, dutyWireNumber } from "../spec/index.ts";
-import { EARLY_MESSAGES_MAX, VALUE_BYTES_PER_PEER_MAX, VALUES_PER_PEER_MAX } from "./limits.ts";
+import { type ChainSpec, type DutyId, dutyName, dutyWireNumber, type OperatorIndex } from "../spec/index.ts";
+import type { ConsensusError } from "./errors.ts";
+import { EARLY_MESSAGES_MAX } from "./limits.ts";
 import type { PeerRoom } from "./peer-room.ts";
-import type { Received } from "./receive.ts";
+import { type Refusal, toQbft, type Unproved } from "./receive.ts";
 import { roundEnd } from "./round-timer.ts";
 import type { ConsensusValue, Decision } from "./types.ts";
-import { dutyToWire, Envelope, hashOfName, kindNumber, type SignedPart, signPart } from "./wire.ts";
+import { ValueStore } from "./value-store.ts";
+import {
+  dutyToWire,
+  Envelope,
+  hashOfName,
+  kindNumber,
+  type SignedPart,
+  signPart,
+  verifyPart,
+} from "./wire.ts";
 
 /** Who leads: everybody in turn, by slot, duty kind and round (Charon's rotation). */
 export function leaderOf(duty: DutyId, round: number, operatorCount: number): number {
@@ -24,14 +37,31 @@ export function leaderOf(duty: DutyId, round: number, operatorCount: number): nu
 }
 
 export interface InstanceContext {
-  readonly self: number;
-  readonly operatorCount: number;
+  readonly self: OperatorIndex;
+  /** 33 bytes each, by operator index. */
+  readonly publicKeys: readonly Uint8Array[];
   readonly chain: ChainSpec;
   readonly clock: Clock;
   readonly key: NodeKey;
+  readonly log: Logger;
+  readonly canonicalise: (value: ConsensusValue) => ConsensusValue | undefined;
+  /** Shared by all instances: parts that were verified, and what peers have made us keep. */
+  readonly verified: Set<string>;
   readonly room: PeerRoom;
-  /** Sends to all peers; failures are the transport's to count. */
-  readonly send: (duty: DutyId, kind: QbftMessage["kind"], bytes: Uint8Array) => void;
+  /** Sends to one peer, or to all when `to` is undefined; failures are the transport's to count. */
+  readonly send: (
+    duty: DutyId,
+    kind: QbftMessage["kind"],
+    bytes: Uint8Array,
+    to: OperatorIndex | undefined,
+  ) => void;
+}
+
+/** Who waits for the decision. Exactly one of the last two is called, once. */
+export interface Participant {
+  readonly acceptable: (value: ConsensusValue) => boolean;
+  readonly decide: (decision: Decision) => void;
+  readonly fail: (error: ConsensusError) => void;
 }
 
 /**
@@ -43,21 +73,16 @@ export class Instance {
   readonly #context: InstanceContext;
   readonly #config: QbftConfig;
   #state: QbftState = initialState();
-  #joined:
-    | {
-        readonly acceptable: (value: ConsensusValue) => boolean;
-        readonly decide: (decision: Decision) => void;
-      }
-    | undefined;
-  #early: Received[] = [];
-  readonly #values = new Map<string, ConsensusValue>();
-  /** What each peer made us keep. */
-  readonly #kept = new Map<number, { readonly values: number; readonly bytes: number }>();
+  #participant: Participant | undefined;
+  #joined = false;
+  #early: QbftMessage[] = [];
+  readonly #values: ValueStore;
   /** The signed part behind each message that may become a justification. */
   readonly #parts = new WeakMap<QbftMessage, SignedPart>();
   #cancelTimer: (() => void) | undefined;
   #timerRound = 0;
   #closed = false;
+  #lackedRoundChanges = false;
   /** Events that wait until the one at work is done, so that steps never nest. */
   #queue: QbftEvent[] = [];
   #working = false;
@@ -65,93 +90,135 @@ export class Instance {
   constructor(duty: DutyId, context: InstanceContext) {
     this.duty = duty;
     this.#context = context;
+    this.#values = new ValueStore(context.room, context.canonicalise);
+    const operatorCount = context.publicKeys.length;
     this.#config = {
       self: context.self,
-      operatorCount: context.operatorCount,
-      leader: (round) => leaderOf(duty, round, context.operatorCount),
+      operatorCount,
+      leader: (round) => leaderOf(duty, round, operatorCount),
     };
   }
 
+  /** Whether anybody here has asked for a decision, be it over or not. */
   get joined(): boolean {
-    return this.#joined !== undefined;
+    return this.#joined;
   }
 
   get round(): number {
     return this.#state.round;
   }
 
+  get decidedRound(): number | undefined {
+    return this.#state.decided?.round;
+  }
+
+  /** Whether a round ended in which fewer than a quorum had asked for it. */
+  get lackedRoundChanges(): boolean {
+    return this.#lackedRoundChanges;
+  }
+
   /** Takes part from now on, first with what peers have said already. */
-  join(acceptable: (value: ConsensusValue) => boolean, decide: (decision: Decision) => void): void {
-    assert(this.#joined === undefined, "an instance is joined once");
-    this.#joined = { acceptable, decide };
+  join(participant: Participant): void {
+    assert(!this.#joined, "an instance is joined once");
+    this.#joined = true;
+    this.#participant = participant;
     this.#handle({ kind: "start" });
     const early = this.#early;
     this.#early = [];
-    for (const received of early) this.#process(received);
+    for (const message of early) this.#process(message);
   }
 
-  /** Our own proposal; used when we lead. */
-  propose(name: string, value: ConsensusValue): void {
-    if (this.#closed) return;
-    this.#values.set(name, value);
+  /** Our own proposal, used when we lead. @returns false when it cannot be read. */
+  propose(value: ConsensusValue): boolean {
+    if (this.#closed || this.#state.decided !== undefined) return true;
+    const name = this.#values.keep(value);
+    if (name === undefined) return false;
     this.#handle({ kind: "input", value: name });
+    return true;
   }
 
-  /** The name of a value of which we hold exactly these bytes. */
-  nameOf(value: ConsensusValue): string | undefined {
-    for (const [name, known] of this.#values) {
-      if (
-        known.typeUrl === value.typeUrl &&
-        known.bytes.length === value.bytes.length &&
-        Buffer.compare(known.bytes, value.bytes) === 0
-      )
-        return name;
+  /** Takes a message of a peer. @returns why it was dropped, if it was. */
+  receive(from: OperatorIndex, message: Unproved): Refusal | undefined {
+    if (this.#closed) return undefined;
+    const { kind, part } = message;
+    if (this.#state.decided !== undefined) {
+      // All that is left to do is to help who asks; what justifies the question does not matter.
+      if (kind !== "round-change") return undefined;
+      if (!this.#isGenuine(part)) return "bad-signature";
+      this.#process(toQbft(part, kind, []));
+      return undefined;
     }
+    const parts = [part, ...message.justification.map((one) => one.part)];
+    if (!parts.every((one) => this.#isGenuine(one))) return "bad-signature";
+    const refusal = this.#values.keepFrom(from, message.values);
+    if (refusal !== undefined) return refusal;
+    const received = this.#assemble(message);
+    if (received === undefined) return "unknown-value";
+    if (!this.#joined) return this.#keepEarly(received);
+    this.#process(received);
     return undefined;
   }
 
-  /** @returns false when the peer has used up its room and the message was dropped. */
-  receive(from: number, received: Received): boolean {
-    if (this.#closed) return true;
-    if (
-      this.#joined === undefined &&
-      this.#early.filter(({ message }) => message.source === from).length >= EARLY_MESSAGES_MAX
-    )
-      return false;
-    const fresh = [...received.values].filter(([name]) => !this.#values.has(name));
-    if (!this.#makeRoom(from, fresh.length, byteCount(fresh))) return false;
-    for (const [name, value] of fresh) this.#values.set(name, value);
-    for (const [message, part] of received.parts) this.#parts.set(message, part);
-    if (this.#joined === undefined) this.#early.push(received);
-    else this.#process(received);
-    return true;
+  #isGenuine(part: SignedPart): boolean {
+    const publicKey = this.#context.publicKeys[part.peerIndex];
+    return publicKey !== undefined && verifyPart(part, publicKey, this.#context.verified);
   }
 
-  #makeRoom(from: number, values: number, bytes: number): boolean {
-    const before = this.#kept.get(from) ?? { values: 0, bytes: 0 };
-    const kept = { values: before.values + values, bytes: before.bytes + bytes };
-    if (kept.values > VALUES_PER_PEER_MAX || kept.bytes > VALUE_BYTES_PER_PEER_MAX) return false;
-    if (!this.#context.room.take(from, bytes)) return false;
-    this.#kept.set(from, kept);
-    return true;
+  /** Undefined when a part names a value that nobody has sent: we could not repeat it to others. */
+  #assemble({ kind, part, justification }: Unproved): QbftMessage | undefined {
+    const inside = justification.map((one) => this.#register(one.part, toQbft(one.part, one.kind, [])));
+    const message = this.#register(part, toQbft(part, kind, inside));
+    const known = namesIn(message).every((name) => this.#values.get(name) !== undefined);
+    return known ? message : undefined;
   }
 
-  #process({ message }: Received): void {
+  #register(part: SignedPart, message: QbftMessage): QbftMessage {
+    this.#parts.set(message, part);
+    return message;
+  }
+
+  /** One author's messages push out only that author's; the latest say most about where it is. */
+  #keepEarly(message: QbftMessage): "too-many" | undefined {
+    this.#early.push(message);
+    const own = this.#early.filter(({ source }) => source === message.source);
+    if (own.length <= EARLY_MESSAGES_MAX) return undefined;
+    this.#early.splice(this.#early.indexOf(own[0] as QbftMessage), 1);
+    return "too-many";
+  }
+
+  #process(message: QbftMessage): void {
     const value = message.kind === "pre-prepare" ? this.#values.get(message.value) : undefined;
-    const acceptable = value !== undefined && (this.#joined?.acceptable(value) ?? false);
-    this.#handle({ kind: "message", message, acceptable });
+    this.#handle({ kind: "message", message, acceptable: value !== undefined && this.#judge(value) });
   }
 
-  /** Ends everything: no timer, no message from here on. */
-  close(): void {
+  #judge(value: ConsensusValue): boolean {
+    try {
+      return this.#participant?.acceptable(value) ?? false;
+    } catch (error) {
+      if (error instanceof AssertionFailed) throw error;
+      // A value that a judge stumbles over is not one to vote for, and must not end the duty.
+      this.#context.log.warn("A proposed value could not be judged", {
+        duty: dutyName(this.duty),
+        why: explain(error),
+      });
+      return false;
+    }
+  }
+
+  /**
+   * Ends everything: no timer, no message from here on. Who still waits is told `why`; without it nobody is told, since it
+   * was the caller who left.
+   */
+  close(why?: ConsensusError): void {
     this.#closed = true;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#queue = [];
     this.#early = [];
-    this.#values.clear();
-    for (const [peer, { bytes }] of this.#kept) this.#context.room.giveBack(peer, bytes);
-    this.#kept.clear();
+    this.#values.close();
+    const participant = this.#participant;
+    this.#participant = undefined;
+    if (why !== undefined) participant?.fail(why);
   }
 
   #handle(event: QbftEvent): void {
@@ -160,6 +227,7 @@ export class Instance {
     this.#working = true;
     try {
       for (let next = this.#queue.shift(); next !== undefined && !this.#closed; next = this.#queue.shift()) {
+        this.#watch(next);
         const { state, effects } = step(this.#config, this.#state, next);
         this.#state = state;
         for (const effect of effects) this.#perform(effect);
@@ -169,21 +237,39 @@ export class Instance {
     }
   }
 
+  /** Notes when a round is about to end in which too few operators were heard. */
+  #watch(event: QbftEvent): void {
+    const ends = event.kind === "timeout" || (event.kind === "message" && event.message.kind === "decided");
+    if (!ends || this.#state.decided !== undefined || this.#state.round === 1) return;
+    if (roundChangesHeld(this.#state) < quorum(this.#config.operatorCount)) this.#lackedRoundChanges = true;
+  }
+
   #perform(effect: QbftEffect): void {
     switch (effect.kind) {
       case "broadcast":
-        return this.#broadcast(effect.message);
+        this.#send(effect.message, undefined);
+        // Our own vote counts like everybody's.
+        this.#queue.push({ kind: "message", message: effect.message, acceptable: true });
+        return;
+      case "send":
+        return this.#send(effect.message, effect.to as OperatorIndex);
       case "start-timer":
         return this.#startTimer(effect.round);
       case "stop-timer":
         this.#cancelTimer?.();
         return;
-      case "decide": {
-        const value = this.#values.get(effect.value);
-        assert(value !== undefined, "a decided value is known: every vote brings it");
-        this.#joined?.decide({ value, round: effect.round });
-      }
+      case "decide":
+        return this.#decide(effect.value, effect.round);
     }
+  }
+
+  #decide(name: ValueId, round: number): void {
+    const value = this.#values.get(name);
+    assert(value !== undefined, "a decided value is known: every vote brings it");
+    this.#values.keepOnly(name);
+    const participant = this.#participant;
+    this.#participant = undefined;
+    participant?.decide({ value, round });
   }
 
   #startTimer(round: number): void {
@@ -194,7 +280,7 @@ export class Instance {
     this.#cancelTimer = this.#context.clock.at(at, () => this.#handle({ kind: "timeout", round }));
   }
 
-  #broadcast(message: QbftMessage): void {
+  #send(message: QbftMessage, to: OperatorIndex | undefined): void {
     const { key, self } = this.#context;
     const part = signPart(
       {
@@ -214,21 +300,23 @@ export class Instance {
       assert(signed !== undefined, "a justification was received or sent before");
       return signed;
     });
-    const names = new Set(
-      [message, ...message.justification].flatMap((one) => [one.value, one.preparedValue]),
-    );
-    names.delete("");
-    const values = [...names].map((name) => {
+    const values = namesIn(message).map((name) => {
       const value = this.#values.get(name);
       assert(value !== undefined, "every value that is named is known");
       return { typeUrl: value.typeUrl, value: value.bytes };
     });
-    this.#context.send(this.duty, message.kind, Envelope.encode({ message: part, justification, values }));
-    // Our own vote counts like everybody's.
-    this.#queue.push({ kind: "message", message, acceptable: true });
+    this.#context.send(
+      this.duty,
+      message.kind,
+      Envelope.encode({ message: part, justification, values }),
+      to,
+    );
   }
 }
 
-function byteCount(values: readonly (readonly [string, ConsensusValue])[]): number {
-  return values.reduce((sum, [, value]) => sum + value.bytes.length, 0);
+/** The values that a message and its justification name. */
+function namesIn(message: QbftMessage): readonly ValueId[] {
+  const names = new Set([message, ...message.justification].flatMap((one) => [one.value, one.preparedValue]));
+  names.delete("");
+  return [...names];
 }

@@ -12,18 +12,25 @@ export const QBFT_LIMITS: ProtocolLimits = {
   receiveTimeoutMs: 5_000,
 };
 
-/** Messages of one peer that wait for our `agree` of one duty: six rounds of a correct operator. */
+/** An encoded signed part; real ones have 150 to 200 bytes, so that there is room for fields of later versions. */
+export const PART_BYTES_MAX = 1_024;
+/** Rounds beyond this come from nobody's clock: an epoch of one-second rounds has 400. */
+export const ROUND_MAX = 10_000;
+/** Messages of one peer that wait for our `agree` of one duty, oldest dropped first: six rounds of a correct operator. */
 export const EARLY_MESSAGES_MAX = 24;
-/** Bytes of values that one peer may make us keep for one duty. A correct peer names one or two values. */
+/** Bytes of values that one peer may make us read and keep for one duty. A correct peer names one or two values. */
 export const VALUE_BYTES_PER_PEER_MAX = 64 * 1024 * 1024;
-/** Values that one peer may make us keep for one duty: its own of eight rounds, and those that its justifications name. */
+/** Values that one peer may make us read for one duty: its own of eight rounds, and those that its justifications name. */
 export const VALUES_PER_PEER_MAX = 32;
 /**
- * Bytes of values that one peer may make us keep over all duties. Attesters and aggregators live an epoch: with 64
- * slots of 5 000 validators that is some 30 MB; a few blocks come on top.
+ * Bytes of values that one peer may make us read and keep over all duties. A peer is charged for what it is the first to
+ * send. Attesters and aggregators live an epoch: with 64 slots of 5 000 validators that is some 30 MB; a few blocks come
+ * on top. Hashing a megabyte takes 25 ms, so this also bounds the time that a peer can take from us.
  */
-export const VALUE_BYTES_OF_ALL_DUTIES_MAX = 256 * 1024 * 1024;
-/** Instances alive at once; the gate admits two epochs of slots, of which attesters live an epoch. */
-export const INSTANCES_MAX = 1_024;
-/** Instances that exist only because a peer spoke of them and that we have not joined, per peer. */
+export const VALUE_BYTES_OF_ALL_DUTIES_MAX = 128 * 1024 * 1024;
+/** Instances that exist only because a peer spoke of them and that we have not joined, per peer; an epoch has 70. */
 export const EARLY_INSTANCES_PER_PEER_MAX = 128;
+/** Signed parts remembered as verified, about 4 MB; a slot needs a few dozen. */
+export const VERIFIED_MAX = 20_000;
+/** A reason to drop a peer's messages is logged once in this time, with a count. */
+export const DROP_LOG_WINDOW_MS = 60_000;

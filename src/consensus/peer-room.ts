@@ -1,6 +1,6 @@
 import { VALUE_BYTES_OF_ALL_DUTIES_MAX } from "./limits.ts";
 
-/** How many bytes of values each peer makes us keep, over all duties that are alive. */
+/** How many bytes of values each peer makes us read and keep, over all duties that are alive. */
 export class PeerRoom {
   readonly #bytes = new Map<number, number>();
 

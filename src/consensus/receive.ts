@@ -1,7 +1,8 @@
-import type { QbftMessage } from "../qbft/index.ts";
+import type { MessageKind, QbftMessage } from "../qbft/index.ts";
 import { type DutyId, dutyKindOfWire, dutyName, type OperatorIndex } from "../spec/index.ts";
+import { ROUND_MAX } from "./limits.ts";
 import type { ConsensusValue } from "./types.ts";
-import { Envelope, hashValue, kindOf, partName, type SignedPart, valueName, verifyPart } from "./wire.ts";
+import { Envelope, kindOf, type SignedPart, valueName } from "./wire.ts";
 
 /** Why a peer's message was dropped; a label of the metric that counts them. */
 export type Refusal =
@@ -11,61 +12,67 @@ export type Refusal =
   | "out-of-range"
   | "foreign-author"
   | "too-many-parts"
-  | "bad-signature"
   | "mixed-duties"
+  | "too-many"
+  | "expired"
+  | "bad-signature"
   | "unknown-value"
   | "unreadable-value";
 
-export interface ReceiveContext {
-  /** 33 bytes each, by operator index. */
-  readonly publicKeys: readonly Uint8Array[];
-  readonly admit: (duty: DutyId) => boolean;
-  /** The value with its inner message deterministically encoded; undefined when it cannot be read. */
-  readonly canonicalise: (value: ConsensusValue) => ConsensusValue | undefined;
-  /** Signed parts that were verified before; justifications repeat what was already received. */
-  readonly verified: Set<string>;
-  /** Canonical name of a value whose exact bytes were seen before in this duty. */
-  readonly knownName: (duty: DutyId, value: ConsensusValue) => string | undefined;
+interface KnownPart {
+  readonly kind: MessageKind;
+  readonly part: SignedPart;
 }
 
-export interface Received {
+/** A message whose shape is right; whether it is true (signatures, values) is still open. */
+export interface Unproved extends KnownPart {
   readonly duty: DutyId;
-  readonly message: QbftMessage;
-  /** Values that the message brought, by name, canonical. */
-  readonly values: ReadonlyMap<string, ConsensusValue>;
-  /** The signed part behind the message and each of its justifications. */
-  readonly parts: ReadonlyMap<QbftMessage, SignedPart>;
+  /** What can justify a message of this kind, once per author; what else came was left out. */
+  readonly justification: readonly KnownPart[];
+  /** As they came: not canonical, not hashed. */
+  readonly values: readonly ConsensusValue[];
 }
-
-/** Rounds beyond this come from nobody's clock: an epoch of one-second rounds. */
-const ROUND_MAX = 10_000;
 
 /**
- * Turns bytes from a peer into a message whose author is proved and whose fields are in range. Cheap checks come first, so
- * that rubbish costs its sender more than us.
+ * Reads bytes from a peer and checks everything that costs little, so that rubbish costs its sender more than us.
+ *
+ * @param options.admit - Whether a duty can exist.
  */
-export function receive(context: ReceiveContext, from: OperatorIndex, bytes: Uint8Array): Received | Refusal {
+export function readMessage(
+  from: OperatorIndex,
+  bytes: Uint8Array,
+  options: { readonly operatorCount: number; readonly admit: (duty: DutyId) => boolean },
+): Unproved | Refusal {
   let envelope: Envelope;
   try {
     envelope = Envelope.decode(bytes);
   } catch {
     return "not-protobuf";
   }
-  const { message: part, justification } = envelope;
+  const { message: part, justification, values } = envelope;
+  const { operatorCount } = options;
   if (part === undefined) return "incomplete";
   const duty = dutyOf(part);
-  if (duty === undefined || !context.admit(duty)) return "impossible-duty";
-  const operatorCount = context.publicKeys.length;
-  if (justification.length > 2 * operatorCount || envelope.values.length > 2 * (justification.length + 1))
+  if (duty === undefined || !options.admit(duty)) return "impossible-duty";
+  // Charon's bounds: a quorum of round changes and one of prepares; two values for each part.
+  if (justification.length > 2 * operatorCount || values.length > 2 * (justification.length + 1))
     return "too-many-parts";
   // Everybody speaks for themselves; what others said travels as justification, under their own signature.
   if (part.peerIndex !== from) return "foreign-author";
-  for (const one of [part, ...justification]) {
-    const refusal = checkPart(context, one, duty);
+  const kind = kindOf(part.type);
+  if (kind === undefined) return "out-of-range";
+  const useful = justifying(kind, part, justification);
+  for (const one of [{ part }, ...useful]) {
+    const refusal = checkRanges(one.part, duty, operatorCount);
     if (refusal !== undefined) return refusal;
   }
-  const values = readValues(context, duty, envelope.values);
-  return typeof values === "string" ? values : assemble(duty, part, justification, values);
+  return {
+    duty,
+    kind,
+    part,
+    justification: useful,
+    values: values.map(({ typeUrl, value }) => ({ typeUrl, bytes: value })),
+  };
 }
 
 function dutyOf(part: SignedPart): DutyId | undefined {
@@ -73,74 +80,69 @@ function dutyOf(part: SignedPart): DutyId | undefined {
   return kind === undefined || part.duty === undefined ? undefined : { slot: part.duty.slot, kind };
 }
 
-function checkPart(context: ReceiveContext, part: SignedPart, duty: DutyId): Refusal | undefined {
+/**
+ * The parts of a justification that can prove something, the first of each author and kind. The others need no signature
+ * check, and cannot be smuggled past the rules that apply to a message of their own.
+ */
+function justifying(
+  kind: MessageKind,
+  message: SignedPart,
+  justification: readonly SignedPart[],
+): readonly KnownPart[] {
+  const useful = new Map<string, KnownPart>();
+  for (const part of justification) {
+    const own = kindOf(part.type);
+    if (own === undefined || !canJustify(kind, message, own, part)) continue;
+    const name = `${own} ${part.peerIndex}`;
+    if (!useful.has(name)) useful.set(name, { kind: own, part });
+  }
+  return [...useful.values()];
+}
+
+function canJustify(kind: MessageKind, message: SignedPart, own: MessageKind, part: SignedPart): boolean {
+  switch (kind) {
+    case "pre-prepare":
+      return own === "prepare" || (own === "round-change" && part.round === message.round);
+    case "round-change":
+      return own === "prepare";
+    case "decided":
+      return (
+        own === "commit" &&
+        part.round === message.round &&
+        valueName(part.valueHash) === valueName(message.valueHash)
+      );
+    case "prepare":
+    case "commit":
+      return false;
+  }
+}
+
+function checkRanges(part: SignedPart, duty: DutyId, operatorCount: number): Refusal | undefined {
   const own = dutyOf(part);
   if (own === undefined || dutyName(own) !== dutyName(duty)) return "mixed-duties";
   const inRange =
-    kindOf(part.type) !== undefined &&
     part.round >= 1 &&
     part.round <= ROUND_MAX &&
     part.preparedRound >= 0 &&
-    part.preparedRound <= ROUND_MAX;
-  if (!inRange) return "out-of-range";
-  const publicKey = context.publicKeys[part.peerIndex];
-  if (publicKey === undefined) return "foreign-author";
-  const name = partName(part);
-  if (context.verified.has(name)) return undefined;
-  if (!verifyPart(part, publicKey)) return "bad-signature";
-  context.verified.add(name);
-  return undefined;
+    part.preparedRound <= ROUND_MAX &&
+    part.peerIndex >= 0 &&
+    part.peerIndex < operatorCount;
+  return inRange ? undefined : "out-of-range";
 }
 
-function readValues(
-  context: ReceiveContext,
-  duty: DutyId,
-  raw: Envelope["values"],
-): Map<string, ConsensusValue> | Refusal {
-  const values = new Map<string, ConsensusValue>();
-  for (const { typeUrl, value: bytes } of raw as unknown as readonly {
-    typeUrl: string;
-    value: Uint8Array;
-  }[]) {
-    const known = context.knownName(duty, { typeUrl, bytes });
-    if (known !== undefined) {
-      values.set(known, { typeUrl, bytes });
-      continue;
-    }
-    const canonical = context.canonicalise({ typeUrl, bytes });
-    if (canonical === undefined) return "unreadable-value";
-    values.set(valueName(hashValue(canonical)), canonical);
-  }
-  return values;
-}
-
-function assemble(
-  duty: DutyId,
+/** The message of the state machine that a signed part stands for. */
+export function toQbft(
   part: SignedPart,
-  justification: readonly SignedPart[],
-  values: ReadonlyMap<string, ConsensusValue>,
-): Received | Refusal {
-  const parts = new Map<QbftMessage, SignedPart>();
-  const toMessage = (one: SignedPart, inside: readonly QbftMessage[]): QbftMessage | undefined => {
-    const kind = kindOf(one.type);
-    const [value, preparedValue] = [valueName(one.valueHash), valueName(one.preparedValueHash)];
-    const hasValues =
-      (value === "" || values.has(value)) && (preparedValue === "" || values.has(preparedValue));
-    if (kind === undefined || !hasValues) return undefined;
-    const message = {
-      kind,
-      source: one.peerIndex,
-      round: one.round,
-      value,
-      preparedRound: one.preparedRound,
-      preparedValue,
-      justification: inside,
-    };
-    parts.set(message, one);
-    return message;
+  kind: MessageKind,
+  justification: readonly QbftMessage[],
+): QbftMessage {
+  return {
+    kind,
+    source: part.peerIndex,
+    round: part.round,
+    value: valueName(part.valueHash),
+    preparedRound: part.preparedRound,
+    preparedValue: valueName(part.preparedValueHash),
+    justification,
   };
-  const inside = justification.map((one) => toMessage(one, []));
-  if (inside.some((message) => message === undefined)) return "unknown-value";
-  const message = toMessage(part, inside as QbftMessage[]);
-  return message === undefined ? "unknown-value" : { duty, message, values, parts };
 }

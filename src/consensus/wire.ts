@@ -1,16 +1,30 @@
-import { type Brand, concatBytes, equalBytes, proto, toHex } from "../base/index.ts";
-import { hashBytesRoot, type NodeKey, verifySecp256k1 } from "../crypto/index.ts";
-import type { MessageKind } from "../qbft/index.ts";
+import { concatBytes, equalBytes, proto, toHex } from "../base/index.ts";
+import { hashBytesRoot, type NodeKey, recoverPublicKey, sha256 } from "../crypto/index.ts";
+import type { MessageKind, ValueId } from "../qbft/index.ts";
 import { type DutyId, dutyWireNumber } from "../spec/index.ts";
+import { PART_BYTES_MAX } from "./limits.ts";
 import type { ConsensusValue } from "./types.ts";
 
 export const QBFT_PROTOCOL = "/charon/consensus/qbft/2.0.0";
 
+type Duty = { readonly slot: number; readonly type: number };
 /** core.corepb.v1.Duty */
-const Duty = proto.message({ slot: proto.uint64(1), type: proto.int32(2) });
+const Duty: proto.MessageType<Duty> = proto.message({ slot: proto.uint64(1), type: proto.int32(2) });
 
-/** core.corepb.v1.QBFTMsg: the part of a message that its author signs. */
-export const SignedPart = proto.message({
+export interface SignedPart {
+  readonly type: number;
+  readonly duty: Duty | undefined;
+  readonly peerIndex: number;
+  readonly round: number;
+  readonly preparedRound: number;
+  /** 65 bytes R || S || V. */
+  readonly signature: Uint8Array;
+  /** 32 bytes; zeros for no value. */
+  readonly valueHash: Uint8Array;
+  readonly preparedValueHash: Uint8Array;
+}
+/** core.corepb.v1.QBFTMsg: the part of a message that its author signs. Fields that we do not know are kept and stay signed. */
+export const SignedPart: proto.MessageType<SignedPart> = proto.message({
   type: proto.int64(1),
   duty: proto.sub(2, Duty),
   peerIndex: proto.int64(3),
@@ -20,19 +34,22 @@ export const SignedPart = proto.message({
   valueHash: proto.bytes(11),
   preparedValueHash: proto.bytes(12),
 });
-export type SignedPart = proto.Infer<typeof SignedPart>;
 
-/** core.corepb.v1.QBFTConsensusMsg: what travels. */
-export const Envelope = proto.message({
+export interface Envelope {
+  readonly message: SignedPart | undefined;
+  readonly justification: readonly SignedPart[];
+  readonly values: readonly { readonly typeUrl: string; readonly value: Uint8Array }[];
+}
+/** core.corepb.v1.QBFTConsensusMsg: what travels. Every value that a part names must be in `values`, or Charon drops it. */
+export const Envelope: proto.MessageType<Envelope> = proto.message({
   message: proto.sub(1, SignedPart),
   justification: proto.repeated(2, SignedPart),
   values: proto.repeated(3, proto.Any),
 });
-export type Envelope = proto.Infer<typeof Envelope>;
 
 /** 32 zero bytes stand for "no value"; the bytes are written and signed. */
 export const NO_HASH: Uint8Array = new Uint8Array(32);
-export type ValueHash = Brand<string, "ValueHash">;
+const UNSIGNED: Uint8Array = new Uint8Array(0);
 
 const KIND_NUMBERS: Readonly<Record<MessageKind, number>> = {
   "pre-prepare": 1,
@@ -53,24 +70,33 @@ export function kindNumber(kind: MessageKind): number {
   return KIND_NUMBERS[kind];
 }
 
-/** What is signed: the root of the deterministic encoding without the signature. */
-function digest(part: SignedPart): Uint8Array {
-  return hashBytesRoot(SignedPart.encode({ ...part, signature: new Uint8Array(0) }));
-}
-
 export function signPart(part: Omit<SignedPart, "signature">, key: NodeKey): SignedPart {
-  const unsigned = { ...part, signature: new Uint8Array(0) };
-  return { ...unsigned, signature: key.sign(digest(unsigned)) };
+  const unsigned = { ...part, signature: UNSIGNED };
+  return { ...unsigned, signature: key.sign(hashBytesRoot(SignedPart.encode(unsigned))) };
 }
 
-/** Whether the operator whose public key (33 bytes) this is signed the part. */
-export function verifyPart(part: SignedPart, publicKey: Uint8Array): boolean {
-  return part.signature.length === 65 && verifySecp256k1(digest(part), publicKey, part.signature);
-}
-
-/** Names a signed part, signature included, for the memory of what was already verified. */
-export function partName(part: SignedPart): string {
-  return toHex(concatBytes(digest(part), part.signature));
+/**
+ * Whether the operator whose public key (33 bytes) this is signed the part: the root of its deterministic encoding without
+ * the signature. The key is recovered, as Charon does, and not only verified: a signature with a wrong recovery id
+ * would pass here and make Charon refuse every message of ours that repeats it as justification.
+ *
+ * @param verified - Names of parts that were found good; justifications repeat what was already received.
+ */
+export function verifyPart(
+  part: SignedPart,
+  publicKey: Uint8Array,
+  verified: Set<string> = new Set(),
+): boolean {
+  if (part.signature.length !== 65) return false;
+  const encoded = SignedPart.encode({ ...part, signature: UNSIGNED });
+  if (encoded.length > PART_BYTES_MAX) return false;
+  const hash = hashBytesRoot(encoded);
+  const name = toHex(concatBytes(hash, part.signature));
+  if (verified.has(name)) return true;
+  const signer = recoverPublicKey(hash, part.signature);
+  if (signer === undefined || !equalBytes(signer, publicKey)) return false;
+  verified.add(name);
+  return true;
 }
 
 /** The name of a value in messages: the root of its canonical encoding. */
@@ -78,15 +104,20 @@ export function hashValue(value: ConsensusValue): Uint8Array {
   return hashBytesRoot(value.bytes);
 }
 
+/** Names exactly these bytes of a value; quick to compute, and used within one process only. */
+export function fingerprint(value: ConsensusValue): string {
+  return toHex(sha256(Buffer.from(`${value.typeUrl}\0`), value.bytes));
+}
+
 /** "" for a hash that names nothing: of another length than 32, or zero. */
-export function valueName(hash: Uint8Array): string {
+export function valueName(hash: Uint8Array): ValueId {
   return hash.length !== 32 || equalBytes(hash, NO_HASH) ? "" : Buffer.from(hash).toString("hex");
 }
 
-export function hashOfName(name: string): Uint8Array {
+export function hashOfName(name: ValueId): Uint8Array {
   return name === "" ? NO_HASH : new Uint8Array(Buffer.from(name, "hex"));
 }
 
-export function dutyToWire(duty: DutyId): { slot: number; type: number } {
+export function dutyToWire(duty: DutyId): Duty {
   return { slot: duty.slot, type: dutyWireNumber(duty.kind) };
 }

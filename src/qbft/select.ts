@@ -38,9 +38,8 @@ export function distinct(
   return [...bySource.values()];
 }
 
-/** f + 1 operators are in later rounds: the latest ROUND-CHANGE of each, or undefined. */
+/** The latest ROUND-CHANGE of each of the `wanted` operators that are furthest ahead of `round`; undefined when there are fewer. */
 export function laterRoundChanges(
-  config: QbftConfig,
   messages: readonly QbftMessage[],
   round: number,
   wanted: number,

@@ -1,5 +1,6 @@
 import { assert } from "../base/index.ts";
 import { isJustified } from "./justified.ts";
+import { HELP_MAX, MESSAGES_PER_SOURCE_MAX } from "./limits.ts";
 import { distinct, flatten, justifiedRoundChanges, laterRoundChanges, preparedByAll } from "./select.ts";
 import {
   faulty,
@@ -12,11 +13,6 @@ import {
   quorum,
   type Transition,
 } from "./types.ts";
-
-/** Messages kept of one author; a correct one sends four per round. */
-const MESSAGES_PER_SOURCE_MAX = 100;
-/** How often one author is told the decision; a correct one needs it once. */
-const HELP_MAX = 16;
 
 export function initialState(): QbftState {
   return {
@@ -84,25 +80,26 @@ function propose(config: QbftConfig, state: QbftState, justification: readonly Q
   };
 }
 
-function broadcast(
+function compose(
   config: QbftConfig,
   state: QbftState,
   kind: QbftMessage["kind"],
   more: Partial<QbftMessage>,
-): QbftEffect {
+): QbftMessage {
   return {
-    kind: "broadcast",
-    message: {
-      kind,
-      source: config.self,
-      round: state.round,
-      value: NO_VALUE,
-      preparedRound: 0,
-      preparedValue: NO_VALUE,
-      justification: [],
-      ...more,
-    },
+    kind,
+    source: config.self,
+    round: state.round,
+    value: NO_VALUE,
+    preparedRound: 0,
+    preparedValue: NO_VALUE,
+    justification: [],
+    ...more,
   };
+}
+
+function broadcast(...parts: Parameters<typeof compose>): QbftEffect {
+  return { kind: "broadcast", message: compose(...parts) };
 }
 
 function broadcastRoundChange(config: QbftConfig, state: QbftState): QbftEffect {
@@ -186,14 +183,14 @@ function onPrePrepare(config: QbftConfig, state: QbftState, message: QbftMessage
 /** A quorum voted for one value in this round: remember it as prepared and vote to commit. Algorithm 2, lines 4-7. */
 function onPrepare(config: QbftConfig, state: QbftState, message: QbftMessage): Transition {
   if (message.round !== state.round) return stay(state);
+  const fired = firing(state, "quorum-prepares", message.round);
+  if (fired === undefined) return stay(state);
   const prepares = distinct(flatten(state.buffer), {
     kind: "prepare",
     round: message.round,
     value: message.value,
   });
   if (prepares.length < quorum(config.operatorCount)) return stay(state);
-  const fired = firing(state, "quorum-prepares", message.round);
-  if (fired === undefined) return stay(state);
   const next = {
     ...fired,
     preparedRound: message.round,
@@ -203,9 +200,11 @@ function onPrepare(config: QbftConfig, state: QbftState, message: QbftMessage): 
   return { state: next, effects: [broadcast(config, next, "commit", { value: message.value })] };
 }
 
-/** Algorithm 2, lines 8-10. */
+/**
+ * A quorum of COMMITs decides, of whatever round: it is the very proof that a DECIDED message carries. So an operator
+ * whose timer fired just before the last commit came need not wait for another round. Algorithm 2, lines 8-10.
+ */
 function onCommit(config: QbftConfig, state: QbftState, message: QbftMessage): Transition {
-  if (message.round !== state.round) return stay(state);
   const commits = distinct(flatten(state.buffer), {
     kind: "commit",
     round: message.round,
@@ -214,10 +213,17 @@ function onCommit(config: QbftConfig, state: QbftState, message: QbftMessage): T
   return commits.length < quorum(config.operatorCount) ? stay(state) : decide(state, message, commits);
 }
 
+/** What was collected on the way is dropped: from here on the commits say it all, and an instance may live for an epoch. */
 function decide(state: QbftState, message: QbftMessage, commits: readonly QbftMessage[]): Transition {
   const decided = { value: message.value, round: message.round, commits };
   return {
-    state: { ...inRound(state, message.round), decided },
+    state: {
+      ...inRound(state, message.round),
+      decided,
+      preparedJustification: [],
+      owedPrePrepare: undefined,
+      buffer: new Map(),
+    },
     effects: [{ kind: "stop-timer" }, { kind: "decide", value: message.value, round: message.round }],
   };
 }
@@ -225,22 +231,27 @@ function decide(state: QbftState, message: QbftMessage, commits: readonly QbftMe
 /** Others have given up on a round. Algorithm 3, lines 5-16. */
 function onRoundChange(config: QbftConfig, state: QbftState, message: QbftMessage): Transition {
   if (message.round < state.round) return stay(state);
-  const all = flatten(state.buffer);
-  if (message.round > state.round) {
-    const ahead = laterRoundChanges(config, all, state.round, faulty(config.operatorCount) + 1);
-    if (ahead === undefined) return stay(state);
-    // The lowest of f + 1 rounds: at least one correct operator is there.
-    const next = inRound(state, Math.min(...ahead.map((change) => change.round)));
-    return {
-      state: next,
-      effects: [{ kind: "start-timer", round: next.round }, broadcastRoundChange(config, next)],
-    };
-  }
+  return message.round > state.round ? catchUp(config, state) : lead(config, state);
+}
+
+/** Follows f + 1 operators into a later round: at least one of them is correct. Lines 5-10. */
+function catchUp(config: QbftConfig, state: QbftState): Transition {
+  const ahead = laterRoundChanges(flatten(state.buffer), state.round, faulty(config.operatorCount) + 1);
+  if (ahead === undefined) return stay(state);
+  const next = inRound(state, Math.min(...ahead.map((change) => change.round)));
+  return {
+    state: next,
+    effects: [{ kind: "start-timer", round: next.round }, broadcastRoundChange(config, next)],
+  };
+}
+
+/** Opens the round that we lead once a quorum asks for it, bound to what may have been decided before. Lines 11-16. */
+function lead(config: QbftConfig, state: QbftState): Transition {
   if (config.leader(state.round) !== config.self) return stay(state);
-  const justification = justifiedRoundChanges(config, all, state.round);
-  if (justification === undefined) return stay(state);
   const fired = firing(state, "quorum-round-changes", state.round);
   if (fired === undefined) return stay(state);
+  const justification = justifiedRoundChanges(config, flatten(state.buffer), state.round);
+  if (justification === undefined) return stay(state);
   const prepared = preparedByAll(config, justification);
   if (prepared === undefined) return propose(config, fired, justification);
   return {
@@ -249,22 +260,26 @@ function onRoundChange(config: QbftConfig, state: QbftState, message: QbftMessag
   };
 }
 
-/** A decided operator answers ROUND-CHANGE with its proof, once per round of the asker. Algorithm 3, line 17. */
+/**
+ * A decided operator answers ROUND-CHANGE with its proof, once per round of the asker and to the asker alone: a broadcast
+ * would let one peer make everybody send the value to everybody. Algorithm 3, line 17.
+ */
 function help(config: QbftConfig, state: QbftState, message: QbftMessage): Transition {
   const { decided } = state;
-  if (decided === undefined || message.kind !== "round-change" || message.source === config.self)
-    return stay(state);
-  const before = state.helped.get(message.source) ?? { round: 0, count: 0 };
+  const asker = message.source;
+  if (decided === undefined || message.kind !== "round-change" || asker === config.self) return stay(state);
+  const before = state.helped.get(asker) ?? { round: 0, count: 0 };
   if (message.round <= before.round || before.count >= HELP_MAX) return stay(state);
-  const helped = new Map(state.helped).set(message.source, { round: message.round, count: before.count + 1 });
-  return {
-    state: { ...state, helped },
-    effects: [
-      broadcast(config, state, "decided", {
-        round: decided.round,
-        value: decided.value,
-        justification: decided.commits,
-      }),
-    ],
-  };
+  const answer = compose(config, state, "decided", {
+    round: decided.round,
+    value: decided.value,
+    justification: decided.commits,
+  });
+  const helped = new Map(state.helped).set(asker, { round: message.round, count: before.count + 1 });
+  return { state: { ...state, helped }, effects: [{ kind: "send", to: asker, message: answer }] };
+}
+
+/** Operators whose ROUND-CHANGE for our round we hold; fewer than a quorum means that too many are out of reach. */
+export function roundChangesHeld(state: QbftState): number {
+  return distinct(flatten(state.buffer), { kind: "round-change", round: state.round }).length;
 }

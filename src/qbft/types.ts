@@ -62,6 +62,8 @@ export type QbftEvent =
 export type QbftEffect =
   /** Sign and send to everybody, and hand back to ourselves as a message event. */
   | { readonly kind: "broadcast"; readonly message: QbftMessage }
+  /** Sign and send to one operator, never ourselves. */
+  | { readonly kind: "send"; readonly to: number; readonly message: QbftMessage }
   /** Starts the round's timer, replacing any other; a second start in one round extends it. */
   | { readonly kind: "start-timer"; readonly round: number }
   | { readonly kind: "stop-timer" }
