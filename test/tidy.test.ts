@@ -191,3 +191,15 @@ test("a source file holds one idea: none is longer than 500 lines", () => {
     assert.ok(lines <= 500, `${relative(root, path)} has ${lines} lines: look for the second idea in it`);
   }
 });
+
+test("every error code of the program has its line in docs/errors.md, and the other way round", () => {
+  const areas = [...Object.keys(rooms), "keystore"].join("|");
+  const code = new RegExp(`"((?:${areas})/[a-z-]+)"`, "g");
+  const used = new Set<string>();
+  for (const path of sources(src)) {
+    if (isTest(path)) continue;
+    for (const match of readFileSync(path, "utf8").matchAll(code)) used.add(match[1] ?? "");
+  }
+  const text = readFileSync(join(root, "docs/errors.md"), "utf8");
+  assert.deepEqual(new Set([...text.matchAll(/^\| `([^`]+)` \|/gm)].map((match) => match[1])), used);
+});
