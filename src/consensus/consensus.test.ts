@@ -14,6 +14,7 @@ import {
   ConsensusWorld,
   chain,
   duty,
+  kindIn,
   leaderOfRound,
   messageOf,
   start,
@@ -54,6 +55,25 @@ test("a leader that is down costs one round; one whose proposal fails costs no m
       assert.equal(decision.round, 2);
       assert.equal(textOf(decision), `from ${leaderOfRound(2)}`);
     }
+  }
+});
+
+test("a leader that speaks stretches its round to twice its length, one that is silent does not", async (t) => {
+  for (const speaks of [true, false]) {
+    const world = worldOf(t);
+    const muted = speaks ? "commit" : "pre-prepare";
+    world.network.intercept(({ message }) => (kindIn(message) === muted ? "drop" : undefined));
+    if (!speaks) world.network.setDown(leaderOfRound(1), true);
+    for (let i = 0; i < 4; i++) watch(world.agree(i));
+    const roundOf = (i: number): number | undefined => world.operators[i]?.debug()[0]?.round;
+    const other = (leaderOfRound(1) + 1) % 4;
+    await world.clock.run({ until: start + 990 });
+    assert.equal(roundOf(other), 1);
+    await world.clock.run({ until: start + 1_990 });
+    assert.equal(roundOf(other), speaks ? 1 : 2);
+    await world.clock.run({ until: start + 2_200 });
+    assert.ok((roundOf(other) ?? 0) > (speaks ? 1 : 2));
+    world.stop();
   }
 });
 

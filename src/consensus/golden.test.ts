@@ -5,7 +5,10 @@ import { test } from "node:test";
 import { missingShared, sharedPath } from "../../test/shared.ts";
 import { fromHex, toHex } from "../base/index.ts";
 import { parseEnr } from "../cluster/index.ts";
+import { encodeUnsignedAttestation } from "../duty/codec/attestation.ts";
+import { UnsignedDataSetMessage } from "../duty/codec/wire.ts";
 import { canonicalise } from "../duty/index.ts";
+import { type GroupKey, ssz } from "../spec/index.ts";
 import { Envelope, hashValue, kindOf, type SignedPart, verifyPart } from "./wire.ts";
 
 // Messages that real Charon nodes sent, with what an independent decoder read in them.
@@ -123,4 +126,33 @@ test("a change in any signed field or in the signature makes the signature wrong
         assert.ok(!verifyPart(part, publicKey));
       }
   }
+});
+
+// core/consensus/qbft TestHashProto: the set as Charon's golden file shows it, and the hash that its test expects.
+const hashed = sharedPath("vectors/charon/qbft/TestHashProto.golden");
+test("the hash of Charon's own test vector is ours", {
+  skip: hashed === undefined ? missingShared("vectors/charon/qbft/TestHashProto.golden") : false,
+}, () => {
+  type Golden = { attestation_data: unknown; attestation_duty: Record<string, string> };
+  const set = JSON.parse(readFileSync(hashed ?? "", "utf8")) as Record<string, Golden>;
+  const entries = Object.entries(set).map(([groupKey, { attestation_data, attestation_duty: of }]) => {
+    const bytes = encodeUnsignedAttestation({
+      data: ssz.phase0.AttestationData.fromJson(attestation_data),
+      duty: {
+        pubkey: of["pubkey"] as GroupKey,
+        slot: Number(of["slot"]),
+        validatorIndex: Number(of["validator_index"]),
+        committeeIndex: Number(of["committee_index"]),
+        committeeLength: Number(of["committee_length"]),
+        committeesAtSlot: Number(of["committees_at_slot"]),
+        validatorCommitteeIndex: Number(of["validator_committee_index"]),
+      },
+    });
+    return [groupKey, bytes] as const;
+  });
+  const bytes = UnsignedDataSetMessage.encode({ set: new Map(entries) });
+  assert.equal(
+    toHex(hashValue({ typeUrl: "type.googleapis.com/core.corepb.v1.UnsignedDataSet", bytes })),
+    "0xd8f9bc3de8b0cb0e3eb1f773c14a96d58f7acaf0f09192ce6562d84ea315e67b",
+  );
 });

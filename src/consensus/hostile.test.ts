@@ -142,7 +142,10 @@ test("what cannot be read costs its sender room all the same", async (t) => {
 test("of a peer's many early messages the latest are kept", async (t) => {
   const world = worldOf(t);
   const flooding = (round: number): Uint8Array => messageOf(1, { type: kindNumber("round-change"), round });
-  for (let round = 2; round < 2 + 2 * EARLY_MESSAGES_MAX; round++) world.inject(1, flooding(round));
+  for (let round = 2; round < 2 + 2 * EARLY_MESSAGES_MAX; round++) {
+    world.inject(1, flooding(round));
+    await world.clock.run({ forMs: 50 }); // Long enough for none to overtake another.
+  }
   world.inject(2, messageOf(2, { type: kindNumber("round-change"), round: 40 }));
   await world.clock.run({ forMs: 100 });
   watch(world.agree(0));

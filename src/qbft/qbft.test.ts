@@ -11,6 +11,7 @@ import {
   quorum,
   step,
 } from "./index.ts";
+import { justifiedRoundChanges } from "./select.ts";
 
 const config: QbftConfig = { self: 0, operatorCount: 4, leader: (round) => round % 4 };
 const message = (of: Partial<QbftMessage> & Pick<QbftMessage, "kind" | "source">): QbftMessage => ({
@@ -121,6 +122,67 @@ test("a later leader is bound to the value that may have been decided", () => {
     ),
     false,
   );
+});
+
+test("a later leader's proof is the highest that its quorum claims: neither older than a claim nor newer than all", () => {
+  const change = (source: number, preparedRound: number, preparedValue: string): QbftMessage =>
+    message({ kind: "round-change", source, round: 4, preparedRound, preparedValue });
+  const leader = 0;
+  const proposed = (...justification: readonly QbftMessage[]): boolean =>
+    isJustified(
+      config,
+      message({ kind: "pre-prepare", source: leader, round: 4, value: "a", justification }),
+    );
+  const none = [change(1, 0, ""), change(2, 0, "")];
+  assert.equal(proposed(...none, change(3, 2, "a"), ...prepares("a", 2)), true);
+  // Somebody prepared later: what may have been decided is something else.
+  assert.equal(proposed(change(1, 3, "b"), change(2, 0, ""), change(3, 2, "a"), ...prepares("a", 2)), false);
+  // Nobody of the quorum claims this, or claims it of another round or value.
+  assert.equal(proposed(change(1, 1, "a"), change(2, 0, ""), change(3, 0, ""), ...prepares("a", 2)), false);
+  assert.equal(proposed(...none, change(3, 2, "b"), ...prepares("a", 2)), false);
+  // Two votes of one operator, and votes of two rounds, are no quorum.
+  assert.equal(
+    proposed(...none, change(3, 2, "a"), ...prepares("a", 2).slice(1), ...prepares("a", 2).slice(1)),
+    false,
+  );
+  assert.equal(
+    proposed(...none, change(3, 2, "a"), ...prepares("a", 2).slice(1), ...prepares("a", 3).slice(0, 1)),
+    false,
+  );
+  // Round changes to another round, or fewer than a quorum.
+  assert.equal(proposed(...none, { ...change(3, 2, "a"), round: 3 }, ...prepares("a", 2)), false);
+  assert.equal(proposed(change(1, 0, ""), change(1, 0, ""), change(3, 2, "a"), ...prepares("a", 2)), false);
+});
+
+test("a round change claims a round that lies before it, and is justified by prepares alone", () => {
+  const claim = { kind: "round-change", source: 1, round: 2, preparedRound: 2, preparedValue: "a" } as const;
+  assert.equal(isJustified(config, message({ ...claim, justification: prepares("a", 2) })), false);
+  assert.equal(isJustified(config, message({ ...claim, round: 3, justification: prepares("a", 2) })), true);
+  const commit = message({ kind: "commit", source: 0, round: 2, value: "a" });
+  assert.equal(
+    isJustified(config, message({ ...claim, round: 3, justification: [...prepares("a", 2), commit] })),
+    false,
+  );
+  const empty = { ...claim, round: 3, preparedValue: "" };
+  assert.equal(isJustified(config, message({ ...empty, justification: prepares("", 2) })), false);
+});
+
+test("a leader takes a prepared value only from a claim, and never one that is older than a claim", () => {
+  const change = (source: number, preparedRound: number, preparedValue: string): QbftMessage =>
+    message({ kind: "round-change", source, round: 4, preparedRound, preparedValue });
+  const chosen = (...messages: readonly QbftMessage[]): string[] | undefined =>
+    justifiedRoundChanges(config, messages, 4)?.map((one) => `${one.kind} ${one.source}`);
+  const old = prepares("a", 1);
+  assert.equal(chosen(change(1, 0, ""), change(2, 0, ""), change(3, 1, "b"), ...old), undefined);
+  assert.equal(chosen(change(1, 0, ""), change(2, 2, "b"), change(3, 1, "a"), ...old), undefined);
+  assert.deepEqual(chosen(change(1, 0, ""), change(2, 0, ""), change(3, 1, "a"), ...old), [
+    "round-change 1",
+    "round-change 2",
+    "round-change 3",
+    "prepare 1",
+    "prepare 2",
+    "prepare 3",
+  ]);
 });
 
 test("a decided operator answers who asks, once per round, with proof", () => {

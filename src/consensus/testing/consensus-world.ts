@@ -139,7 +139,8 @@ export class ConsensusWorld {
   }
 }
 
-function kindIn(message: Uint8Array): string {
+/** The kind of an encoded message. */
+export function kindIn(message: Uint8Array): string {
   try {
     return kindOf(Envelope.decode(message).message?.type ?? 0) ?? "none";
   } catch {
