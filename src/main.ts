@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=4
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=1 --optimize-for-size
 import { main } from "./cli/index.ts";
 
 /** Everything is closed in order by then; what still keeps the process alive is a timer nobody waits for. */

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { LEAN_ENVIRONMENT, LEAN_FLAGS } from "../node/index.ts";
 
 /** How long a node gets to finish the signatures under way before it is ended for good. */
 const STOP_TIMEOUT_MS = 8_000;
-/** The heap's young generation is kept small: a node makes little garbage, and memory is what operators pay for. */
-const LEAN = ["--max-semi-space-size=4"];
 /** What is kept of a node's last words, to be shown when it ends unasked. */
 const LAST_LINES_MAX = 12;
 
@@ -52,7 +51,8 @@ export class OperatorProcess {
     // From source the program is main.ts, from the build main.js.
     const ending = import.meta.filename.endsWith(".ts") ? "ts" : "js";
     const main = fileURLToPath(new URL(`../main.${ending}`, import.meta.url));
-    const child = spawn(process.execPath, [...LEAN, main, "run", ...this.#args], {
+    const child = spawn(process.execPath, [...LEAN_FLAGS, main, "run", ...this.#args], {
+      env: { ...process.env, ...LEAN_ENVIRONMENT },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;

@@ -4,6 +4,7 @@
  */
 export { systemClock } from "./clock.ts";
 export type { RunConfig } from "./config.ts";
+export { LEAN_ENVIRONMENT, LEAN_FLAGS } from "./lean.ts";
 export { addressBookFile, ownFolder, slashingDatabase } from "./paths.ts";
 export { runNode } from "./run-node.ts";
 export type { NodeStatus } from "./status.ts";

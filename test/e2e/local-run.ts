@@ -6,10 +6,9 @@ import { toHex } from "../../src/base/index.ts";
 import { type Chain, type ChainReport, startChain } from "../../src/chain/index.ts";
 import { loadNodeKey, parseLock } from "../../src/cluster/index.ts";
 import { freePorts } from "../../src/demo/free-ports.ts";
+import { LEAN_ENVIRONMENT, LEAN_FLAGS } from "../../src/node/index.ts";
 import { peerIdOf } from "../../src/p2p/index.ts";
 
-/** As the installed program is started (see src/main.ts). */
-const LEAN = ["--max-semi-space-size=4"];
 const root = resolve(import.meta.dirname, "../..");
 
 /** One `trireme run` process on a node's folder. */
@@ -31,7 +30,10 @@ export class RunningNode {
   }
 
   start(): void {
-    const child = spawn(process.execPath, [...LEAN, ...this.#args], { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(process.execPath, [...LEAN_FLAGS, ...this.#args], {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, ...LEAN_ENVIRONMENT },
+    });
     this.#child = child;
     child.stderr.on("data", (chunk: Buffer) => {
       this.output = (this.output + chunk.toString()).slice(-40_000);

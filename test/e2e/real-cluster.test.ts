@@ -8,16 +8,19 @@ import { countDuties, startLocalRun } from "./local-run.ts";
 // Method: separate processes, real sockets, real signatures, a chain that judges what it receives.
 const FOLDER = "clusters/split-16";
 const clusterDir = sharedPath(FOLDER);
-const UP = { from: 1, to: 13 } as const;
-const ONE_DOWN = { from: 14, to: 24 } as const;
-const TWO_DOWN = { from: 25, to: 30 } as const;
-const BACK = { from: 32, to: 40 } as const;
+// `TRIREME_SLOTS=96 npm run e2e` watches three whole epochs before the first node is lost, as before a release.
+const WATCHED = Number(process.env["TRIREME_SLOTS"] ?? 13);
+const SLOT_MS = 3_000;
+const UP = { from: 1, to: WATCHED } as const;
+const ONE_DOWN = { from: WATCHED + 1, to: WATCHED + 11 } as const;
+const TWO_DOWN = { from: WATCHED + 12, to: WATCHED + 17 } as const;
+const BACK = { from: WATCHED + 19, to: WATCHED + 27 } as const;
 
 test("a folder made by Charon attests and proposes through the loss and return of nodes", {
   skip: clusterDir === undefined ? missingShared(FOLDER) : false,
-  timeout: 240_000,
+  timeout: 2 * SLOT_MS * BACK.to,
 }, async () => {
-  const run = await startLocalRun({ clusterDir: clusterDir as string, slotMs: 3_000, toGenesisMs: 8_000 });
+  const run = await startLocalRun({ clusterDir: clusterDir as string, slotMs: SLOT_MS, toGenesisMs: 8_000 });
   const [, , third, fourth] = run.nodes;
   try {
     await Promise.all(run.nodes.map((node) => node.ready()));
