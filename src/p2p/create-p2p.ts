@@ -1,10 +1,11 @@
 import type { Connection } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
 import { assert, explain, toHex } from "../base/index.ts";
-import type { Clock, Logger, Meter, Transport } from "../ports/index.ts";
+import type { Channels, Clock, Logger, Meter, Transport } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import type { AddressBook } from "./address-book.ts";
 import { credibleAddresses, tcpAddress } from "./addresses.ts";
+import { ChannelServer, StreamChannel } from "./channel.ts";
 import { Dialer } from "./dialer.ts";
 import { P2pError } from "./errors.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -74,6 +75,7 @@ export interface PeerStatus {
 
 export interface P2p {
   readonly transport: Transport;
+  readonly channels: Channels;
   /** Listens and begins to connect. @throws P2pError `p2p/listen-failed` */
   start(): Promise<void>;
   /** Closes every connection and timer. For good; a stopped one is not started again. */
@@ -98,12 +100,14 @@ export function createP2p(options: P2pOptions): P2p {
 
 class Network implements P2p {
   readonly transport: Transport;
+  readonly channels: Channels;
   readonly #roster: Roster;
   readonly #violations: Violations;
   readonly #links: Links;
   readonly #heartbeat: Heartbeat;
   readonly #inbound: Inbound;
   readonly #outbound: Outbound;
+  readonly #channelServer: ChannelServer;
   readonly #places: PeerPlaces;
   readonly #peerinfo: PeerInfoExchange;
   readonly #relays: readonly Relay[];
@@ -134,6 +138,7 @@ class Network implements P2p {
     this.#heartbeat = new Heartbeat({ links, meter });
     this.#inbound = new Inbound({ roster, violations, meter, now });
     this.#outbound = new Outbound({ links, meter });
+    this.#channelServer = new ChannelServer({ roster, violations });
     this.#places = new PeerPlaces({ book: options.addressBook, log, roster }, options.peers ?? []);
     this.#peerinfo = new PeerInfoExchange(
       {
@@ -164,6 +169,14 @@ class Network implements P2p {
       }),
     );
     this.transport = this.#createTransport();
+    this.channels = {
+      open: async (to, protocol, signal) =>
+        new StreamChannel(to, await this.#outbound.openStream(to, protocol, signal)),
+      serve: (protocol, take) => {
+        assert(this.#host === undefined, `protocol ${protocol} registered after start`);
+        this.#channelServer.register(protocol, take);
+      },
+    };
   }
 
   async start(): Promise<void> {
@@ -192,6 +205,10 @@ class Network implements P2p {
     for (const protocol of this.#inbound.close())
       await serveProtocol(host, protocol, (stream, connection) =>
         this.#inbound.serve(protocol, stream, connection),
+      );
+    for (const protocol of this.#channelServer.protocols())
+      await serveProtocol(host, protocol, (stream, connection) =>
+        this.#channelServer.serve(protocol, stream, connection),
       );
     await startHost(host, this.#listen);
     this.#log.info("Listening for peers", {

@@ -132,7 +132,7 @@ export function readFrame(
  * Whether the other side is done and all it sent was delivered. `readableEnded` does not tell: libp2p sets it too early when
  * the end arrives while it still negotiates the protocol and holds the message itself.
  */
-function nothingFollows(stream: Stream): boolean {
+export function nothingFollows(stream: Stream): boolean {
   return stream.readBufferLength === 0 && (stream.remoteWriteStatus === "closed" || stream.status !== "open");
 }
 

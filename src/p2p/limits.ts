@@ -20,6 +20,10 @@ export const streamsBurstMax = 2_000;
 export const unnegotiatedBytesMax = 8 * 1024 * 1024;
 /** The window to which one stream may grow: bandwidth-delay product of 32 MB/s over 125 ms. */
 export const streamWindowBytesMax = 4 * 1024 * 1024;
+/** Channels of one protocol that a peer may have open: one, and what a reconnection leaves behind for a while. */
+export const channelsMaxPerPeer = 4;
+/** Bytes of a channel that nobody has read yet; what channels carry is small and read at once. */
+export const channelUnreadBytesMax = 256 * 1024;
 /** Time to say the protocol of a stream. */
 export const negotiationTimeoutMs = 5_000;
 

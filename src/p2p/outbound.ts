@@ -69,6 +69,19 @@ export class Outbound {
     });
   }
 
+  /** A stream of its own that stays open. @throws P2pError `p2p/unreachable` */
+  async openStream(to: OperatorIndex, protocol: string, signal: AbortSignal): Promise<Stream> {
+    const limit = deadline(sendTimeoutMs, signal);
+    try {
+      return (await this.#open(to, protocol, limit.signal)).opened;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw toP2pError(error, to, protocol);
+    } finally {
+      limit.clear();
+    }
+  }
+
   async #exchange<T>(
     to: OperatorIndex,
     protocol: string,

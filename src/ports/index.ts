@@ -22,6 +22,7 @@ export type {
   ShareSigner,
   SigningRequest,
 } from "./bls.ts";
+export type { Channel, Channels } from "./channel.ts";
 export { type Clock, sleepUntil } from "./clock.ts";
 export type { SlashableVote, SlashingStore, Verdict } from "./slashing-store.ts";
 export { type Labels, type Logger, type Meter, silent, unmetered } from "./telemetry.ts";
