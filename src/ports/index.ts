@@ -35,3 +35,12 @@ export {
   type TimelineSink,
 } from "./timeline.ts";
 export type { MessageHandler, ProtocolLimits, Transport } from "./transport.ts";
+export {
+  type DecidedKind,
+  type DecidedOf,
+  DeskError,
+  type DutyDesk,
+  type PartiallySignedKind,
+  type PartiallySignedOf,
+  type Submission,
+} from "./validator-client.ts";

@@ -6,8 +6,10 @@ export { BitArray } from "@chainsafe/ssz";
 export { ForkName, ForkSeq, isForkPostElectra } from "@lodestar/params";
 export {
   type Attestation,
+  type altair,
   type BeaconBlock,
   type BlindedBeaconBlock,
+  type bellatrix,
   type deneb,
   type electra,
   type fulu,
