@@ -1,0 +1,253 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
+import { fromHex, toHex } from "../../src/base/index.ts";
+import { type Chain, startChain } from "../../src/chain/index.ts";
+import { createCluster, writeClusterFolders } from "../../src/cluster/index.ts";
+import { freePorts } from "../../src/demo/free-ports.ts";
+import { LEAN_ENVIRONMENT, LEAN_FLAGS } from "../../src/node/index.ts";
+import { Background } from "./background.ts";
+import { readMetrics, type Sample } from "./metrics.ts";
+import { prysmValidator } from "./prysm.ts";
+
+/** What an operator runs: the node, and who signs for it. Charon carries a mock client, Trireme a signer. */
+export type Seat = "trireme" | "trireme+prysm" | "charon" | "charon+prysm" | "charon+nobody";
+export type RelayKind = "charon" | "trireme";
+
+export interface MixedOptions {
+  /** Paths of the programs; those that no seat needs may be empty. */
+  readonly charon: string;
+  readonly prysm?: string;
+  readonly seats: readonly Seat[];
+  readonly relay: RelayKind;
+  readonly validators: number;
+  readonly slotMs: number;
+}
+
+/** One operator's node. */
+export interface MixedNode {
+  readonly index: number;
+  readonly seat: Seat;
+  readonly program: "trireme" | "charon";
+  readonly process: Background;
+  /** The validator client beside it, where it is a process of its own. */
+  readonly client: Background | undefined;
+  metrics(): Promise<readonly Sample[]>;
+}
+
+/** A cluster of both programs on the simulated chain, all of it on loopback, met through one relay. */
+export interface MixedCluster {
+  readonly chain: Chain;
+  readonly nodes: readonly MixedNode[];
+  readonly folder: string;
+  /** Settles at the start of a slot. */
+  atSlot(slot: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const ADDRESS = "0x000000000000000000000000000000000000dEaD";
+const FORK_VERSION = "0x10424242";
+/** The version that blocks' capella fork has on the simulated chain: Charon wants to be told. */
+const CAPELLA_VERSION = "0x10424245";
+const CHAIN_ID = 424_242;
+/**
+ * Charon's mock client prepares its attestations at the first slot of an epoch and does nothing in the two slots after it
+ * started. So the chain begins at this slot, with nodes up well before the first whole epoch.
+ */
+const FIRST_SLOT = 24;
+export const FIRST_WATCHED_SLOT = 32;
+const START_UP_MS = 20_000;
+
+export async function startMixedCluster(options: MixedOptions): Promise<MixedCluster> {
+  const folder = mkdtempSync(join(tmpdir(), "trireme-interop-"));
+  const running: Background[] = [];
+  const ports = [...(await freePorts(3 + 3 * options.seats.length))];
+  const port = () => ports.pop() as number;
+  const genesisTime = Math.ceil((Date.now() + START_UP_MS) / 1000) * 1000 - FIRST_SLOT * options.slotMs;
+  const keys = await writeCluster(join(folder, "cluster"), options);
+  const chain = await startChain({
+    validators: keys.map((pubkey) => ({ pubkey })),
+    slotMs: options.slotMs,
+    genesisTime,
+    genesisForkVersion: FORK_VERSION,
+    chainId: CHAIN_ID,
+    networkName: "interop",
+  });
+  const stop = async () => {
+    await Promise.all(running.slice(1).map((process) => process.end()));
+    await running[0]?.end();
+    await chain.stop();
+    if (process.env["INTEROP_KEEP"] === undefined) rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const relay = relayProcess(options, folder, [port(), port(), port()]);
+    running.push(relay.process);
+    relay.process.start();
+    await relay.process.answers(relay.url);
+    const network = {
+      beaconNode: chain.url ?? "",
+      relay: relay.url,
+      genesis: Math.floor(genesisTime / 1000),
+    };
+    const nodes: (MixedNode & { ready(): Promise<void> })[] = [];
+    for (const [index, seat] of options.seats.entries()) {
+      const addresses = { p2p: port(), monitoring: port(), validatorApi: port() };
+      const home = join(folder, "cluster", `node${index}`);
+      const program = seat.startsWith("trireme") ? "trireme" : "charon";
+      const process =
+        program === "trireme"
+          ? triremeNode(home, seat, addresses, network)
+          : charonNode(options.charon, home, seat, addresses, network);
+      const client = seat.endsWith("+prysm")
+        ? await prysmValidator({
+            bin: options.prysm ?? "",
+            name: `prysm ${index}`,
+            folder: join(folder, `prysm${index}`),
+            keystores: join(home, "validator_keys"),
+            validatorApi: `http://127.0.0.1:${addresses.validatorApi}`,
+            beaconNode: network.beaconNode,
+            logFile: join(folder, "cluster", `prysm${index}.log`),
+          })
+        : undefined;
+      nodes.push({
+        index,
+        seat,
+        program,
+        process,
+        client,
+        metrics: () => readMetrics(`127.0.0.1:${addresses.monitoring}`),
+        ready: () => process.answers(`http://127.0.0.1:${addresses.monitoring}/livez`),
+      });
+    }
+    for (const { process, client } of nodes) {
+      process.start();
+      running.push(process);
+      if (client === undefined) continue;
+      client.start();
+      running.push(client);
+    }
+    await Promise.all(nodes.map((node) => node.ready()));
+    return {
+      chain,
+      nodes,
+      folder,
+      atSlot: (slot) =>
+        new Promise((settle) => setTimeout(settle, genesisTime + slot * options.slotMs - Date.now())),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The cluster's folders; gives the group keys. */
+async function writeCluster(folder: string, options: MixedOptions): Promise<readonly `0x${string}`[]> {
+  const created = createCluster({
+    name: "interop",
+    version: "v1.10.0",
+    operatorCount: options.seats.length,
+    forkVersion: fromHex(FORK_VERSION),
+    registrationTime: 1,
+    feeRecipients: [ADDRESS],
+    withdrawalAddresses: [ADDRESS],
+    compounding: false,
+    targetGasLimit: 60_000_000,
+    keys: { newKeys: options.validators },
+    timestamp: "",
+  });
+  mkdirSync(folder, { recursive: true });
+  await writeClusterFolders(folder, created, { insecureKeys: true });
+  return created.lock.validators.map((validator) => toHex(validator.publicKey));
+}
+
+interface Network {
+  readonly beaconNode: string;
+  readonly relay: string;
+  /** Unix seconds. */
+  readonly genesis: number;
+}
+
+interface Ports {
+  readonly p2p: number;
+  readonly monitoring: number;
+  readonly validatorApi: number;
+}
+
+/** What both programs call by the same name. */
+function commonFlags(ports: Ports, network: Network): string[] {
+  return [
+    `--beacon-node-endpoints=${network.beaconNode}`,
+    `--p2p-tcp-address=127.0.0.1:${ports.p2p}`,
+    `--p2p-relays=${network.relay}`,
+    `--monitoring-address=127.0.0.1:${ports.monitoring}`,
+    "--testnet-name=interop",
+    `--testnet-chain-id=${CHAIN_ID}`,
+    `--testnet-fork-version=${FORK_VERSION}`,
+    `--testnet-genesis-timestamp=${network.genesis}`,
+    "--log-level=debug",
+  ];
+}
+
+function triremeNode(home: string, seat: Seat, ports: Ports, network: Network): Background {
+  const signer =
+    seat === "trireme" ? [] : [`--validator-api-address=127.0.0.1:${ports.validatorApi}`, "--no-signer"];
+  return new Background(
+    `trireme in ${basename(home)}`,
+    `${home}.log`,
+    process.execPath,
+    [
+      ...LEAN_FLAGS,
+      join(ROOT, "src/main.ts"),
+      "run",
+      `--data-dir=${home}`,
+      `--nickname=trireme-${basename(home)}`,
+      ...commonFlags(ports, network),
+      ...signer,
+    ],
+    LEAN_ENVIRONMENT,
+  );
+}
+
+function charonNode(charon: string, home: string, seat: Seat, ports: Ports, network: Network): Background {
+  const signer =
+    seat === "charon"
+      ? ["--simnet-validator-mock", `--simnet-validator-keys-dir=${join(home, "validator_keys")}`]
+      : [];
+  return new Background(`charon in ${basename(home)}`, `${home}.log`, charon, [
+    "run",
+    `--lock-file=${join(home, "cluster-lock.json")}`,
+    `--private-key-file=${join(home, "charon-enr-private-key")}`,
+    `--validator-api-address=127.0.0.1:${ports.validatorApi}`,
+    "--p2p-external-ip=127.0.0.1",
+    `--nickname=charon-${basename(home)}`,
+    "--log-color=disable",
+    `--testnet-capella-hard-fork=${CAPELLA_VERSION}`,
+    ...commonFlags(ports, network),
+    ...signer,
+  ]);
+}
+
+function relayProcess(
+  options: MixedOptions,
+  folder: string,
+  [http, p2p, monitoring]: readonly [number, number, number],
+): { process: Background; url: string } {
+  const flags = [
+    "relay",
+    `--data-dir=${join(folder, "relay")}`,
+    `--http-address=127.0.0.1:${http}`,
+    `--p2p-tcp-address=127.0.0.1:${p2p}`,
+    `--monitoring-address=127.0.0.1:${monitoring}`,
+    "--p2p-external-ip=127.0.0.1",
+    "--auto-p2pkey",
+    "--p2p-advertise-private-addresses",
+  ];
+  const log = join(folder, "relay.log");
+  const process_ =
+    options.relay === "charon"
+      ? new Background("charon's relay", log, options.charon, [...flags, "--p2p-relays="])
+      : new Background("trireme's relay", log, process.execPath, [join(ROOT, "src/main.ts"), ...flags]);
+  return { process: process_, url: `http://127.0.0.1:${http}` };
+}

@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { sumOf } from "./metrics.ts";
+import {
+  FIRST_WATCHED_SLOT,
+  type MixedCluster,
+  type RelayKind,
+  type Seat,
+  startMixedCluster,
+} from "./mixed-cluster.ts";
+import { charonNames, complaints, decisionsOf, dutiesOf, partialsTaken } from "./observe.ts";
+import { peerProgram } from "./peers.ts";
+
+// Method: separate processes of both programs on loopback, a relay to meet through, and a chain that judges every duty.
+// INTEROP_EPOCHS=1 and INTEROP_SLOT_MS shorten a run; INTEROP_ONLY picks scenarios by part of their names.
+const EPOCHS = Number(process.env["INTEROP_EPOCHS"] ?? 3);
+const SLOT_MS = Number(process.env["INTEROP_SLOT_MS"] ?? 5_000);
+const VALIDATORS = 16;
+const ONLY = process.env["INTEROP_ONLY"] ?? "";
+const charon = peerProgram("CHARON_BIN");
+const prysm = peerProgram("PRYSM_VALIDATOR_BIN");
+
+interface Scenario {
+  readonly name: string;
+  readonly seats: readonly Seat[];
+  readonly relay: RelayKind;
+}
+
+const T = "trireme";
+const C = "charon";
+const P = "charon+prysm";
+const scenarios: readonly Scenario[] = [
+  { name: "1 Trireme, 3 Charon, Charon's relay", seats: [C, T, C, C], relay: C },
+  { name: "2 Trireme, 2 Charon, Charon's relay", seats: [T, C, T, C], relay: C },
+  { name: "3 Trireme, 1 Charon, Charon's relay", seats: [T, T, T, C], relay: C },
+  { name: "1 Trireme, 3 Charon, Trireme's relay", seats: [C, C, T, C], relay: T },
+  { name: "2 Trireme, 2 Charon, Trireme's relay", seats: [C, T, C, T], relay: T },
+  { name: "3 Trireme, 1 Charon, Trireme's relay", seats: [T, C, T, T], relay: T },
+  { name: "2 Trireme, 2 Charon with Prysm's validator", seats: [T, P, P, T], relay: C },
+  { name: "3 Trireme, 1 Charon without a signer", seats: [T, T, "charon+nobody", T], relay: C },
+];
+
+for (const scenario of scenarios) {
+  test(`mixed cluster: ${scenario.name}`, { skip: skipped(scenario) }, async (t) => {
+    const cluster = await startMixedCluster({
+      charon: charon.path,
+      prysm: prysm.path,
+      seats: scenario.seats,
+      relay: scenario.relay,
+      validators: VALIDATORS,
+      slotMs: SLOT_MS,
+    });
+    try {
+      const end = FIRST_WATCHED_SLOT + EPOCHS * 32;
+      await cluster.atSlot(FIRST_WATCHED_SLOT);
+      const begun = new Date().toISOString().slice(11, 19);
+      await cluster.atSlot(end + 2);
+      expectEveryDuty(t, cluster, FIRST_WATCHED_SLOT, end);
+      expectRoundOne(t, cluster, FIRST_WATCHED_SLOT, end);
+      await expectPartialsBothWays(t, cluster);
+      await expectIntroduced(cluster);
+      expectNoComplaint(cluster, begun);
+    } finally {
+      await cluster.stop();
+    }
+  });
+}
+
+test("mixed cluster: one Charon killed, then one Trireme, then both back", {
+  skip: skipped({ name: "killed", seats: [T, C, T, C], relay: C }),
+}, async (t) => {
+  const cluster = await startMixedCluster({
+    charon: charon.path,
+    seats: [T, C, T, C],
+    relay: C,
+    validators: VALIDATORS,
+    slotMs: SLOT_MS,
+  });
+  const [, firstCharon, secondTrireme] = cluster.nodes;
+  const first = FIRST_WATCHED_SLOT;
+  try {
+    await cluster.atSlot(first + 8);
+    await firstCharon?.process.end("SIGKILL");
+    await cluster.atSlot(first + 24);
+    expectEveryDuty(t, cluster, first + 9, first + 22);
+    firstCharon?.process.start();
+    // The mock client inside Charon prepares attestations at the start of an epoch: it signs again from the next one on.
+    await cluster.atSlot(first + 40);
+    await secondTrireme?.process.end("SIGKILL");
+    await cluster.atSlot(first + 52);
+    expectEveryDuty(t, cluster, first + 41, first + 50);
+    secondTrireme?.process.start();
+    await cluster.atSlot(first + 66);
+    expectEveryDuty(t, cluster, first + 54, first + 64);
+  } finally {
+    await cluster.stop();
+  }
+});
+
+function skipped({ name, seats }: Scenario): string | false {
+  if (!name.includes(ONLY)) return `INTEROP_ONLY is ${ONLY}`;
+  if (seats.includes(P) && prysm.skip !== false) return prysm.skip;
+  return charon.skip;
+}
+
+function expectEveryDuty(t: TestContext, cluster: MixedCluster, from: number, to: number): void {
+  const { onTime, bad } = dutiesOf(cluster, from, to);
+  const { slashings, totals } = cluster.chain.report();
+  const p95 = `p95 attestations ${totals.attester.p95Ms} ms, proposals ${totals.proposer.p95Ms} ms after due`;
+  t.diagnostic(`slots ${from} to ${to - 1}: ${onTime} of ${onTime + bad.length} duties on time (${p95})`);
+  assert.deepEqual(bad, [], "every attestation and proposal is on time");
+  assert.ok(onTime > 0, "there were duties");
+  assert.equal(slashings.count, 0, "nothing slashable");
+}
+
+function expectRoundOne(t: TestContext, cluster: MixedCluster, from: number, to: number): void {
+  const byNode = cluster.nodes.map((node) => decisionsOf(node, from, to));
+  const later = byNode.flatMap((decisions, i) =>
+    decisions
+      .filter(({ round }) => round !== 1)
+      .map(({ duty, round }) => `node ${i}: ${duty} in round ${round}`),
+  );
+  const triremes = cluster.nodes.filter((node) => node.program === T).map((node) => node.index);
+  const all = byNode.flat();
+  const led = all.filter(({ leader }) => triremes.includes(leader)).length;
+  t.diagnostic(`${all.length - later.length} of ${all.length} decisions in round 1, ${led} led by Trireme`);
+  assert.deepEqual(later, [], "every decision came in round 1");
+  for (const index of triremes)
+    assert.ok(
+      all.some(({ leader }) => leader === index),
+      `node ${index} led and was followed`,
+    );
+}
+
+/** Each node that hears has the attestation partials of each node that signs. */
+async function expectPartialsBothWays(t: TestContext, cluster: MixedCluster): Promise<void> {
+  const signers = cluster.nodes.filter((node) => node.seat !== "charon+nobody");
+  const counts: string[] = [];
+  for (const node of cluster.nodes) {
+    const samples = await node.metrics();
+    for (const signer of signers) {
+      if (signer === node) continue;
+      const taken = partialsTaken(samples, signer);
+      counts.push(`${signer.index}→${node.index} ${taken}`);
+      assert.ok(
+        taken >= EPOCHS * VALIDATORS,
+        `${signer.process.name} to ${node.process.name}: ${taken} partials`,
+      );
+    }
+  }
+  t.diagnostic(`partial signatures of attestations taken: ${counts.join(", ")}`);
+}
+
+async function expectIntroduced(cluster: MixedCluster): Promise<void> {
+  for (const node of cluster.nodes.filter(({ program }) => program !== T)) {
+    const names = charonNames(node);
+    const samples = await node.metrics();
+    for (const other of cluster.nodes.filter(({ program }) => program === T)) {
+      const peer = names[other.index] as string;
+      assert.equal(sumOf(samples, "app_peerinfo_version_support", { peer }), 1, "Charon takes the version");
+      assert.equal(sumOf(samples, "app_peerinfo_dv_client", { peer, dv_client: "trireme" }), 1);
+    }
+  }
+}
+
+function expectNoComplaint(cluster: MixedCluster, after: string): void {
+  for (const node of cluster.nodes.filter(({ program }) => program !== T))
+    for (const other of cluster.nodes.filter(({ program }) => program === T))
+      assert.deepEqual(complaints(node, charonNames(node)[other.index] as string, after), []);
+}
