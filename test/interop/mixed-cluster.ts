@@ -21,7 +21,11 @@ export interface MixedOptions {
   readonly seats: readonly Seat[];
   readonly relay: RelayKind;
   readonly validators: number;
+  /** Validators beside the cluster's, whom the chain plays. */
+  readonly others?: number;
   readonly slotMs: number;
+  /** Trireme's program: source by default. */
+  readonly main?: string;
 }
 
 /** One operator's node. */
@@ -45,7 +49,7 @@ export interface MixedCluster {
   stop(): Promise<void>;
 }
 
-const ROOT = resolve(import.meta.dirname, "../..");
+const SOURCE = resolve(import.meta.dirname, "../../src/main.ts");
 const ADDRESS = "0x000000000000000000000000000000000000dEaD";
 const FORK_VERSION = "0x10424242";
 /** The version that blocks' capella fork has on the simulated chain: Charon wants to be told. */
@@ -68,6 +72,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
   const keys = await writeCluster(join(folder, "cluster"), options);
   const chain = await startChain({
     validators: keys.map((pubkey) => ({ pubkey })),
+    otherValidators: options.others ?? 0,
     slotMs: options.slotMs,
     genesisTime,
     genesisForkVersion: FORK_VERSION,
@@ -97,7 +102,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
       const program = seat.startsWith("trireme") ? "trireme" : "charon";
       const process =
         program === "trireme"
-          ? triremeNode(home, seat, addresses, network)
+          ? triremeNode(options.main ?? SOURCE, home, seat, addresses, network)
           : charonNode(options.charon, home, seat, addresses, network);
       const client = seat.endsWith("+prysm")
         ? await prysmValidator({
@@ -190,7 +195,7 @@ function commonFlags(ports: Ports, network: Network): string[] {
   ];
 }
 
-function triremeNode(home: string, seat: Seat, ports: Ports, network: Network): Background {
+function triremeNode(main: string, home: string, seat: Seat, ports: Ports, network: Network): Background {
   const signer =
     seat === "trireme" ? [] : [`--validator-api-address=127.0.0.1:${ports.validatorApi}`, "--no-signer"];
   return new Background(
@@ -199,7 +204,7 @@ function triremeNode(home: string, seat: Seat, ports: Ports, network: Network): 
     process.execPath,
     [
       ...LEAN_FLAGS,
-      join(ROOT, "src/main.ts"),
+      main,
       "run",
       `--data-dir=${home}`,
       `--nickname=trireme-${basename(home)}`,
@@ -248,6 +253,6 @@ function relayProcess(
   const process_ =
     options.relay === "charon"
       ? new Background("charon's relay", log, options.charon, [...flags, "--p2p-relays="])
-      : new Background("trireme's relay", log, process.execPath, [join(ROOT, "src/main.ts"), ...flags]);
+      : new Background("trireme's relay", log, process.execPath, [SOURCE, ...flags]);
   return { process: process_, url: `http://127.0.0.1:${http}` };
 }
