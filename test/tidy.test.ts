@@ -30,7 +30,8 @@ const rooms: Readonly<
   storage: { leansOn: ["base", "spec", "crypto", "slashing", "ports"], libraries: [] },
   signer: { leansOn: ["base", "spec", "crypto", "cluster", "ports"], libraries: [] },
   telemetry: { leansOn: ["base", "spec", "crypto", "ports"], libraries: ["prom-client"] },
-  chain: { leansOn: ["base", "spec", "crypto", "ports"], libraries: [] },
+  http: { leansOn: ["base"], libraries: [] },
+  chain: { leansOn: ["base", "spec", "crypto", "ports", "http"], libraries: [] },
   node: {
     leansOn: [
       "base",

@@ -1,12 +1,14 @@
 import { type Hex, toHex } from "../base/index.ts";
+import { type Listening, serve } from "../http/index.ts";
 import { sleepUntil } from "../ports/index.ts";
 import type { ChainSpec, UnixMs } from "../spec/index.ts";
 import { dispatch } from "./api/router.ts";
 import { forkVersion } from "./chain-spec.ts";
-import { type ChainOptions, readOptions } from "./options.ts";
+import { SERVER_LIMITS } from "./limits.ts";
+import { ChainError, type ChainOptions, readOptions } from "./options.ts";
 import { Progress } from "./progress.ts";
 import { type ChainReport, makeReport } from "./report.ts";
-import { type Listening, serve } from "./serve.ts";
+
 import { createWorld } from "./world.ts";
 
 /** What a cluster has to know to be made for this chain, e.g. for `--testnet-*` flags. */
@@ -58,7 +60,7 @@ export async function startChain(options: ChainOptions): Promise<Chain> {
     progress.advance(at);
     return dispatch(request, { world, at, reach });
   };
-  const listening: Listening | undefined = settings.listen ? await serve(handle, settings) : undefined;
+  const listening: Listening | undefined = settings.listen ? await listen(handle, settings) : undefined;
   tick();
 
   return {
@@ -82,6 +84,22 @@ export async function startChain(options: ChainOptions): Promise<Chain> {
       await listening?.close();
     },
   };
+}
+
+/** @throws ChainError `chain/cannot-listen` */
+async function listen(
+  handle: (request: Request) => Promise<Response>,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<Listening> {
+  try {
+    return await serve(handle, { host, port, limits: SERVER_LIMITS });
+  } catch (cause) {
+    throw new ChainError("chain/cannot-listen", "open the port of the simulated chain", {
+      cause,
+      facts: { host, port },
+      hint: "Choose another port, or 0 for any free one.",
+    });
+  }
 }
 
 /** An address as a URL writes it. A server on all addresses is reached on this machine by the loopback one. */

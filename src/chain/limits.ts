@@ -1,8 +1,12 @@
+import type { ServeOptions } from "../http/index.ts";
+
 // Caps of the simulated chain. A devnet serves a few nodes on one machine; the caps keep a confused or hostile client
 // from filling its memory.
 
 /** Largest request body: a block with blobs of the mainnet preset stays well below. */
 export const BODY_BYTES_MAX: number = 16 * 1024 * 1024;
+/** Bodies of all requests under way. */
+const BODIES_BYTES_MAX: number = 256 * 1024 * 1024;
 /** Items (votes, messages, ids) in one request; the mainnet preset's largest committee. */
 export const ITEMS_MAX = 2048;
 /** Validators of one chain: more is another kind of simulation. */
@@ -28,6 +32,15 @@ export const VOTES_PER_EPOCH_MAX = 16;
  * that closes first makes a POST that is just being sent fail, and clients do not repeat a POST. Node's own five seconds
  * cost a Charon cluster with 6 s slots its sync messages.
  */
-export const KEEP_ALIVE_MS = 660_000;
+const KEEP_ALIVE_MS = 660_000;
 /** How far a client's clock may run ahead of the chain's (MAXIMUM_GOSSIP_CLOCK_DISPARITY). */
 export const CLOCK_DISPARITY_MS = 500;
+/** What one client may hold of the chain's server. */
+export const SERVER_LIMITS: ServeOptions["limits"] = {
+  bodyBytesMax: () => BODY_BYTES_MAX,
+  bodiesBytesMax: BODIES_BYTES_MAX,
+  connectionsMax: 4_096,
+  receiveTimeoutMs: 60_000,
+  stallMs: 30_000,
+  keepAliveMs: KEEP_ALIVE_MS,
+};

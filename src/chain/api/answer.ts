@@ -1,5 +1,5 @@
+import { badRequest, json, octets } from "../../http/index.ts";
 import { FORK_NAME } from "../chain-spec.ts";
-import { badRequest } from "./call.ts";
 
 /** `{ data }` with what the API puts beside it. */
 export function answer(data: unknown, beside: Readonly<Record<string, unknown>> = {}): Response {
@@ -23,43 +23,13 @@ export function answerOf(
   );
 }
 
-export function json(
-  status: number,
-  body: unknown,
-  headers: Readonly<Record<string, string>> = {},
-): Response {
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { "content-type": "application/json", ...headers },
-  });
-}
-
 export function ssz(bytes: Uint8Array, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(new Uint8Array(bytes), {
-    status: 200,
-    headers: {
-      "content-type": "application/octet-stream",
-      "eth-consensus-version": FORK_NAME,
-      ...headers,
-    },
-  });
+  return octets(bytes, { "eth-consensus-version": FORK_NAME, ...headers });
 }
 
 /** 200 without a body. */
 export function done(): Response {
   return new Response(null, { status: 200 });
-}
-
-/** Whether the client would rather have SSZ than JSON, by its Accept header. */
-export function wantsSsz(request: Request): boolean {
-  const weights = new Map<string, number>();
-  for (const part of (request.headers.get("accept") ?? "*/*").split(",")) {
-    const [type = "", ...parameters] = part.split(";").map((text) => text.trim().toLowerCase());
-    const q = parameters.find((parameter) => parameter.startsWith("q="));
-    weights.set(type, q === undefined ? 1 : Number(q.slice(2)) || 0);
-  }
-  const binary = weights.get("application/octet-stream") ?? 0;
-  return binary > 0 && binary >= (weights.get("application/json") ?? 0);
 }
 
 /** Forks whose containers have the form that this chain speaks. */

@@ -1,9 +1,10 @@
 import { toHex } from "../../base/index.ts";
+import { acceptsSsz } from "../../http/index.ts";
 import { ssz as types } from "../../spec/index.ts";
 import { headerOfBlock } from "../accept-block.ts";
 import type { ChainBlock } from "../block-tree.ts";
 import { headerOf } from "../payload.ts";
-import { answerOf, ssz, wantsSsz } from "./answer.ts";
+import { answerOf, ssz } from "./answer.ts";
 import { type Call, hexBytes, type Route, wholeNumber } from "./call.ts";
 import { blockOf, isFinal } from "./ids.ts";
 
@@ -47,7 +48,7 @@ export const blockRoutes: readonly Route[] = [
       path: `/eth/v1/beacon/${what}/:block`,
       run: (call) => {
         const block = blockOf(call);
-        if (wantsSsz(call.request)) return ssz(new Uint8Array(0));
+        if (acceptsSsz(call.request)) return ssz(new Uint8Array(0));
         return answerOf({ finalized: isFinal(call, block), versioned: true }, []);
       },
     }),
@@ -94,7 +95,7 @@ function headerJson(block: ChainBlock): unknown {
 
 function wholeBlock(call: Call): Response {
   const block = blockOf(call);
-  if (wantsSsz(call.request)) return ssz(types.fulu.SignedBeaconBlock.serialize(block.signed));
+  if (acceptsSsz(call.request)) return ssz(types.fulu.SignedBeaconBlock.serialize(block.signed));
   return answerOf(
     { finalized: isFinal(call, block), versioned: true },
     types.fulu.SignedBeaconBlock.toJson(block.signed),
@@ -111,7 +112,7 @@ function blindedBlock(call: Call): Response {
     },
     signature: block.signed.signature,
   };
-  if (wantsSsz(call.request)) return ssz(types.fulu.SignedBlindedBeaconBlock.serialize(blinded));
+  if (acceptsSsz(call.request)) return ssz(types.fulu.SignedBlindedBeaconBlock.serialize(blinded));
   return answerOf(
     { finalized: isFinal(call, block), versioned: true },
     types.fulu.SignedBlindedBeaconBlock.toJson(blinded),

@@ -1,4 +1,5 @@
 import { toHex } from "../../base/index.ts";
+import { acceptsSsz, json } from "../../http/index.ts";
 import { type fulu, ssz as types } from "../../spec/index.ts";
 import { acceptBlock } from "../accept-block.ts";
 import { FORK_NAME } from "../chain-spec.ts";
@@ -6,7 +7,7 @@ import { type Block, blind, choicesOf, makeBlock, type Proposer, randaoSigningRo
 import { INFINITY_SIGNATURE } from "../signature-pile.ts";
 import type { ValidatorState } from "../validators.ts";
 import { currentSlot, refused } from "../world.ts";
-import { checkVersion, done, json, ssz, wantsSsz } from "./answer.ts";
+import { checkVersion, done, ssz } from "./answer.ts";
 import {
   badRequest,
   type Call,
@@ -111,7 +112,7 @@ function proposal<T>(
     "eth-execution-payload-value": String(kind.valueWei),
     "eth-consensus-block-value": String(CONSENSUS_VALUE_WEI),
   };
-  if (wantsSsz(request)) return ssz(type.serialize(value), headers);
+  if (acceptsSsz(request)) return ssz(type.serialize(value), headers);
   return json(
     200,
     {

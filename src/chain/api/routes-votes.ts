@@ -1,10 +1,11 @@
 import { type Hex, toHex } from "../../base/index.ts";
+import { acceptsSsz, json } from "../../http/index.ts";
 import { epochOf, slotStart, ssz as types } from "../../spec/index.ts";
 import { FORK_NAME } from "../chain-spec.ts";
 import { voteData } from "../progress.ts";
 import { SYNC_SUBCOMMITTEES } from "../roster.ts";
 import { currentSlot, isFuture } from "../world.ts";
-import { answer, json, ssz, wantsSsz } from "./answer.ts";
+import { answer, ssz } from "./answer.ts";
 import { badRequest, type Call, hexBytes, notFound, type Route, wholeNumber } from "./call.ts";
 
 /** What validators vote on. */
@@ -40,7 +41,7 @@ async function attestationData(call: Call): Promise<Response> {
     throw badRequest("slot is too long ago");
   const data = voteData(world, slot);
   if (data === undefined) throw badRequest("slot is too long ago");
-  if (wantsSsz(call.request)) return ssz(types.phase0.AttestationData.serialize(data));
+  if (acceptsSsz(call.request)) return ssz(types.phase0.AttestationData.serialize(data));
   return answer(types.phase0.AttestationData.toJson(data));
 }
 
@@ -53,7 +54,7 @@ function aggregateAttestation({ world, url, request }: Call): Response {
   const attestation = world.attestations.aggregate(dataRoot satisfies Hex, committee);
   if (attestation === undefined || attestation.data.slot !== slot)
     throw notFound("no attestation with this data root is known");
-  if (wantsSsz(request)) return ssz(types.fulu.Attestation.serialize(attestation));
+  if (acceptsSsz(request)) return ssz(types.fulu.Attestation.serialize(attestation));
   return json(
     200,
     { version: FORK_NAME, data: types.fulu.Attestation.toJson(attestation) },
@@ -68,6 +69,6 @@ function contribution({ world, url, request }: Call): Response {
   if (subcommittee >= SYNC_SUBCOMMITTEES) throw badRequest("there are four subcommittees, 0 to 3");
   const found = world.sync.contribution(slot, root, subcommittee);
   if (found === undefined) throw notFound("no message of this subcommittee for this root is known");
-  if (wantsSsz(request)) return ssz(types.altair.SyncCommitteeContribution.serialize(found));
+  if (acceptsSsz(request)) return ssz(types.altair.SyncCommitteeContribution.serialize(found));
   return answer(types.altair.SyncCommitteeContribution.toJson(found));
 }
