@@ -71,6 +71,8 @@ export interface PublishedBlock {
 export class SimChain {
   readonly votes: PublishedVote[] = [];
   readonly blocks: PublishedBlock[] = [];
+  /** Validators of ours that another program signs for in an epoch. */
+  strangers: (epoch: Epoch) => readonly ValidatorIndex[] = () => [];
   readonly #clock: Clock;
   readonly #random: SeededRandom;
   readonly #seed: number;
@@ -232,6 +234,14 @@ export class SimChain {
     return this.#chain.findLast(({ slot }) => slot <= start)?.root ?? label("genesis");
   }
 
+  /** Who of ours was seen in `epoch`: those who voted, and `strangers`. */
+  liveIn(epoch: Epoch): ReadonlySet<ValidatorIndex> {
+    const voted = this.votes
+      .filter(({ attestation }) => attestation.data.target.epoch === epoch)
+      .map(({ groupKey }) => this.indexOf(groupKey));
+    return new Set([...voted, ...this.strangers(epoch)]);
+  }
+
   publishVote(by: number, attestation: electra.SingleAttestation): void {
     const groupKey = this.#options.groupKeys[attestation.attesterIndex];
     const good = groupKey !== undefined && (this.#options.verify?.({ groupKey, attestation }) ?? true);
@@ -381,6 +391,17 @@ export class SimBeaconNode implements BeaconNode {
         status: this.statuses.get(pubkey) ?? "active_ongoing",
       })),
     );
+  }
+
+  liveValidators(
+    epoch: Epoch,
+    indices: readonly ValidatorIndex[],
+    signal: AbortSignal,
+  ): ReturnType<BeaconNode["liveValidators"]> {
+    return this.#answer("liveValidators", signal, () => {
+      const live = this.#chain.liveIn(epoch);
+      return new Set(indices.filter((index) => live.has(index)));
+    });
   }
 
   attesterDuties(

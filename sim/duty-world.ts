@@ -6,6 +6,8 @@ import { NodeKey, sha256 } from "../src/crypto/index.ts";
 import {
   canonicalise,
   createDutyRunner,
+  DoppelgangerWatch,
+  type DoppelgangerWatchOptions,
   type DutyRunner,
   type DutyRunnerOptions,
   dutyGate,
@@ -50,6 +52,10 @@ export interface DutyWorldOptions {
   readonly bls?: (honest: BlsWork) => BlsWork;
   /** Puts something else in place of an operator's consensus; the place for leaders that lie. */
   readonly consensus?: (index: OperatorIndex, honest: Consensus) => Consensus;
+  /** What an operator knows at its start of its own past; one that this leaves out signs at once. */
+  readonly past?: (
+    index: OperatorIndex,
+  ) => Pick<DoppelgangerWatchOptions, "memory" | "freshKeys"> | undefined;
 }
 
 /** One operator of the simulated cluster, with everything of it that a test may look at or break. */
@@ -60,6 +66,8 @@ export interface SimOperator {
   readonly disk: MemoryDisk;
   readonly consensus: Consensus & { stop(): void };
   readonly runner: DutyRunner;
+  /** When its slashing memory was declared complete. */
+  readonly trusted: { readonly at: number | undefined };
   readonly outcomes: DutyOutcome[];
   readonly timeline: { readonly duty: string; readonly entry: TimelineEntry }[];
   readonly log: { readonly level: string; readonly sentence: string; readonly facts: Facts | undefined }[];
@@ -151,6 +159,13 @@ export class DutyWorld {
     operator.runner.start();
   }
 
+  /** Starts a second program with an operator's key and share, on a disk of its own, as a forgotten machine does. */
+  startDouble(index: number): SimOperator {
+    const double = this.#operator(index as OperatorIndex, undefined, { double: true });
+    double.runner.start();
+    return double;
+  }
+
   #verify(published: Parameters<NonNullable<SimChainOptions["verify"]>>[0]): boolean {
     const { groupKey } = published;
     if ("attestation" in published) {
@@ -169,14 +184,14 @@ export class DutyWorld {
     return this.keys.verify(groupKey, signingRoot(root, domain), signedBlock.signature);
   }
 
-  #operator(index: OperatorIndex, kept?: MemoryDisk): SimOperator {
+  #operator(index: OperatorIndex, kept?: MemoryDisk, how = { double: false }): SimOperator {
     const options = this.#options;
     const clock = new OperatorClock(this.clock);
     const beacon = this.chain.node(index, clock);
     // The disk outlives its operator, so its time is the world's.
     const fresh = (): MemoryDisk => memoryDisk(this.clock);
     const disk = kept ?? options.disk?.(index, fresh()) ?? fresh();
-    const transport = this.network.transport(index);
+    const transport = this.network.transport(index, { beside: how.double });
     const lines: SimOperator["log"] = [];
     const counters = new Map<string, number>();
     const outcomes: DutyOutcome[] = [];
@@ -184,8 +199,22 @@ export class DutyWorld {
     const log = logTo(lines);
     const meter = countIn(counters);
     const shared = { clock, chain: this.spec, transport, log, meter };
+    const past = how.double ? undefined : options.past?.(index);
+    const trusted: { at: number | undefined } = { at: undefined };
+    const watch =
+      past &&
+      new DoppelgangerWatch({
+        ...past,
+        clock,
+        chain: this.spec,
+        cluster: this.keys.cluster,
+        beacon,
+        log,
+        trustMemory: async () => void (trusted.at = clock.now()),
+      });
     const consensus = createConsensus({
       ...shared,
+      onDouble: (duty, evidence) => watch?.heard(duty, evidence),
       key: this.#nodeKeys[index] as NodeKey,
       publicKeys: this.#nodeKeys.map(({ publicKey }) => publicKey),
       admit: dutyGate(this.spec, clock),
@@ -204,9 +233,22 @@ export class DutyWorld {
         record: (duty, entry) => void timeline.push({ duty: dutyName(duty), entry }),
         finish: (outcome) => void outcomes.push(outcome),
       },
+      ...(watch === undefined ? {} : { watch }),
       options: { builder: true, graffiti: "trireme", ...options.runner },
     });
-    return { index, clock, beacon, disk, consensus, runner, outcomes, timeline, log: lines, counters };
+    return {
+      index,
+      clock,
+      beacon,
+      disk,
+      consensus,
+      runner,
+      trusted,
+      outcomes,
+      timeline,
+      log: lines,
+      counters,
+    };
   }
 
   start(): void {

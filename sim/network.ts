@@ -120,7 +120,8 @@ export class SimNetwork {
     }
   }
 
-  transport(self: OperatorIndex): Transport {
+  /** @param how.beside - A second program with the same key: what comes for one reaches both. */
+  transport(self: OperatorIndex, how: { readonly beside: boolean } = { beside: false }): Transport {
     const check = (to: OperatorIndex, signal?: AbortSignal): void => {
       signal?.throwIfAborted();
       if (!this.#reach(self, to)) throw new Unreachable("p2p/unreachable", "send message", { facts: { to } });
@@ -148,7 +149,14 @@ export class SimNetwork {
           });
         });
       },
-      handle: (protocol, _limits, handler) => void this.#handlers.set(`${self} ${protocol}`, handler),
+      handle: (protocol, _limits, handler) => {
+        const name = `${self} ${protocol}`;
+        const first = how.beside ? this.#handlers.get(name) : undefined;
+        this.#handlers.set(name, (from, message) => {
+          void first?.(from, message);
+          return handler(from, message);
+        });
+      },
     };
   }
 }

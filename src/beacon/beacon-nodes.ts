@@ -4,7 +4,7 @@ import type { ChainSpec, Slot } from "../spec/index.ts";
 import { askAttestationData, newestVote } from "./attestation-data.ts";
 import { askBlock, askProposal, encodeAttestations, highestValue } from "./blocks.ts";
 import { connectChain } from "./connect.ts";
-import { askAttesterDuties, askProposerDuties, askValidators } from "./duties.ts";
+import { askAttesterDuties, askLiveness, askProposerDuties, askValidators } from "./duties.ts";
 import { Endpoint } from "./endpoint.ts";
 import { BeaconError } from "./errors.ts";
 import { Events } from "./events.ts";
@@ -124,6 +124,11 @@ export function createBeaconNodes(options: BeaconNodesOptions): BeaconNodes {
 
     proposerDuties: async (epoch, signal) =>
       pool.first("proposer_duties", askProposerDuties(chain(), epoch), signal),
+
+    async liveValidators(epoch, indices, signal) {
+      if (indices.length === 0) return new Set();
+      return pool.first("liveness", askLiveness(epoch, indices), signal);
+    },
 
     attestationData: async (slot, committeeIndex, signal) =>
       pool.best(

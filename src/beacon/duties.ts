@@ -117,6 +117,33 @@ export function askProposerDuties(chain: ChainSpec, epoch: Epoch): Attempt<Dutie
   };
 }
 
+/** Which of `indices` were seen in `epoch`. Every one of them has to be in the answer: silence about one is not "not seen". */
+export function askLiveness(
+  epoch: Epoch,
+  indices: readonly ValidatorIndex[],
+): Attempt<ReadonlySet<ValidatorIndex>> {
+  const wanted = new Set(indices);
+  const body = JSON.stringify([...wanted].map(String));
+  const path = `/eth/v1/validator/liveness/${epoch}`;
+  return async (endpoint, signal) => {
+    const json = verified(
+      await endpoint.ask(
+        { method: "POST", path, headers: JSON_BODY, body, bytesMax: LIST_BYTES_MAX },
+        signal,
+      ),
+    );
+    const seen = json.list("data", LIST_ITEMS_MAX, (item) => ({
+      index: item.quoted("index"),
+      live: item.flag("is_live"),
+    }));
+    refuseDoubles(seen, ({ index }) => index, "data[].index");
+    const told = new Set(seen.map(({ index }) => index));
+    if ([...wanted].some((index) => !told.has(index)))
+      throw json.failure("data", "every validator asked for");
+    return new Set(seen.filter(({ index, live }) => live && wanted.has(index)).map(({ index }) => index));
+  };
+}
+
 /** The JSON of an answer that does not rest on blocks whose payload nobody has verified. */
 function verified(answer: Answer): JsonFields {
   if (answer.type !== "json") throw bad("content-type", "application/json");

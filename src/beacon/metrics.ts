@@ -5,6 +5,7 @@ export type RequestKind =
   | "active_validators"
   | "attestation_data"
   | "attester_duties"
+  | "liveness"
   | "proposal"
   | "proposer_duties"
   | "signed_beacon_block"

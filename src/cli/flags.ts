@@ -157,6 +157,12 @@ const runFlags: readonly Flag[] = [
     default: "127.0.0.1:3620",
     help: "Where /metrics, /livez, /readyz and /duties are served",
   },
+  {
+    name: "fresh-keys",
+    kind: "switch",
+    default: false,
+    help: "Nothing ever signed with these keys: sign with a new slashing memory at once, unless the chain knows better",
+  },
   { name: "builder-api", kind: "switch", default: false, help: "Take blocks of builders too" },
   { name: "graffiti", kind: "text", default: "", help: "Up to 32 bytes of text in our blocks" },
   { name: "nickname", kind: "text", default: "", help: "What peers call this node; at most 32 characters" },

@@ -22,6 +22,7 @@ export function readRunConfig(chosen: Chosen): RunConfig {
     lockFile: chosen.textOr("lock-file", join(dataDir, "cluster-lock.json")),
     privateKeyFile: chosen.textOr("private-key-file", join(dataDir, "charon-enr-private-key")),
     validatorKeysDir: chosen.textOr("validator-keys-dir", join(dataDir, "validator_keys")),
+    freshKeys: chosen.flag("fresh-keys"),
     noVerify: chosen.flag("no-verify"),
     beaconNodeEndpoints: chosen.list("beacon-node-endpoints"),
     beaconNodeTimeoutMs: Math.max(100, chosen.number("beacon-node-timeout")),

@@ -23,6 +23,11 @@ export interface ConsensusOptions {
   readonly admit: (duty: DutyId) => boolean;
   /** The value with its inner message deterministically encoded; undefined when it cannot be read. */
   readonly canonicalise: (value: ConsensusValue) => ConsensusValue | undefined;
+  /**
+   * Told when somebody else spoke with our key in an instance that we have not joined: by a message that it signed, or by
+   * leading a round in our place. May be told again for the same duty.
+   */
+  readonly onDouble?: (duty: DutyId, evidence: "signed" | "led") => void;
   readonly log: Logger;
   readonly meter: Meter;
 }
@@ -71,6 +76,7 @@ export function createConsensus(options: ConsensusOptions): RunningConsensus {
     key: options.key,
     log,
     canonicalise: options.canonicalise,
+    onDouble: options.onDouble ?? (() => {}),
     verified: new Set(),
     room: new PeerRoom(),
     send,

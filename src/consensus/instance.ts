@@ -2,6 +2,7 @@ import { AssertionFailed, assert, explain } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import type { Clock, Logger } from "../ports/index.ts";
 import {
+  faulty,
   initialState,
   type QbftConfig,
   type QbftEffect,
@@ -45,6 +46,8 @@ export interface InstanceContext {
   readonly key: NodeKey;
   readonly log: Logger;
   readonly canonicalise: (value: ConsensusValue) => ConsensusValue | undefined;
+  /** Told when somebody else spoke with our key in an instance in which we said nothing. */
+  readonly onDouble: (duty: DutyId, evidence: "signed" | "led") => void;
   /** Shared by all instances: parts that were verified, and what peers have made us keep. */
   readonly verified: Set<string>;
   readonly room: PeerRoom;
@@ -154,9 +157,28 @@ export class Instance {
     if (refusal !== undefined) return refusal;
     const received = this.#assemble(message);
     if (received === undefined) return "unknown-value";
-    if (!this.#joined) return this.#keepEarly(received);
+    if (!this.#joined) {
+      this.#listenForDouble(parts, received);
+      return this.#keepEarly(received);
+    }
     this.#process(received);
     return undefined;
+  }
+
+  /**
+   * We have not spoken here. Our signature is proof that somebody else did; and so are more prepares than f operators can
+   * forge in a round that is ours to lead, since an honest operator prepares only what the leader proposed.
+   */
+  #listenForDouble(parts: readonly SignedPart[], { kind, source, round }: QbftMessage): void {
+    const { self, publicKeys, onDouble } = this.#context;
+    if (parts.some((part) => part.peerIndex === self)) onDouble(this.duty, "signed");
+    if (kind !== "prepare" || this.#config.leader(round) !== self) return;
+    const followers = new Set(
+      this.#early
+        .filter((early) => early.kind === "prepare" && early.round === round)
+        .map((early) => early.source),
+    ).add(source);
+    if (followers.size > faulty(publicKeys.length)) onDouble(this.duty, "led");
   }
 
   #isGenuine(part: SignedPart): boolean {

@@ -76,6 +76,7 @@ export async function makeLocalCluster(options: LocalClusterOptions): Promise<Lo
       addresses.filter((_address, j) => j !== i).join(","),
       "--monitoring-address",
       `127.0.0.1:${monitoringPorts[i]}`,
+      "--fresh-keys",
       "--nickname",
       `node${i}`,
       "--log-color",

@@ -30,6 +30,8 @@ export const CAUSES = {
   "not-included":
     "The signed duty was sent in time and no block of the window has it. Check the beacon node's peers.",
   "other-block": "The slot has a block of somebody else, or of another head, in place of ours.",
+  "watching-for-a-double":
+    "This node signs nothing for two epochs, since its slashing memory is new, imported or behind; see docs/moving.md. The other operators sign.",
   stopped: "The node was stopped before the duty was done.",
 } as const satisfies Record<string, string>;
 

@@ -32,6 +32,8 @@ export interface ExchangeContext {
   readonly transport: Transport;
   readonly store: PartialStore;
   readonly gate: (duty: DutyId) => boolean;
+  /** Whether this node may let partial signatures out; every one of them leaves through `offer`. */
+  readonly maySign: () => boolean;
   readonly log: Logger;
   readonly meter: Meter;
   /** Told of every duty of which partial signatures came from a peer. */
@@ -156,6 +158,8 @@ export function createExchange(context: ExchangeContext): Exchange {
   return {
     track: forgetInTime,
     offer(duty, partials, signal) {
+      if (!context.maySign())
+        return dropped.add(partials.length, { peer: "", reason: "watching-for-a-double" });
       forgetInTime(duty);
       const bytes = encodePartials(duty, partials);
       for (let to = 0; to < transport.operatorCount; to++) {

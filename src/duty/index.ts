@@ -22,6 +22,13 @@ export {
   encodePartials,
   encodeUnsignedSet,
 } from "./codec/sets.ts";
+export {
+  DoppelgangerWatch,
+  type DoppelgangerWatchOptions,
+  type DoubleEvidence,
+  type WatchReason,
+  type WatchStatus,
+} from "./doppelganger.ts";
 export { ExchangeError, PARSIGEX_PROTOCOL } from "./exchange.ts";
 export { dutyGate } from "./gate.ts";
 export {

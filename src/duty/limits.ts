@@ -26,6 +26,10 @@ export const LIMITS = {
   slotStartLateMax: 0.9,
   /** Blocks remembered for inclusion: two epochs of them. */
   blocksSeenMax: 256,
+  /** Whole epochs without a double before a node signs with a memory that may not know everything: what validator clients take. */
+  watchEpochs: 2,
+  /** How long after the end of an epoch it is asked who signed in it: its last votes are in the next block or the one after. */
+  watchLagSlots: 2,
   /** How long stop() waits for duties that are already being signed. */
   stopGraceMs: 4_000,
   /** How long stop() then waits for aborted work to end. */

@@ -34,6 +34,7 @@ test("partial signatures of real Charon nodes and one of ours make group signatu
     chain,
     store,
     gate: () => true,
+    maySign: () => true,
     log: silent,
     meter: unmetered,
     onReceived: () => {},

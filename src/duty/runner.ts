@@ -33,12 +33,14 @@ import {
 import { createAttesterStages } from "./attester-stages.ts";
 import type { Cause } from "./causes.ts";
 import type { DutyContext } from "./context.ts";
+import type { DoppelgangerWatch, WatchStatus } from "./doppelganger.ts";
 import { DutyRecord } from "./duty-record.ts";
 import { createExchange } from "./exchange.ts";
 import { dutyGate } from "./gate.ts";
 import { createInclusion } from "./inclusion.ts";
 import { LIMITS } from "./limits.ts";
 import { createMetrics } from "./metrics.ts";
+import { observeDuty } from "./observe.ts";
 import { PartialStore } from "./partial-store.ts";
 import { createProposerStages, createRandaoStages } from "./proposer-stages.ts";
 import { RandaoReveals } from "./randao-reveals.ts";
@@ -71,12 +73,16 @@ export interface DutyRunnerStatus {
   readonly slot: Slot;
   /** Whether the duties of this epoch are known. */
   readonly scheduled: boolean;
+  /** Why this node signs nothing yet; undefined when it signs. */
+  readonly watching: WatchStatus | undefined;
   /** Duties at work, by name. */
   readonly running: readonly string[];
   /** Votes and blocks that were sent and not yet seen on chain. */
   readonly awaitingInclusion: number;
   readonly validators: { readonly known: number; readonly active: number };
 }
+
+type Script<D> = (duty: SlotDuty<D>, signal: AbortSignal) => Promise<void>;
 
 interface Running {
   readonly record: DutyRecord;
@@ -100,9 +106,11 @@ export function createDutyRunner(ports: {
   readonly log: Logger;
   readonly meter: Meter;
   readonly timeline: TimelineSink;
+  /** Keeps this node from signing while its keys may sign elsewhere; left out, it signs at once. */
+  readonly watch?: DoppelgangerWatch;
   readonly options: DutyRunnerOptions;
 }): DutyRunner {
-  const { clock, chain, cluster, self, transport, meter, timeline, options } = ports;
+  const { clock, chain, cluster, self, transport, meter, timeline, watch, options } = ports;
   const log = ports.log.room("duty");
   const metrics = createMetrics(meter, clock, chain);
   const ended = new AbortController();
@@ -116,6 +124,7 @@ export function createDutyRunner(ports: {
     transport,
     store,
     gate: dutyGate(chain, clock),
+    maySign: () => watch?.over ?? true,
     log,
     meter,
     onReceived: (duty, from, groupKeys) =>
@@ -167,15 +176,19 @@ export function createDutyRunner(ports: {
     log.debug(failed(outcome) ? "Duty missed" : "Duty done", facts);
   }
 
+  /** What is done in a duty: its script, or looking on while we may not sign. Undefined when there is nothing to be learnt. */
+  function scriptOf<D>(id: DutyId, perform: Script<D>): Script<D> | undefined {
+    if (watch === undefined || watch.over) return perform;
+    if (id.kind !== "attester" && id.kind !== "proposer") return undefined;
+    return (duty, signal) => observeDuty(context, watch, duty, signal);
+  }
+
   /** Never runs a duty twice: a second consensus or signature for it could contradict the first. */
-  function begin<D>(
-    id: DutyId,
-    validators: ReadonlyMap<GroupKey, D>,
-    perform: (duty: SlotDuty<D>, signal: AbortSignal) => Promise<void>,
-  ): void {
+  function begin<D>(id: DutyId, validators: ReadonlyMap<GroupKey, D>, perform: Script<D>): void {
     const name = dutyName(id);
+    const script = scriptOf(id, perform);
     const deadline = dutyDeadline(chain, id);
-    if (validators.size === 0 || begun.has(name) || ticking.signal.aborted) return;
+    if (script === undefined || validators.size === 0 || begun.has(name) || ticking.signal.aborted) return;
     if (deadline === undefined || deadline <= clock.now()) return;
     const record = new DutyRecord(id, validators.keys(), { clock, timeline, onFinish: onOutcome });
     const over = new AbortController();
@@ -190,7 +203,7 @@ export function createDutyRunner(ports: {
     const entry: Running = { record, over, done: false, work: Promise.resolve() };
     running.set(name, entry);
     begun.set(name, id.slot);
-    entry.work = perform({ id, validators, record }, over.signal)
+    entry.work = script({ id, validators, record }, over.signal)
       .catch((error: unknown) => {
         if (!(error instanceof DutyOver)) log.warn("Duty ended early", { duty: name, why: explain(error) });
       })
@@ -292,6 +305,9 @@ export function createDutyRunner(ports: {
       if (started) return;
       started = true;
       ports.beacon.subscribe(onEvent, ended.signal);
+      watch?.run(ticking.signal).catch((error: unknown) => {
+        if (!ticking.signal.aborted) log.error("The watch for doubles failed", { why: explain(error) });
+      });
       tickSlots(chain, clock, { onSlot, onSkipped }, ticking.signal);
     },
 
@@ -313,6 +329,7 @@ export function createDutyRunner(ports: {
       return {
         slot,
         scheduled: schedule.knows(epochOf(chain, Math.max(0, slot))),
+        watching: watch?.status,
         running: [...running].filter(([, { done }]) => !done).map(([name]) => name),
         awaitingInclusion: inclusion.waiting,
         validators: {

@@ -11,7 +11,7 @@ import {
 } from "../cluster/index.ts";
 import { createConsensus } from "../consensus/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
-import { canonicalise, createDutyRunner, dutyGate } from "../duty/index.ts";
+import { canonicalise, createDutyRunner, DoppelgangerWatch, dutyGate } from "../duty/index.ts";
 import { createP2p, fileAddressBook, type P2p } from "../p2p/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { createBlsThreads, createKeystoreSigner, loadKeystores } from "../signer/index.ts";
@@ -196,6 +196,16 @@ async function startNode(
     genesisValidatorsRoot: chain.genesisValidatorsRoot,
   });
   running.add(() => store.close());
+  const watch = new DoppelgangerWatch({
+    clock,
+    chain,
+    cluster,
+    beacon,
+    log,
+    memory: await store.standing(),
+    freshKeys: config.freshKeys,
+    trustMemory: () => store.trust(),
+  });
   const timelines = createTimelineSink(
     { clock, log: log.room("duty") },
     { save: (records) => store.saveDuties(records), slotStart: (slot) => slotStart(chain, slot) },
@@ -212,6 +222,7 @@ async function startNode(
     publicKeys: cluster.operators.map((operator) => operator.publicKey),
     admit: dutyGate(chain, clock),
     canonicalise,
+    onDouble: (duty, evidence) => watch.heard(duty, evidence),
     log,
     meter,
   });
@@ -230,6 +241,7 @@ async function startNode(
     log,
     meter,
     timeline: timelines,
+    watch,
     options: { builder: config.builderApi, ...(config.graffiti === "" ? {} : { graffiti: config.graffiti }) },
   });
   const ready = (): NotReady[] =>
@@ -238,6 +250,7 @@ async function startNode(
       p2p,
       usable: beacon.status().some((one) => one.usable),
       shares: signer.groupKeys.length,
+      watching: watch.status !== undefined,
     });
   const status = (): NodeStatus => ({
     version,
@@ -304,7 +317,13 @@ function makeP2p(config: RunConfig, { cluster, key, self }: Identity, log: Logge
 /** Why duties cannot be done now, the gravest reason first. */
 function readiness(
   signal: AbortSignal,
-  of: { readonly cluster: Cluster; readonly p2p: P2p; readonly usable: boolean; readonly shares: number },
+  of: {
+    readonly cluster: Cluster;
+    readonly p2p: P2p;
+    readonly usable: boolean;
+    readonly shares: number;
+    readonly watching: boolean;
+  },
 ): NotReady[] {
   const reasons: NotReady[] = [];
   if (signal.aborted) reasons.push("stopping");
@@ -312,5 +331,6 @@ function readiness(
   if (of.p2p.transport.connected().length + 1 < of.cluster.threshold)
     reasons.push("quorum peers not connected");
   if (of.shares === 0) reasons.push("key shares missing");
+  if (of.watching) reasons.push("watching for a double");
   return reasons;
 }

@@ -119,6 +119,15 @@ export interface BeaconNode {
   ): Promise<Duties<AttesterDuty>>;
   /** All proposers of the epoch. */
   proposerDuties(epoch: Epoch, signal: AbortSignal): Promise<Duties<ProposerDuty>>;
+  /**
+   * Those of `indices` that the chain, or the node's peers, saw sign something in `epoch`: the present or the previous one,
+   * of which alone beacon nodes tell.
+   */
+  liveValidators(
+    epoch: Epoch,
+    indices: readonly ValidatorIndex[],
+    signal: AbortSignal,
+  ): Promise<ReadonlySet<ValidatorIndex>>;
   /** Vote data for `slot`; post-Electra `committeeIndex` is 0 and one answer serves all committees. */
   attestationData(slot: Slot, committeeIndex: number, signal: AbortSignal): Promise<phase0.AttestationData>;
   /** The best proposal (builder or local) for `slot`. */

@@ -18,6 +18,17 @@ export type Verdict =
       readonly reason: "double-vote" | "surrounds" | "surrounded" | "too-old" | "source-after-target";
     };
 
+/** What a slashing memory can say of how complete it is. */
+export interface MemoryStanding {
+  /**
+   * "new": made empty. "imported": a file was added and the chain not watched since. "kept": this node has signed with it,
+   * or watched the chain first.
+   */
+  readonly origin: "new" | "imported" | "kept";
+  /** The latest epoch voted for, of all validators. */
+  readonly newestTarget: Epoch | undefined;
+}
+
 /**
  * The cluster's memory of what each validator has signed, keyed by group public key. Every path that releases a partial
  * signature asks here first. Implementations: storage/sqlite, sim/disk; both pass test/conformance/slashing-store.ts.

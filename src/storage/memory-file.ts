@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { assert } from "../base/index.ts";
-import type { DutyRecord } from "../ports/index.ts";
+import type { DutyRecord, MemoryStanding } from "../ports/index.ts";
 import {
   exportedRecord,
   type Interchange,
@@ -35,6 +35,9 @@ export interface ImportSummary {
   readonly highestSlot: number | undefined;
   readonly highestTarget: number | undefined;
 }
+
+/** The note that says where a memory comes from; none in one that was just made. */
+const ORIGIN_NOTE = "memory/origin";
 
 /** The node's SQLite file, synchronously: run by the storage thread, and directly by commands on a stopped node. */
 export class MemoryFile {
@@ -100,6 +103,7 @@ export class MemoryFile {
         this.#votes.raiseFloors(record.pubkey, importedFloors(record));
         this.#votes.prune(record.pubkey);
       }
+      this.#setOrigin("imported");
     });
     this.#genesisValidatorsRoot = root;
     return summaryOf(interchange);
@@ -131,6 +135,20 @@ export class MemoryFile {
         for (const pubkey of overfull) this.#votes.prune(pubkey);
       });
     }
+  }
+
+  standing(): MemoryStanding {
+    return this.#read("look at the slashing memory", () => {
+      const note = this.#notes.read(ORIGIN_NOTE);
+      const origin = note === undefined ? "new" : Buffer.from(note).toString("utf8");
+      assert(origin === "new" || origin === "imported" || origin === "kept", "the memory names its origin");
+      return { origin, newestTarget: this.#votes.newestTarget };
+    });
+  }
+
+  /** Notes that nothing is signed elsewhere, so that this memory knows everything from now on. */
+  trust(): void {
+    this.#write("trust the slashing memory", () => this.#setOrigin("kept"));
   }
 
   saveDuties(records: readonly DutyRecord[]): void {
@@ -177,6 +195,10 @@ export class MemoryFile {
   close(): void {
     this.#db.close();
     this.#witness.close();
+  }
+
+  #setOrigin(origin: MemoryStanding["origin"]): void {
+    this.#notes.write(ORIGIN_NOTE, Buffer.from(origin, "utf8"));
   }
 
   #setChain(root: Root): void {

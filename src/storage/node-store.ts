@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { DutyRecord, SlashingStore } from "../ports/index.ts";
+import type { DutyRecord, MemoryStanding, SlashingStore } from "../ports/index.ts";
 import type { Interchange, InterchangeKind, Verdict } from "../slashing/index.ts";
 import type { DutyQuery } from "./duty-table.ts";
 import { type ErrorData, errorFromData, StorageError } from "./errors.ts";
@@ -22,6 +22,10 @@ export interface NodeStore extends SlashingStore {
   /** Takes over an interchange file, all or nothing. @throws SlashingError `slashing/other-chain`, StorageError */
   importInterchange(interchange: Interchange): Promise<ImportSummary>;
   exportInterchange(kind: InterchangeKind): Promise<Interchange>;
+  /** What this memory can say of how complete it is. */
+  standing(): Promise<MemoryStanding>;
+  /** Notes durably that nothing is signed elsewhere; from now on this memory knows everything. */
+  trust(): Promise<void>;
   /** Queues timelines for the disk; never waits, never throws. When too many wait the oldest are dropped. */
   saveDuties(records: readonly DutyRecord[]): void;
   /** Saved duties, latest first. */
@@ -67,6 +71,8 @@ function storeOver(thread: StorageThread): NodeStore {
     admit: (votes, signal) => admit(thread, votes, signal),
     importInterchange: (interchange) => thread.ask({ kind: "import", interchange }) as Promise<ImportSummary>,
     exportInterchange: (kind) => thread.ask({ kind: "export", as: kind }) as Promise<Interchange>,
+    standing: () => thread.ask({ kind: "standing" }) as Promise<MemoryStanding>,
+    trust: () => thread.ask({ kind: "trust" }) as Promise<void>,
     saveDuties(records) {
       waiting.push(...records);
       waiting.splice(0, waiting.length - DUTIES_WAITING_MAX);

@@ -9,6 +9,8 @@ export type StoreRequest =
   | { readonly kind: "admit"; readonly votes: PackedVotes }
   | { readonly kind: "import"; readonly interchange: Interchange }
   | { readonly kind: "export"; readonly as: InterchangeKind }
+  | { readonly kind: "standing" }
+  | { readonly kind: "trust" }
   | { readonly kind: "save-duties"; readonly records: readonly DutyRecord[] }
   | { readonly kind: "duties"; readonly query: DutyQuery }
   | { readonly kind: "read-note"; readonly key: string }

@@ -61,6 +61,10 @@ function perform(file: MemoryFile, request: Other): unknown {
       return file.import(request.interchange);
     case "export":
       return file.export(request.as);
+    case "standing":
+      return file.standing();
+    case "trust":
+      return file.trust();
     case "save-duties":
       return file.saveDuties(request.records);
     case "duties":

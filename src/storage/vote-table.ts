@@ -84,6 +84,15 @@ export class VoteTable {
     this.#sql.setFloors.run(slot, attestation?.source ?? null, attestation?.target ?? null, bounds.id);
   }
 
+  /** Of all validators; undefined when nobody ever voted. */
+  get newestTarget(): number | undefined {
+    const targets = [...this.#bounds.values()].map(({ floors, attestations }) =>
+      Math.max(floors.attestation?.target ?? -1, attestations.maxTarget),
+    );
+    const newest = targets.reduce((a, b) => Math.max(a, b), -1);
+    return newest < 0 ? undefined : newest;
+  }
+
   /** Validators with so many votes that the older ones should become floors. */
   overfull(): readonly GroupKey[] {
     return [...this.#bounds]

@@ -11,6 +11,7 @@ const CODES = {
   "slashing memory unavailable": 20,
   "key shares missing": 21,
   stopping: 22,
+  "watching for a double": 23,
 } as const;
 
 export type NotReady = keyof typeof CODES;

@@ -78,6 +78,8 @@ export interface LocalRunOptions {
   readonly clusterDir: string;
   readonly slotMs: number;
   readonly toGenesisMs: number;
+  /** Whether the nodes are told that nothing ever signed with these keys, which is so; by default they are. */
+  readonly freshKeys?: boolean;
   /** The program: source by default. */
   readonly main?: string;
 }
@@ -118,6 +120,7 @@ export async function startLocalRun(options: LocalRunOptions): Promise<LocalRun>
       addresses.filter((_, j) => j !== i).join(","),
       "--monitoring-address",
       `127.0.0.1:${monitoringPort}`,
+      ...(options.freshKeys === false ? [] : ["--fresh-keys"]),
     ]);
   });
   for (const node of nodes) node.start();

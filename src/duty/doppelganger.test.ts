@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DutyWorld, type DutyWorldOptions } from "../../sim/duty-world.ts";
+import type { MemoryStanding } from "../ports/index.ts";
+import { type Epoch, epochOf, firstSlotOf } from "../spec/index.ts";
+
+// Whole clusters on a simulated chain with eight slots in an epoch; the world begins in the middle of slot 0, so the first
+// whole epoch that anybody can watch is epoch 1.
+
+const NEW: MemoryStanding = { origin: "new", newestTarget: undefined };
+const kept = (newestTarget: Epoch): MemoryStanding => ({ origin: "kept", newestTarget });
+const watching = (...indices: number[]): Pick<DutyWorldOptions, "past"> => ({
+  past: (index) => (indices.includes(index) ? { memory: NEW, freshKeys: false } : undefined),
+});
+
+const inOrder = (numbers: readonly number[]): number[] => [...new Set(numbers)].toSorted((a, b) => a - b);
+
+/** Epochs in which an operator's share signed votes or blocks; the randao of an epoch is signed before it begins. */
+const signedEpochs = (world: DutyWorld, index: number): number[] => {
+  const signed =
+    world.operators[index]?.timeline.filter(
+      ({ duty, entry }) => entry.stage === "signed" && !duty.endsWith("randao"),
+    ) ?? [];
+  return inOrder(signed.map(({ duty }) => epochOf(world.spec, Number(duty.split("/")[0]))));
+};
+const errors = (world: DutyWorld, index: number): string[] =>
+  (world.operators[index]?.log ?? [])
+    .filter(({ level }) => level === "error")
+    .map(({ sentence }) => sentence);
+const end = (world: DutyWorld, epoch: Epoch): Promise<void> =>
+  world.runToSlot(firstSlotOf(world.spec, epoch + 1));
+
+test("a cluster of new memories signs nothing for two whole epochs, and everything after them", async () => {
+  const world = new DutyWorld(1, watching(0, 1, 2, 3));
+  world.start();
+  await end(world, 4);
+  const epochs = inOrder(world.chain.votes.map(({ attestation }) => attestation.data.target.epoch));
+  assert.deepEqual(epochs, [3, 4], "epochs 1 and 2 were watched");
+  const inFour = world.chain.votes.filter(({ attestation }) => attestation.data.target.epoch === 4);
+  assert.equal(new Set(inFour.map(({ groupKey }) => groupKey)).size, 6);
+  assert.ok((world.summary(0)["attester failed watching-for-a-double"] ?? 0) >= 12);
+});
+
+test("one moved operator stays silent while the others sign, is not alarmed by them, and then takes part", async () => {
+  const world = new DutyWorld(2, watching(3));
+  world.start();
+  await end(world, 4);
+  assert.deepEqual(signedEpochs(world, 3), [3, 4]);
+  assert.deepEqual(errors(world, 3), []);
+  const votes = new Set(world.chain.votes.map((v) => `${v.groupKey} ${v.attestation.data.target.epoch}`));
+  assert.ok(votes.size >= 4 * 6, "the three others signed for everybody all the time");
+});
+
+test("while the validators sign without this cluster a node never does; it begins two epochs after they stopped", async () => {
+  const world = new DutyWorld(3, watching(0, 1, 2, 3));
+  // A validator client that kept one of the keys after they were split.
+  world.chain.strangers = (epoch) => (epoch < 5 ? [2] : []);
+  world.start();
+  await end(world, 6);
+  assert.equal(world.chain.votes.length, 0);
+  assert.ok(
+    errors(world, 1).every((sentence) => sentence.startsWith("Validators were seen signing, and not by")),
+  );
+  assert.equal(errors(world, 1).length, 4, "one line for each epoch in which it was seen");
+  assert.equal(world.operators[1]?.runner.status().watching?.quietEpochs, 1);
+  await end(world, 7);
+  assert.ok(world.chain.votes.length > 0);
+});
+
+test("a second program with this operator's key is heard in consensus, though three others explain the votes", async () => {
+  const world = new DutyWorld(4, watching(3));
+  world.start();
+  const double = world.startDouble(3);
+  await end(world, 5);
+  assert.deepEqual(signedEpochs(world, 3), []);
+  assert.ok(errors(world, 3).length >= 4, "once an epoch");
+  assert.ok(
+    errors(world, 3).every((sentence) => sentence.startsWith("Another program runs as this operator")),
+  );
+
+  await double.runner.stop();
+  await end(world, 8);
+  assert.deepEqual(signedEpochs(world, 3), [8], "epochs 6 and 7 were quiet");
+});
+
+test("with an operator away, votes that need the double's share are seen on the chain as nobody's", async () => {
+  const world = new DutyWorld(5, watching(3));
+  world.network.setDown(0, true);
+  world.start();
+  world.startDouble(3);
+  await end(world, 4);
+  assert.deepEqual(signedEpochs(world, 3), []);
+  assert.ok(errors(world, 3).some((sentence) => sentence.startsWith("Validators were seen signing")));
+});
+
+test("an epoch of which no beacon node tells does not count as watched", async () => {
+  const world = new DutyWorld(6, watching(3));
+  const own = world.operators[3]?.beacon;
+  assert.ok(own !== undefined);
+  own.down = true;
+  world.start();
+  await world.runToSlot(firstSlotOf(world.spec, 1) + 2);
+  own.down = false;
+  const honest = own.liveValidators.bind(own);
+  own.liveValidators = (epoch, ...rest) =>
+    epoch === 1 ? Promise.reject(new Error("no such route")) : honest(epoch, ...rest);
+  await end(world, 4);
+  assert.deepEqual(signedEpochs(world, 3), [4], "epochs 2 and 3 were watched");
+});
+
+test("a memory that is kept up to date, fresh keys at genesis, and validators that are not active cost no wait", async () => {
+  for (const past of [
+    { memory: kept(0), freshKeys: false },
+    { memory: NEW, freshKeys: true },
+  ]) {
+    const world = new DutyWorld(7, { past: () => past });
+    world.start();
+    await end(world, 1);
+    assert.ok(world.chain.votes.some(({ attestation }) => attestation.data.slot <= 2));
+  }
+  const world = new DutyWorld(8, watching(0, 1, 2, 3));
+  for (const { beacon } of world.operators)
+    for (const { groupKey } of world.keys.cluster.validators) beacon.statuses.set(groupKey, "pending_queued");
+  world.start();
+  await world.runToSlot(2);
+  assert.ok(world.operators.every(({ trusted }) => trusted.at !== undefined));
+});
+
+test("a memory that ends epochs ago is watched with when the validators went on signing, and used at once when not", async () => {
+  for (const stopped of [false, true]) {
+    const world = new DutyWorld(9, {
+      past: (index) => (index === 3 ? { memory: kept(0), freshKeys: false } : undefined),
+    });
+    for (const index of stopped ? [0, 1, 2] : []) world.network.setDown(index, true);
+    for (const index of [0, 1, 2]) world.operators[index]?.runner.start();
+    await world.runToSlot(firstSlotOf(world.spec, 3) + 3);
+    world.restart(3);
+    world.network.heal();
+    await end(world, 6);
+    assert.deepEqual(signedEpochs(world, 3), stopped ? [3, 4, 5, 6] : [6]);
+  }
+});
+
+test("the word that keys are fresh does not count against what the chain has seen", async () => {
+  const world = new DutyWorld(10, {
+    past: (index) => (index === 3 ? { memory: NEW, freshKeys: true } : undefined),
+  });
+  for (const index of [0, 1, 2]) world.operators[index]?.runner.start();
+  await world.runToSlot(firstSlotOf(world.spec, 2) + 3);
+  world.restart(3);
+  await end(world, 5);
+  assert.deepEqual(signedEpochs(world, 3), [5]);
+  assert.ok(
+    world.operators[3]?.log.some(({ sentence }) => sentence.startsWith("--fresh-keys was given, but")),
+  );
+});

@@ -1,0 +1,260 @@
+import { explain } from "../base/index.ts";
+import type { Cluster } from "../cluster/index.ts";
+import { type BeaconNode, type Clock, type Logger, type MemoryStanding, sleepUntil } from "../ports/index.ts";
+import {
+  type ChainSpec,
+  type DutyId,
+  dutyName,
+  type Epoch,
+  epochOf,
+  firstSlotOf,
+  type GroupKey,
+  type Slot,
+  slotAt,
+  slotStart,
+  type UnixMs,
+  type ValidatorIndex,
+} from "../spec/index.ts";
+import { LIMITS } from "./limits.ts";
+import { retry } from "./retry.ts";
+
+/** Why this node does not sign yet: its slashing memory may not know all that its share has signed. */
+export type WatchReason = "new memory" | "imported memory" | "memory behind";
+
+/** How somebody else gave away that it uses our node key: a message signed with it, or a round led in our place. */
+export type DoubleEvidence = "signed" | "led";
+
+export interface WatchStatus {
+  readonly reason: WatchReason;
+  /** Whole epochs in a row without a trace of a double. */
+  readonly quietEpochs: number;
+  /** When the node begins to sign if it stays so. */
+  readonly signsAt: UnixMs;
+  /** Validators, out of the last epoch looked at, that signed without this cluster. */
+  readonly unexplained: readonly GroupKey[];
+}
+
+export interface DoppelgangerWatchOptions {
+  readonly clock: Clock;
+  readonly chain: ChainSpec;
+  readonly cluster: Cluster;
+  readonly beacon: BeaconNode;
+  readonly log: Logger;
+  readonly memory: MemoryStanding;
+  /** The operator's word that nothing ever signed with these keys. */
+  readonly freshKeys: boolean;
+  /** Makes durable that the memory may be relied on from now on. */
+  readonly trustMemory: () => Promise<void>;
+}
+
+/**
+ * Keeps a node from signing while its keys may sign elsewhere: until two whole epochs in a row have passed in which
+ * nobody spoke as this operator, and every validator that was seen on the chain was signed for by a threshold of the
+ * other operators. It ends by itself, so a double that is stopped needs no second step. docs/adr/0170.
+ */
+export class DoppelgangerWatch {
+  readonly #options: DoppelgangerWatchOptions;
+  readonly #log: Logger;
+  #over: boolean;
+  #status: WatchStatus | undefined;
+  /** What the others signed together, as far as we combined it ourselves. */
+  readonly #explained = new Map<Epoch, Set<GroupKey>>();
+  #sinceSlot: Slot;
+  #heardAt: Epoch = -1;
+
+  constructor(options: DoppelgangerWatchOptions) {
+    const { chain, clock, memory, freshKeys } = options;
+    this.#options = options;
+    this.#log = options.log.room("doppelganger");
+    const now = clock.now();
+    this.#sinceSlot = slotAt(chain, now);
+    const epoch = epochOf(chain, Math.max(0, this.#sinceSlot));
+    const upToDate = memory.origin === "kept" && (memory.newestTarget ?? -1) >= epoch - 1;
+    // Before genesis nobody can have signed; in the first epoch there is nothing to compare the operator's word with.
+    this.#over = upToDate || now < chain.genesisTime || (freshKeys && epoch === 0);
+  }
+
+  /** Whether this node may sign. Never false again once it was true. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Undefined when the node signs, and while it is not yet known whether it has to watch. */
+  get status(): WatchStatus | undefined {
+    return this.#over ? undefined : this.#status;
+  }
+
+  /** A threshold of other operators signed for these validators in `epoch`: that they are seen there is in order. */
+  explain(epoch: Epoch, groupKeys: Iterable<GroupKey>): void {
+    const known = this.#explained.get(epoch) ?? new Set();
+    this.#explained.set(epoch, known);
+    for (const key of groupKeys) known.add(key);
+  }
+
+  /** Somebody used our node key in the consensus on `duty`, in which this node was silent. */
+  heard(duty: DutyId, evidence: DoubleEvidence): void {
+    // In a slot that had begun before us it may have been ourselves.
+    if (this.#over || duty.slot <= this.#sinceSlot) return;
+    const epoch = epochOf(this.#options.chain, duty.slot);
+    if (epoch > this.#heardAt)
+      this.#log.error("Another program runs as this operator. Stop it; this node signs nothing until then", {
+        duty: dutyName(duty),
+        evidence: evidence === "signed" ? "a message with our key" : "it led a round in our place",
+      });
+    this.#heardAt = Math.max(this.#heardAt, epoch);
+  }
+
+  /** Watches for as long as it takes. @throws the signal's reason when it fires first. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { memory } = this.#options;
+    if (this.#over) return memory.origin === "kept" ? undefined : this.#trust(signal);
+    const reason = await this.#reasonToWatch(signal);
+    if (reason !== undefined) await this.#watch(reason, signal);
+    await this.#trust(signal);
+    this.#over = true;
+    this.#explained.clear();
+  }
+
+  /** Undefined when there is nothing to fear after all. */
+  async #reasonToWatch(signal: AbortSignal): Promise<WatchReason | undefined> {
+    const { memory, freshKeys } = this.#options;
+    const active = await this.#activeValidators(signal);
+    if (active.size === 0) {
+      this.#log.info("No validator is active yet, so there is nothing to watch for");
+      return undefined;
+    }
+    if (memory.origin === "imported") return "imported memory";
+    if (memory.origin === "new" && !freshKeys) return "new memory";
+    // Either nothing should ever have signed, or nothing while we were away: the epoch before this one tells.
+    const live = await this.#liveBefore(active, signal);
+    if (live?.length === 0 || (live === undefined && freshKeys)) return undefined;
+    if (memory.origin === "kept") return "memory behind";
+    this.#log.warn("--fresh-keys was given, but the chain saw these validators sign", named(live ?? []));
+    return "new memory";
+  }
+
+  async #watch(reason: WatchReason, signal: AbortSignal): Promise<void> {
+    let epoch = this.#nextWholeEpoch();
+    let quiet = 0;
+    this.#tell(reason, quiet, epoch, []);
+    this.#log.warn("Watching the chain before signing, in case these keys sign elsewhere", {
+      reason,
+      epochs: LIMITS.watchEpochs,
+      from: epoch,
+    });
+    while (quiet < LIMITS.watchEpochs) {
+      const unexplained = await this.#unexplainedIn(epoch, signal);
+      const silent = unexplained?.length === 0 && this.#heardAt < epoch;
+      quiet = silent ? quiet + 1 : 0;
+      if (unexplained !== undefined && unexplained.length > 0)
+        this.#log.error(
+          "Validators were seen signing, and not by this cluster. Find what else has their keys; this node signs nothing",
+          { epoch, ...named(unexplained) },
+        );
+      else this.#log.info("Watched an epoch", { epoch, quiet, of: LIMITS.watchEpochs });
+      for (const known of this.#explained.keys()) if (known <= epoch) this.#explained.delete(known);
+      // After a sleep of the machine the epochs in between were not watched.
+      const next = Math.max(epoch + 1, this.#nextWholeEpoch() - 1);
+      if (next > epoch + 1) quiet = 0;
+      epoch = next;
+      this.#tell(reason, quiet, epoch, unexplained ?? []);
+    }
+    this.#log.info("No double was seen; this node signs from the next slot on");
+  }
+
+  /**
+   * Validators that signed in `epoch` without a threshold of our peers, asked when the epoch is over and its last votes
+   * are on chain. Undefined when no beacon node would say.
+   */
+  async #unexplainedIn(epoch: Epoch, signal: AbortSignal): Promise<readonly GroupKey[] | undefined> {
+    const { chain, clock } = this.#options;
+    const over = firstSlotOf(chain, epoch + 1);
+    await sleepUntil(clock, slotStart(chain, over + LIMITS.watchLagSlots), signal);
+    // Beacon nodes tell of the present and the previous epoch only.
+    const late = new AbortController();
+    const cancel = clock.at(slotStart(chain, firstSlotOf(chain, epoch + 2)), () => late.abort());
+    const either = AbortSignal.any([signal, late.signal]);
+    try {
+      const live = await this.#live(epoch, await this.#activeValidators(either), either);
+      return live.filter((key) => this.#explained.get(epoch)?.has(key) !== true);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#log.error("No beacon node told who signed in this epoch, so it does not count as watched", {
+        epoch,
+        why: explain(error),
+      });
+      return undefined;
+    } finally {
+      cancel();
+    }
+  }
+
+  #live(
+    epoch: Epoch,
+    validators: ReadonlyMap<ValidatorIndex, GroupKey>,
+    signal: AbortSignal,
+  ): Promise<readonly GroupKey[]> {
+    return this.#retry("liveness", signal, async () => {
+      const live = await this.#options.beacon.liveValidators(epoch, [...validators.keys()], signal);
+      return [...validators].flatMap(([index, key]) => (live.has(index) ? [key] : []));
+    });
+  }
+
+  /** Undefined when the beacon node would not say; one question is enough, as watching is always possible. */
+  async #liveBefore(
+    validators: ReadonlyMap<ValidatorIndex, GroupKey>,
+    signal: AbortSignal,
+  ): Promise<readonly GroupKey[] | undefined> {
+    const { beacon, chain, clock } = this.#options;
+    const epoch = epochOf(chain, Math.max(0, slotAt(chain, clock.now()))) - 1;
+    if (epoch < 0) return [];
+    try {
+      const live = await beacon.liveValidators(epoch, [...validators.keys()], signal);
+      return [...validators].flatMap(([index, key]) => (live.has(index) ? [key] : []));
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#log.warn("The beacon node does not tell who signed", { epoch, why: explain(error) });
+      return undefined;
+    }
+  }
+
+  async #activeValidators(signal: AbortSignal): Promise<ReadonlyMap<ValidatorIndex, GroupKey>> {
+    const { beacon, cluster } = this.#options;
+    const keys = cluster.validators.map(({ groupKey }) => groupKey);
+    const found = await this.#retry("validators", signal, () => beacon.validators(keys, signal));
+    const active = found.filter(({ status }) => status.startsWith("active"));
+    return new Map(active.map(({ index, pubkey }) => [index, pubkey]));
+  }
+
+  #retry<T>(what: string, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
+    return retry(this.#options.clock, signal, attempt, (error, attempts) => {
+      if (attempts === 1)
+        this.#log.warn("Beacon node did not answer, trying again", { what, why: explain(error) });
+    });
+  }
+
+  #trust(signal: AbortSignal): Promise<void> {
+    return retry(this.#options.clock, signal, this.#options.trustMemory, (error, attempts) => {
+      if (attempts === 1)
+        this.#log.error("Could not note that the watch is over, trying again", { why: explain(error) });
+    });
+  }
+
+  /** The first epoch that we see from its beginning, with a slot before it to find our peers in. */
+  #nextWholeEpoch(): Epoch {
+    const { chain, clock } = this.#options;
+    return Math.ceil((slotAt(chain, clock.now()) + 2) / chain.slotsPerEpoch);
+  }
+
+  #tell(reason: WatchReason, quietEpochs: number, epoch: Epoch, unexplained: readonly GroupKey[]): void {
+    const { chain } = this.#options;
+    const last = epoch + LIMITS.watchEpochs - quietEpochs - 1;
+    const signsAt = slotStart(chain, firstSlotOf(chain, last + 1) + LIMITS.watchLagSlots + 1);
+    this.#status = { reason, quietEpochs, signsAt, unexplained };
+  }
+}
+
+/** A few of many keys, for a log line. */
+function named(keys: readonly GroupKey[]): { readonly count: number; readonly validators: string } {
+  return { count: keys.length, validators: keys.slice(0, 3).join(", ") };
+}
