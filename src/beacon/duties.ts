@@ -134,7 +134,7 @@ export function askLiveness(
     );
     const seen = json.list("data", LIST_ITEMS_MAX, (item) => ({
       index: item.quoted("index"),
-      live: item.flag("is_live"),
+      live: readLive(item),
     }));
     refuseDoubles(seen, ({ index }) => index, "data[].index");
     const told = new Set(seen.map(({ index }) => index));
@@ -142,6 +142,13 @@ export function askLiveness(
       throw json.failure("data", "every validator asked for");
     return new Set(seen.filter(({ index, live }) => live && wanted.has(index)).map(({ index }) => index));
   };
+}
+
+/** Said in so many words: what reads as "not seen" by omission would end a watch that should go on. */
+function readLive(item: JsonFields): boolean {
+  const live = item.raw("is_live");
+  if (typeof live !== "boolean") throw item.failure("is_live", "true or false");
+  return live;
 }
 
 /** The JSON of an answer that does not rest on blocks whose payload nobody has verified. */

@@ -307,7 +307,17 @@ export const commands: readonly CommandRow[] = [
     path: ["slashing-protection", "export"],
     arguments: "<file>",
     help: "Write what this node has signed as an EIP-3076 interchange file",
-    flags: [dataDir],
+    flags: [
+      dataDir,
+      {
+        name: "for-validator-client",
+        kind: "switch",
+        default: false,
+        help: "By this operator's key shares, as a validator client beside Charon keeps it, and not by validator",
+      },
+      lockFile,
+      keyFile,
+    ],
   },
   {
     path: ["slashing-protection", "import"],

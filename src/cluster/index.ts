@@ -22,9 +22,9 @@ export {
   writeClusterFolders,
   writeCombined,
 } from "./folders.ts";
-export { clusterOf, loadCluster, loadNodeKey, operatorOfKey } from "./load.ts";
+export { clusterOf, loadCluster, loadNodeKey, operatorOfKey, readLock } from "./load.ts";
 export { type Lock, VERSIONS, type Version } from "./model.ts";
-export { type Network, networkByName, networks } from "./networks.ts";
+export { type Network, networkByForkVersion, networkByName, networks } from "./networks.ts";
 export { createNodeKey } from "./node-key.ts";
 export { parseDefinition, parseLock } from "./read.ts";
 export type { Cluster, ClusterValidator, Operator } from "./types.ts";

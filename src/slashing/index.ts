@@ -7,6 +7,7 @@ export {
   type InterchangeKind,
   interchangeOf,
   mergeInterchanges,
+  renamed,
   requireSameChain,
   SlashingError,
   type ValidatorRecord,

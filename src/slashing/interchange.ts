@@ -2,7 +2,9 @@ import { DvError, equalBytes, toHex } from "../base/index.ts";
 import type { GroupKey, Root } from "../spec/index.ts";
 import type { SignedAttestation, SignedBlock } from "./votes.ts";
 
-export class SlashingError extends DvError<"slashing/bad-interchange" | "slashing/other-chain"> {}
+export class SlashingError extends DvError<
+  "slashing/bad-interchange" | "slashing/other-chain" | "slashing/other-validators"
+> {}
 
 /** What one validator is known to have signed. */
 export interface ValidatorRecord {
@@ -72,6 +74,33 @@ export function mergeInterchanges(first: Interchange, ...others: readonly Interc
       attestations: [...votes.values()].toSorted((a, b) => a.target - b.target || a.source - b.source),
     })),
   };
+}
+
+/**
+ * The same history under other keys: a validator client beside Charon keeps it by key share, we by validator. Both sign the
+ * same roots. Records of keys without another name are left out.
+ *
+ * @throws SlashingError `slashing/other-validators` - there are records, and none of them has one.
+ */
+export function renamed(
+  interchange: Interchange,
+  nameOf: (pubkey: GroupKey) => GroupKey | undefined,
+): Interchange {
+  const validators = interchange.validators.flatMap((record) => {
+    const pubkey = nameOf(record.pubkey);
+    return pubkey === undefined ? [] : [{ ...record, pubkey }];
+  });
+  const [first] = interchange.validators;
+  if (validators.length === 0 && first !== undefined)
+    throw new SlashingError(
+      "slashing/other-validators",
+      "find this cluster's validators in the slashing protection",
+      {
+        facts: { validatorsInFile: interchange.validators.length, forExample: first.pubkey },
+        hint: "The file is of other validators: neither the cluster's public keys nor its key shares are in it.",
+      },
+    );
+  return mergeInterchanges({ ...interchange, validators });
 }
 
 /** @throws SlashingError `slashing/other-chain` - the file belongs to another chain than `ours`. */

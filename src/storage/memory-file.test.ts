@@ -143,3 +143,26 @@ test("slashing protection moves by file from one node to another, and a bad file
   receiver.close();
   assert.throws(() => exportSlashingProtection(join(folder, "none")), { code: "storage/unavailable" });
 });
+
+test("a memory says whether it may have gaps: made new, imported into, or kept and until when", () => {
+  const [from, to] = [fresh(), fresh()];
+  const file = from.open();
+  assert.deepEqual(file.standing(), { origin: "new", newestTarget: undefined });
+  admit(file, { kind: "attestation", source: 3, target: 4, signingRoot: new Uint8Array(32) });
+  assert.deepEqual(file.standing(), { origin: "new", newestTarget: 4 });
+  file.trust();
+  file.close();
+  const again = from.open();
+  assert.deepEqual(again.standing(), { origin: "kept", newestTarget: 4 });
+  again.close();
+
+  importSlashingProtection(to.path, exportSlashingProtection(from.path), { lockHash });
+  const receiver = to.open();
+  assert.deepEqual(receiver.standing(), { origin: "imported", newestTarget: 4 });
+  receiver.trust();
+  receiver.close();
+  importSlashingProtection(to.path, exportSlashingProtection(from.path));
+  const twice = to.open();
+  assert.equal(twice.standing().origin, "imported", "every import may bring less than was signed");
+  twice.close();
+});

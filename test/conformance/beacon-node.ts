@@ -8,6 +8,7 @@ import {
   domainAt,
   dutyDue,
   type Epoch,
+  type electra,
   epochOf,
   type GroupKey,
   type SignedBeaconBlock,
@@ -141,6 +142,19 @@ export function beaconNodeConformance(name: string, open: () => Promise<BeaconWo
       const data = await node.attestationData(slot, 0, signal);
       assert.deepEqual([data.slot, data.index, data.target.epoch], [slot, 0, epochOf(chain, slot)]);
     }
+  });
+
+  check("a validator is live in the epoch it voted in, and others are not", async (world) => {
+    const { node, chain } = world;
+    await world.moveTo(slotStart(chain, 1));
+    await propose(world, 1);
+    const voted = new Set(
+      (await attest(world, 1)).map((vote) => (vote as electra.SingleAttestation).attesterIndex),
+    );
+    const live = await node.liveValidators(0, [...world.keys.keys()], signal);
+    for (const index of voted) assert.ok(live.has(index), `validator ${index} voted`);
+    assert.ok(live.size < world.keys.length, "nobody is live who did nothing");
+    assert.deepEqual(await node.liveValidators(0, [], signal), new Set());
   });
 
   check("an empty slot has no block, and neither has an unknown root", async (world) => {
