@@ -27,6 +27,7 @@ const rooms: Readonly<
     libraries: ["libp2p", "@libp2p/", "@multiformats/", "uint8arraylist"],
   },
   beacon: { leansOn: ["base", "spec", "crypto", "ports"], libraries: ["undici", "eventsource-parser"] },
+  "validator-api": { leansOn: ["base", "spec", "crypto", "ports", "http"], libraries: [] },
   storage: { leansOn: ["base", "spec", "crypto", "slashing", "ports"], libraries: [] },
   signer: { leansOn: ["base", "spec", "crypto", "cluster", "ports"], libraries: [] },
   telemetry: { leansOn: ["base", "spec", "crypto", "ports"], libraries: ["prom-client"] },

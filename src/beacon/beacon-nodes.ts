@@ -1,5 +1,13 @@
 import { explain, type Hex, present } from "../base/index.ts";
-import type { BeaconNode, ChainEvent, Clock, IncludedBlock, Logger, Meter } from "../ports/index.ts";
+import type {
+  BeaconNode,
+  BeaconPassage,
+  ChainEvent,
+  Clock,
+  IncludedBlock,
+  Logger,
+  Meter,
+} from "../ports/index.ts";
 import type { ChainSpec, Slot } from "../spec/index.ts";
 import { askAttestationData, newestVote } from "./attestation-data.ts";
 import { askBlock, askProposal, encodeAttestations, highestValue } from "./blocks.ts";
@@ -8,6 +16,7 @@ import { askAttesterDuties, askLiveness, askProposerDuties, askValidators } from
 import { Endpoint } from "./endpoint.ts";
 import { BeaconError } from "./errors.ts";
 import { Events } from "./events.ts";
+import { forward } from "./forward.ts";
 import { checkAll, watchHealth } from "./health.ts";
 import { type HttpCall, networkHttp } from "./http.ts";
 import { HEADS_MAX } from "./limits.ts";
@@ -50,7 +59,7 @@ export interface BeaconNodeStatus {
   readonly lastError: string;
 }
 
-export interface BeaconNodes extends BeaconNode {
+export interface BeaconNodes extends BeaconNode, BeaconPassage {
   /**
    * Waits for a node and learns the chain, then watches the nodes and their events. To be called once, before anything
    * else: until then nobody is asked, since nobody is known to be on our chain.
@@ -173,6 +182,9 @@ export function createBeaconNodes(options: BeaconNodesOptions): BeaconNodes {
       listeners.add(own);
       signal.addEventListener("abort", () => listeners.delete(own), { once: true });
     },
+
+    forward: (request, signal) =>
+      forward(pool.ranked(), request, { clock, timeoutMs, closing: closing.signal }, signal),
 
     status: () => endpoints.map(statusOf),
 

@@ -36,7 +36,7 @@ export class Pool {
   }
 
   /** Nodes that serve our chain, the best first. */
-  #ranked(kind: RequestKind): Endpoint[] {
+  ranked(kind?: RequestKind): Endpoint[] {
     const scored = this.#options.endpoints
       .filter((endpoint) => endpoint.chain === "ours")
       .map((endpoint) => ({ endpoint, score: endpoint.score(kind) }));
@@ -87,7 +87,7 @@ export class Pool {
     signal.throwIfAborted();
     const limit = this.#limited(signal);
     try {
-      return await this.#race(kind, this.#ranked(kind), attempt, limit.signal);
+      return await this.#race(kind, this.ranked(kind), attempt, limit.signal);
     } finally {
       limit.end();
     }
@@ -149,7 +149,7 @@ export class Pool {
     signal: AbortSignal,
   ): Promise<T> {
     signal.throwIfAborted();
-    const ranked = this.#ranked(kind);
+    const ranked = this.ranked(kind);
     const usable = ranked.filter((endpoint) => endpoint.usable);
     const others = ranked.filter((endpoint) => !endpoint.usable);
     const limit = this.#limited(signal);
@@ -208,7 +208,7 @@ export class Pool {
     signal.throwIfAborted();
     const limit = this.#limited(signal);
     const errors: unknown[] = [];
-    const attempts = this.#ranked(kind).map(async (endpoint) => {
+    const attempts = this.ranked(kind).map(async (endpoint) => {
       try {
         await this.#attempt(kind, endpoint, attempt, limit.signal);
       } catch (error) {

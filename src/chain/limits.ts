@@ -7,10 +7,10 @@ import type { ServeOptions } from "../http/index.ts";
 export const BODY_BYTES_MAX: number = 16 * 1024 * 1024;
 /** Bodies of all requests under way. */
 const BODIES_BYTES_MAX: number = 256 * 1024 * 1024;
-/** Items (votes, messages, ids) in one request; the mainnet preset's largest committee. */
-export const ITEMS_MAX = 2048;
 /** Validators of one chain: more is another kind of simulation. */
 export const VALIDATORS_MAX = 16_384;
+/** Items (votes, messages, ids) in one request: everything of one client that has all validators. */
+export const ITEMS_MAX: number = VALIDATORS_MAX;
 /** Epochs for which blocks, votes and details per slot are kept; a vote can be included for two. */
 export const EPOCHS_KEPT = 4;
 /** Answers of the signature check that are remembered: some four nodes times a slot of a few hundred validators. */

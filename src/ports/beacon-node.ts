@@ -155,3 +155,22 @@ export interface BeaconNode {
   /** Calls `listener` for every event from now on, through reconnects, until `signal` fires. */
   subscribe(listener: (event: ChainEvent) => void, signal: AbortSignal): void;
 }
+
+/** A request of a validator client on its way to the beacon node, as it came. */
+export interface ForwardedRequest {
+  readonly method: "GET" | "POST";
+  /** From "/" on, with the query. */
+  readonly path: string;
+  readonly headers: Headers;
+  readonly body?: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * The beacon node's own API, for what a validator client asks that is not about the cluster. Implementation: beacon/.
+ *
+ * @throws BeaconError `beacon/unavailable` when no node answered; the signal's reason. A refusal is an answer.
+ */
+export interface BeaconPassage {
+  /** The best node's answer as it arrives, whatever its status; the caller reads it to its end or cancels it. */
+  forward(request: ForwardedRequest, signal: AbortSignal): Promise<Response>;
+}

@@ -5,9 +5,11 @@
 export type {
   AttesterDuty,
   BeaconNode,
+  BeaconPassage,
   ChainEvent,
   Duties,
   Fork,
+  ForwardedRequest,
   IncludedBlock,
   Proposal,
   ProposerDuty,

@@ -41,6 +41,8 @@ export {
   dutyName,
   dutyWireNumber,
 } from "./duty.ts";
+export { containerFromJson } from "./from-json.ts";
+export { listType } from "./list-type.ts";
 export {
   type Epoch,
   type GroupKey,

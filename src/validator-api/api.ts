@@ -1,0 +1,188 @@
+import { DvError, explain } from "../base/index.ts";
+import { createRouter, RequestRefused, refusal } from "../http/index.ts";
+import {
+  type BeaconPassage,
+  type ChainEvent,
+  type Clock,
+  DeskError,
+  type DutyDesk,
+  type Logger,
+  type Meter,
+} from "../ports/index.ts";
+import type { ChainSpec, OperatorIndex, UnixMs } from "../spec/index.ts";
+import { clientOf } from "./clients.ts";
+import { type ApiCall, type ApiContext, type ApiRoute, reasonOf } from "./context.ts";
+import { Era } from "./era.ts";
+import { FixedAnswers } from "./fixed-answers.ts";
+import { type ApiValidator, KeyBook } from "./key-book.ts";
+import { KnownDuties } from "./known-duties.ts";
+import { KnownValidators } from "./known-validators.ts";
+import { LINE_EVERY_MS } from "./limits.ts";
+import { createMetrics, pathLabel } from "./metrics.ts";
+import { Passage } from "./passage.ts";
+import { aggregateRoutes } from "./routes-aggregates.ts";
+import { attestationRoutes } from "./routes-attestations.ts";
+import { blockRoutes } from "./routes-blocks.ts";
+import { dutyRoutes } from "./routes-duties.ts";
+import { otherRoutes, passOn } from "./routes-others.ts";
+import { settingRoutes } from "./routes-settings.ts";
+import { syncRoutes } from "./routes-sync.ts";
+import { validatorRoutes } from "./routes-validators.ts";
+
+export interface ValidatorApiPorts {
+  readonly clock: Clock;
+  readonly chain: ChainSpec;
+  readonly beacon: BeaconPassage & {
+    subscribe(listener: (event: ChainEvent) => void, signal: AbortSignal): void;
+  };
+  readonly desk: DutyDesk;
+  readonly log: Logger;
+  readonly meter: Meter;
+}
+
+export interface ValidatorApiOptions {
+  readonly validators: readonly ApiValidator[];
+  readonly self: OperatorIndex;
+  /** What clients see as the beacon node's version, e.g. "Trireme/0.1.0". */
+  readonly version: string;
+}
+
+export interface ValidatorApi {
+  /** Answers one request of a validator client. Never rejects but for a bug of ours. */
+  handle(request: Request): Promise<Response>;
+  status(): ValidatorApiStatus;
+  /** Ends everything that waits; streams close. */
+  close(): void;
+}
+
+export interface ValidatorApiStatus {
+  /** The kind of client that asked last: "lighthouse", "prysm", …, "unknown"; empty before the first request. */
+  readonly client: string;
+  readonly lastRequestAt: UnixMs | undefined;
+  readonly streams: number;
+  readonly waiting: number;
+}
+
+/** The whole API as one table. What it does not have goes to the beacon node. */
+export const routes: readonly ApiRoute[] = [
+  ...dutyRoutes,
+  ...validatorRoutes,
+  ...attestationRoutes,
+  ...blockRoutes,
+  ...aggregateRoutes,
+  ...syncRoutes,
+  ...settingRoutes,
+  ...otherRoutes,
+];
+
+/** The beacon API as this node's validator client sees it: a beacon node whose validators have the client's own keys. */
+export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorApiOptions): ValidatorApi {
+  const { clock, chain, beacon, desk } = ports;
+  const log = ports.log.room("vapi");
+  const metrics = createMetrics(ports.meter);
+  const closing = new AbortController();
+  const keys = new KeyBook(options.validators, options.self);
+  const era = new Era(chain);
+  beacon.subscribe((event) => era.onEvent(event), closing.signal);
+  const asking = { clock, chain, beacon };
+  const validators = new KnownValidators(asking, keys, closing.signal);
+  const context: ApiContext = {
+    ...asking,
+    desk,
+    log,
+    keys,
+    cluster: new Map(options.validators.map((validator) => [validator.groupKey, validator])),
+    validators,
+    duties: new KnownDuties(asking, { keys, validators, era }, closing.signal),
+    fixed: new FixedAnswers(asking, closing.signal),
+    passage: new Passage(beacon, keys, closing.signal),
+    waiting: { count: 0 },
+    warnOnce: onceInAWhile(ports.clock, log),
+    version: options.version,
+  };
+  let client = "";
+  let lastRequestAt: UnixMs | undefined;
+
+  const router = createRouter<ApiContext>(
+    routes.map((route) => ({ ...route, run: measured(route.name, route.run) })),
+    { server: "validator API", otherwise: measured("proxy", passOn) },
+  );
+
+  /** A route with its figures, and with the failures that have a reason made into answers. */
+  function measured(
+    name: string,
+    run: (call: ApiCall) => Response | Promise<Response>,
+  ): (call: ApiCall) => Promise<Response> {
+    return async (call) => {
+      const startedAt = performance.now();
+      metrics.received(name, contentKind(call.request));
+      const answer = await answered(name, run, call);
+      const seconds = (performance.now() - startedAt) / 1_000;
+      metrics.took(name, seconds);
+      if (name === "proxy") metrics.proxied(pathLabel(call.url.pathname), seconds);
+      if (answer.status >= 400) metrics.failed(name, answer.status);
+      return answer;
+    };
+  }
+
+  async function answered(
+    name: string,
+    run: (call: ApiCall) => Response | Promise<Response>,
+    call: ApiCall,
+  ): Promise<Response> {
+    try {
+      return await run(call);
+    } catch (error) {
+      const refused = asRefused(error);
+      if (refused === undefined) throw error;
+      log.debug("Request of the validator client refused", {
+        route: name,
+        status: refused.status,
+        why: refused.message,
+      });
+      return refusal(refused.status, refused.message, refused.failures);
+    }
+  }
+
+  return {
+    async handle(request) {
+      client = clientOf(request).name;
+      lastRequestAt = clock.now();
+      metrics.client(client);
+      metrics.streams(context.passage.streams);
+      return router.dispatch(request, context);
+    },
+    status: () => ({
+      client,
+      lastRequestAt,
+      streams: context.passage.streams,
+      waiting: context.waiting.count,
+    }),
+    close: () => closing.abort(new Error("the validator API is closing")),
+  };
+}
+
+/** What is an answer to the client, and not a bug. */
+function asRefused(error: unknown): RequestRefused | undefined {
+  if (error instanceof RequestRefused) return error;
+  if (error instanceof DeskError) return new RequestRefused(503, reasonOf(error));
+  if (error instanceof DvError) return new RequestRefused(503, explain(error));
+  return undefined;
+}
+
+function contentKind(request: Request): string {
+  const type = request.headers.get("content-type") ?? "";
+  if (type === "" || type.includes("json")) return "application/json";
+  return type.includes("octet-stream") ? "application/octet-stream" : "other";
+}
+
+/** The same sentence comes at most once in a while. */
+function onceInAWhile(clock: Clock, log: Logger): ApiContext["warnOnce"] {
+  const saidAt = new Map<string, UnixMs>();
+  return (sentence, facts) => {
+    const now = clock.now();
+    if (now - (saidAt.get(sentence) ?? Number.NEGATIVE_INFINITY) < LINE_EVERY_MS) return;
+    saidAt.set(sentence, now);
+    log.warn(sentence, facts);
+  };
+}

@@ -1,0 +1,60 @@
+/** What sets one validator client apart from the others, as far as the answers of this API depend on it. */
+export interface ValidatorClientTraits {
+  /** Its name in logs and metrics. */
+  readonly name: string;
+  /** How its User-Agent begins. */
+  readonly userAgent: RegExp;
+  /**
+   * What it makes of a list of selections that is shorter than what it sent. `takes` it: those that did not reach the
+   * threshold are left out. `refuses` it, and then aggregates nothing: those keep the client's own proof, with which its
+   * validators are found to be no aggregators, or their aggregates are refused.
+   */
+  readonly shorterSelections: "takes" | "refuses";
+  /** How long it waits for an answer to selections, in milliseconds; ours is sent somewhat before. */
+  readonly selectionsTimeoutMs: number;
+}
+
+/**
+ * The one place where clients differ. docs/validator-clients.md says what was run. An unknown client gets what the
+ * specification says.
+ */
+export const VALIDATOR_CLIENTS: readonly ValidatorClientTraits[] = [
+  {
+    // sigp/lighthouse: selections slot by slot, its HTTP time limits are parts of a slot.
+    name: "lighthouse",
+    userAgent: /^lighthouse/i,
+    shorterSelections: "takes",
+    selectionsTimeoutMs: 6_000,
+  },
+  {
+    // ChainSafe/lodestar#8669: selections of an epoch at once.
+    name: "lodestar",
+    userAgent: /^lodestar/i,
+    shorterSelections: "takes",
+    selectionsTimeoutMs: 10_000,
+  },
+  { name: "nimbus", userAgent: /^nimbus/i, shorterSelections: "takes", selectionsTimeoutMs: 6_000 },
+  {
+    // OffchainLabs/prysm validator/client: "mismatching number of selections" when the lengths differ; --api-timeout 10s.
+    name: "prysm",
+    userAgent: /^(prysm|go-http-client\/1\.1$)/i,
+    shorterSelections: "refuses",
+    selectionsTimeoutMs: 10_000,
+  },
+  { name: "teku", userAgent: /^teku/i, shorterSelections: "takes", selectionsTimeoutMs: 10_000 },
+  { name: "vouch", userAgent: /^vouch/i, shorterSelections: "takes", selectionsTimeoutMs: 10_000 },
+  { name: "vero", userAgent: /^vero/i, shorterSelections: "takes", selectionsTimeoutMs: 6_000 },
+];
+
+const UNKNOWN: ValidatorClientTraits = {
+  name: "unknown",
+  userAgent: /^/,
+  shorterSelections: "takes",
+  selectionsTimeoutMs: 6_000,
+};
+
+/** The client that sent a request. */
+export function clientOf(request: Request): ValidatorClientTraits {
+  const text = request.headers.get("user-agent") ?? "";
+  return VALIDATOR_CLIENTS.find(({ userAgent }) => userAgent.test(text)) ?? UNKNOWN;
+}

@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { toHex } from "../base/index.ts";
+import { attestationData, offeredBlock, randao } from "../chain/testing/test-validators.ts";
+import { type DecidedOf, DeskError } from "../ports/index.ts";
+import { type GroupKey, slotStart, ssz } from "../spec/index.ts";
+import { type ApiWorld, apiWorld } from "./testing/api-world.ts";
+
+const DATA = (slot: number, committee = 0): string =>
+  `/eth/v1/validator/attestation_data?slot=${slot}&committee_index=${committee}`;
+
+async function vote(world: ApiWorld, slot: number): Promise<DecidedOf["attester"]> {
+  const data = await attestationData(world.test, slot);
+  const pubkey = world.groupKeys[0] as GroupKey;
+  const duty = { pubkey, validatorIndex: 0, slot, committeeIndex: 0 };
+  return { data, duty: { ...duty, committeeLength: 4, committeesAtSlot: 1, validatorCommitteeIndex: 0 } };
+}
+
+test("vote data is what the cluster decided, for whoever asked before and after, as JSON and as SSZ", async () => {
+  const world = await apiWorld();
+  world.test.moveToVotes(2);
+  const decided = await vote(world, 2);
+  const other = structuredClone(decided.data);
+  other.beaconBlockRoot = new Uint8Array(32).fill(7);
+  world.desk.expect("attester", 2);
+  const early = world.get(DATA(2));
+  await new Promise((resolve) => setImmediate(resolve));
+  world.desk.decide("attester", 2, new Map([[world.groupKeys[0] as GroupKey, { ...decided, data: other }]]));
+  const late = await world.get(DATA(2, 5), { accept: "application/octet-stream;q=1,application/json;q=0.9" });
+  assert.equal((await early).body.data.beacon_block_root, `0x${"07".repeat(32)}`);
+  assert.deepEqual(late.bytes, ssz.phase0.AttestationData.serialize(other));
+  assert.equal(late.headers.get("content-type"), "application/octet-stream");
+  assert.ok(!world.asked.some((line) => line.includes("attestation_data")));
+});
+
+test("a slot without a duty of ours is answered at once, with the beacon node's view", async () => {
+  const world = await apiWorld();
+  world.test.moveToVotes(2);
+  const { status, body } = await world.get(DATA(2));
+  assert.equal(status, 200);
+  assert.equal(body.data.slot, "2");
+  assert.deepEqual(world.asked, ["GET /eth/v1/validator/attestation_data"]);
+});
+
+test("nobody waits beyond the end of the slot, nor longer than the client does", async () => {
+  const world = await apiWorld();
+  world.test.moveToVotes(2);
+  world.desk.expect("attester", 2);
+  const waiting = world.get(DATA(2));
+  const gone = new AbortController();
+  const left = world.send(new Request(`http://api${DATA(2)}`, { signal: gone.signal }));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(world.desk.waiting, 2);
+  gone.abort();
+  assert.ok((await left).status >= 500);
+  assert.equal(world.desk.waiting, 1);
+  world.test.clock.moveTo(slotStart(world.test.chain.spec, 3));
+  const { status, body } = await waiting;
+  assert.equal(status, 503);
+  assert.match(body.message, /decision did not come in time/);
+  assert.equal(world.desk.waiting, 0);
+  assert.equal(world.api.status().waiting, 0);
+});
+
+test("a slot far ahead is refused at once", async () => {
+  const world = await apiWorld();
+  world.test.moveTo(2);
+  const { status, body } = await world.get(DATA(9));
+  assert.equal(status, 400);
+  assert.match(body.message, /more than one slot ahead/);
+});
+
+test("a block is the cluster's, once the client's share of the randao has gone to the desk", async () => {
+  const world = await apiWorld();
+  world.test.moveTo(3);
+  const block = await offeredBlock(world.test, 3);
+  const proposer = block.proposerIndex;
+  const groupKey = world.groupKeys[proposer] as GroupKey;
+  const proposal = { fork: "fulu", blinded: false, block, kzgProofs: [], blobs: [], value: 5n } as const;
+  world.desk.decide("proposer", 3, new Map([[groupKey, proposal]]));
+  const reveal = toHex(randao(world.test, proposer, 3));
+  const { status, body, headers } = await world.get(`/eth/v3/validator/blocks/3?randao_reveal=${reveal}`);
+  assert.equal(status, 200, body?.message);
+  assert.equal(headers.get("eth-execution-payload-blinded"), "false");
+  assert.equal(body.execution_payload_value, "5");
+  assert.deepEqual(ssz.fulu.BlockContents.fromJson(body.data).block, block);
+  const [submitted] = world.desk.submitted;
+  assert.equal(submitted?.kind, "randao");
+  assert.equal(submitted?.groupKey, groupKey);
+
+  const signedBlock = { message: block, signature: new Uint8Array(96).fill(1) };
+  const contents = { signedBlock, kzgProofs: [], blobs: [] };
+  const asJson = ssz.fulu.SignedBlockContents.toJson(contents);
+  const asSsz = ssz.fulu.SignedBlockContents.serialize(contents);
+  assert.equal((await world.post("/eth/v2/beacon/blocks", asJson)).status, 200);
+  const octets = { "content-type": "application/octet-stream" };
+  assert.equal((await world.post("/eth/v2/beacon/blocks", asSsz, octets)).status, 200);
+  assert.deepEqual(
+    world.desk.submitted.slice(1).map(({ kind, slot }) => `${slot}/${kind}`),
+    ["3/proposer", "3/proposer"],
+  );
+  assert.ok(
+    !world.asked.some((line) => line.includes("beacon/blocks")),
+    "no partial signature left the node",
+  );
+});
+
+test("a randao that the desk refuses is refused with its reason, and no block is waited for", async () => {
+  const world = await apiWorld();
+  world.test.moveTo(3);
+  world.desk.verdict = () =>
+    new DeskError("duty/wrong-share", "the signature is not by key share 2", {
+      hint: "Check the keystores.",
+    });
+  const { proposerIndex } = await offeredBlock(world.test, 3);
+  const reveal = toHex(randao(world.test, proposerIndex, 3));
+  const { status, body } = await world.get(`/eth/v3/validator/blocks/3?randao_reveal=${reveal}`);
+  assert.equal(status, 400);
+  assert.match(body.message, /not by key share 2\. Check the keystores\./);
+});
+
+test("in a slot that a stranger proposes, a client is told so at once", async () => {
+  const world = await apiWorld({ count: 1, otherValidators: 60 });
+  world.test.moveTo(1);
+  const answers = await Promise.all(
+    [1, 2].map((slot) => world.get(`/eth/v3/validator/blocks/${slot}?randao_reveal=0x${"00".repeat(96)}`)),
+  );
+  assert.ok(answers.some(({ status, body }) => status === 400 && /proposes in slot/.test(body.message)));
+});
+
+test("votes reach the desk by validator; those that are refused are named by their place, the others are taken", async () => {
+  const world = await apiWorld();
+  world.test.moveToVotes(2);
+  const { data } = await vote(world, 2);
+  const single = (attesterIndex: number) => ({
+    committeeIndex: 0,
+    attesterIndex,
+    data,
+    signature: new Uint8Array(96).fill(attesterIndex),
+  });
+  world.desk.verdict = (item) =>
+    item.groupKey === world.groupKeys[1]
+      ? new DeskError("duty/slashable", "the slashing memory refused it: double vote")
+      : undefined;
+  const type = ssz.electra.SingleAttestation;
+  const path = "/eth/v2/beacon/pool/attestations";
+  const { status, body } = await world.post(path, [0, 1, 2, 9].map(single).map(type.toJson.bind(type)));
+  assert.equal(status, 400);
+  assert.deepEqual(body.failures, [
+    { index: 1, message: "the slashing memory refused it: double vote" },
+    { index: 3, message: "validator 9 is not one of this cluster's" },
+  ]);
+  assert.deepEqual(
+    world.desk.submitted.map(({ groupKey }) => groupKey),
+    [world.groupKeys[0], world.groupKeys[2]],
+  );
+  assert.ok(!world.asked.some((line) => line.includes("pool")));
+});
+
+test("what only this node is to blame for is no fault of the client", async () => {
+  const world = await apiWorld();
+  world.test.moveToVotes(2);
+  const { data } = await vote(world, 2);
+  world.desk.verdict = () => new DeskError("duty/unavailable", "the slashing memory could not be reached");
+  const type = ssz.electra.SingleAttestation;
+  const item = { committeeIndex: 0, attesterIndex: 0, data, signature: new Uint8Array(96) };
+  const { status } = await world.post("/eth/v2/beacon/pool/attestations", [type.toJson(item)]);
+  assert.equal(status, 500);
+});
+
+test("a body of another fork than its slot's is refused, and so is one without a fork", async () => {
+  const world = await apiWorld();
+  world.test.moveToVotes(2);
+  const { data } = await vote(world, 2);
+  const item = { committeeIndex: 0, attesterIndex: 0, data, signature: new Uint8Array(96) };
+  const json = [ssz.electra.SingleAttestation.toJson(item)];
+  const path = "/eth/v2/beacon/pool/attestations";
+  assert.equal((await world.post(path, json, { "eth-consensus-version": "electra" })).status, 400);
+  assert.equal((await world.post(path, json, { "eth-consensus-version": "nonsense" })).status, 400);
+  const bare = new Request(`http://api${path}`, { method: "POST", body: JSON.stringify(json) });
+  bare.headers.set("content-type", "application/json");
+  assert.equal((await world.send(bare)).status, 400);
+  assert.deepEqual(world.desk.submitted, []);
+});

@@ -1,0 +1,149 @@
+import { badRequest, json, RequestRefused, readBytes } from "../http/index.ts";
+import type { BeaconPassage } from "../ports/index.ts";
+import type { ApiCall } from "./context.ts";
+import { isKey, type KeyBook } from "./key-book.ts";
+import { bodyBytesMax, FORWARDED_MAX, STREAMS_MAX } from "./limits.ts";
+import { askJson } from "./upstream.ts";
+
+/** What is asked of the beacon node in a client's name; what is left out stays as it came. */
+export interface Question {
+  readonly method?: "GET" | "POST";
+  readonly path?: string;
+  readonly body?: unknown;
+}
+
+/** The way through to the beacon node for everything that is not the cluster's business. */
+export class Passage {
+  readonly #beacon: BeaconPassage;
+  readonly #keys: KeyBook;
+  readonly #closing: AbortSignal;
+  #requests = 0;
+  #streams = 0;
+
+  constructor(beacon: BeaconPassage, keys: KeyBook, closing: AbortSignal) {
+    this.#beacon = beacon;
+    this.#keys = keys;
+    this.#closing = closing;
+  }
+
+  get streams(): number {
+    return this.#streams;
+  }
+
+  /** Hands a request on and its answer back as it arrives, event streams included. */
+  async through({ request, url }: ApiCall): Promise<Response> {
+    const method = request.method;
+    if (method !== "GET" && method !== "POST")
+      throw new RequestRefused(405, `${method.slice(0, 20)} is not a method of the beacon API`);
+    const stream = url.pathname === "/eth/v1/events";
+    const release = this.#take(stream);
+    try {
+      const body =
+        method === "POST" ? await readBytes(request, bodyBytesMax(method, url.pathname)) : undefined;
+      const answer = await this.#beacon.forward(
+        {
+          method,
+          path: url.pathname + url.search,
+          headers: request.headers,
+          ...(body === undefined ? {} : { body: new Uint8Array(body) }),
+        },
+        AbortSignal.any([request.signal, this.#closing]),
+      );
+      // It counts until the client or the beacon node ends it.
+      return new Response(endingWith(answer.body, release), answer);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Asks with the names that the chain knows, and answers with those that the client knows. */
+  async translated(call: ApiCall, question: Question): Promise<Response> {
+    const release = this.#take(false);
+    try {
+      const { json: document, headers } = await askJson(
+        this.#beacon,
+        {
+          method: question.method ?? (call.request.method === "POST" ? "POST" : "GET"),
+          path: question.path ?? call.url.pathname + call.url.search,
+          ...(question.body === undefined ? {} : { body: question.body }),
+        },
+        AbortSignal.any([call.request.signal, this.#closing]),
+      );
+      const version = headers.get("eth-consensus-version");
+      return json(200, this.toClient(document), version === null ? {} : { "eth-consensus-version": version });
+    } finally {
+      release();
+    }
+  }
+
+  /** Every group key of the document that stands in a `pubkey` or `validator_pubkey` member, as the client knows it. */
+  toClient(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map((item) => this.toClient(item));
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([name, member]) => [
+        name,
+        typeof member === "string" && KEY_MEMBERS.has(name)
+          ? this.#keys.toClient(member)
+          : this.toClient(member),
+      ]),
+    );
+  }
+
+  /** Ids with group keys in place of our public shares. @throws RequestRefused 400 for another operator's share. */
+  toChain(id: unknown): string {
+    const text = String(id);
+    if (text.length > 128) throw badRequest("an id is too long");
+    return isKey(text) ? this.#keys.toChain(text) : text;
+  }
+
+  #take(stream: boolean): () => void {
+    const full = stream ? this.#streams >= STREAMS_MAX : this.#requests >= FORWARDED_MAX;
+    if (full)
+      throw new RequestRefused(
+        503,
+        stream ? "too many event streams are open" : "too many requests are under way to the beacon node",
+      );
+    if (stream) this.#streams++;
+    else this.#requests++;
+    let taken = true;
+    return () => {
+      if (!taken) return;
+      taken = false;
+      if (stream) this.#streams--;
+      else this.#requests--;
+    };
+  }
+}
+
+const KEY_MEMBERS: ReadonlySet<string> = new Set(["pubkey", "validator_pubkey"]);
+
+/** The same stream, with `onEnd` called once when it ends in whatever way. */
+function endingWith(
+  stream: ReadableStream<Uint8Array> | null,
+  onEnd: () => void,
+): ReadableStream<Uint8Array> | null {
+  if (stream === null) {
+    onEnd();
+    return null;
+  }
+  const reader = stream.getReader();
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (!done) return controller.enqueue(value);
+        onEnd();
+        controller.close();
+      } catch (error) {
+        onEnd();
+        controller.error(error);
+      }
+    },
+    async cancel(reason) {
+      onEnd();
+      await reader.cancel(reason);
+    },
+  });
+}

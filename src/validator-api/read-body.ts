@@ -1,0 +1,103 @@
+import { badRequest, isSszBody, listOf, RequestRefused, readBytes, readJson } from "../http/index.ts";
+import type { Fork } from "../ports/index.ts";
+import {
+  type ChainSpec,
+  containerFromJson,
+  epochOf,
+  ForkName,
+  firstSlotOf,
+  listType,
+  type Slot,
+  sszTypesFor,
+} from "../spec/index.ts";
+import { BODY_BYTES_MAX, ITEMS_MAX } from "./limits.ts";
+
+/** A container of the specification, as far as bodies need it. */
+export interface BodyType<T> {
+  readonly typeName: string;
+  fromJson(json: unknown): T;
+  toJson(value: T): unknown;
+  deserialize(bytes: Uint8Array): T;
+  serialize(value: T): Uint8Array;
+}
+
+/** A list of containers, from JSON or SSZ by its content type. @throws RequestRefused 400, 413, 415 */
+export async function readItems<T>(request: Request, type: BodyType<T>): Promise<readonly T[]> {
+  if (isSszBody(request)) {
+    const bytes = await readBytes(request, BODY_BYTES_MAX);
+    try {
+      return listType<T>(type, ITEMS_MAX).deserialize(bytes);
+    } catch (error) {
+      throw badRequest(`body is not a list of ${type.typeName} in SSZ: ${quoted(error)}`);
+    }
+  }
+  const items = listOf(await readJson(request, BODY_BYTES_MAX), ITEMS_MAX);
+  return items.map((item, i) => fromJson(type, item, `item ${i}`));
+}
+
+/** A container of which nothing is guessed. @throws RequestRefused 400 */
+export function fromJson<T>(type: BodyType<T>, json: unknown, where: string): T {
+  return containerFromJson(type, json, where, (place) =>
+    badRequest(`${place} is not what a ${type.typeName} has there`),
+  );
+}
+
+export function quoted(error: unknown): string {
+  return error instanceof Error ? error.message.slice(0, 200) : "unreadable";
+}
+
+/** Unsigned numbers in quotes or without. @throws RequestRefused 400 */
+export async function readIndices(request: Request): Promise<readonly number[]> {
+  return listOf(await readJson(request, BODY_BYTES_MAX), ITEMS_MAX).map((item, i) =>
+    indexOf(item, `item ${i}`),
+  );
+}
+
+export function indexOf(item: unknown, what: string): number {
+  const number = typeof item === "string" && /^\d{1,15}$/.test(item) ? Number(item) : item;
+  if (typeof number !== "number" || !Number.isSafeInteger(number) || number < 0)
+    throw badRequest(`${what} is not a whole number`);
+  return number;
+}
+
+/**
+ * The fork of a body by its Eth-Consensus-Version header, checked against the slot that it speaks of: a container
+ * of one fork can be read as that of another, and means something else there.
+ *
+ * @throws RequestRefused 400
+ */
+export function forkOf(request: Request): ForkName {
+  const text = request.headers.get("eth-consensus-version")?.toLowerCase();
+  if (text === undefined) throw badRequest("header Eth-Consensus-Version is missing");
+  const fork = Object.values(ForkName).find((known) => known === text);
+  if (fork === undefined)
+    throw badRequest(`header Eth-Consensus-Version names no known fork: ${text.slice(0, 40)}`);
+  return fork;
+}
+
+export function checkForkAt(chain: ChainSpec, fork: Fork, slot: Slot): void {
+  const due = chain.config.getForkName(slot);
+  if (due !== fork)
+    throw badRequest(
+      `header Eth-Consensus-Version says ${fork}, and slot ${slot} (epoch ${epochOf(chain, slot)}, from slot ${firstSlotOf(chain, epochOf(chain, slot))}) is of ${due}`,
+    );
+}
+
+/** The type of one fork by its name in the specification. @throws RequestRefused 400 */
+export function typeOf<T>(fork: ForkName, name: string): BodyType<T> {
+  const type = (sszTypesFor(fork) as unknown as Record<string, BodyType<T> | undefined>)[name];
+  if (type === undefined) throw badRequest(`there is no ${name} in ${fork}`);
+  return type;
+}
+
+/** One container, from JSON or SSZ. What it says is compared with what was decided, so its text is not compared with itself. */
+export async function readOne<T>(request: Request, type: BodyType<T>, bytesMax: number): Promise<T> {
+  const ssz = isSszBody(request);
+  const body = ssz ? await readBytes(request, bytesMax) : await readJson(request, bytesMax);
+  try {
+    return ssz ? type.deserialize(body as Uint8Array) : type.fromJson(body);
+  } catch (error) {
+    if (error instanceof RequestRefused) throw error;
+    throw badRequest(`body is not a ${type.typeName}: ${quoted(error)}`);
+  }
+}

@@ -1,0 +1,77 @@
+import { badRequest, RequestRefused } from "../http/index.ts";
+import type { BeaconPassage, ForwardedRequest } from "../ports/index.ts";
+import { ANSWER_BYTES_MAX } from "./limits.ts";
+
+export interface JsonAnswer {
+  /** The whole document. */
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly headers: Headers;
+}
+
+/**
+ * Asks the beacon node for a JSON document that we read ourselves.
+ *
+ * @throws RequestRefused with the beacon node's own status and reason, or 502 when its answer is none.
+ */
+export async function askJson(
+  beacon: BeaconPassage,
+  question: { readonly method: "GET" | "POST"; readonly path: string; readonly body?: unknown },
+  signal: AbortSignal,
+): Promise<JsonAnswer> {
+  const headers = new Headers({ accept: "application/json" });
+  const request: ForwardedRequest = {
+    method: question.method,
+    path: question.path,
+    headers,
+    ...(question.body === undefined
+      ? {}
+      : { body: new Uint8Array(Buffer.from(JSON.stringify(question.body))) }),
+  };
+  if (question.body !== undefined) headers.set("content-type", "application/json");
+  const answer = await beacon.forward(request, signal);
+  const json = parse(await readWhole(answer));
+  if (answer.status < 200 || answer.status > 299) {
+    const message = typeof json?.["message"] === "string" ? json["message"].slice(0, 300) : "no reason given";
+    throw new RequestRefused(answer.status, `the beacon node answered: ${message}`);
+  }
+  if (json === undefined) throw new RequestRefused(502, "the beacon node's answer is not JSON");
+  return { json, headers: answer.headers };
+}
+
+async function readWhole(answer: Response): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  if (answer.body === null) return new Uint8Array();
+  for await (const part of answer.body as ReadableStream<Uint8Array>) {
+    length += part.length;
+    if (length > ANSWER_BYTES_MAX)
+      throw new RequestRefused(502, `the beacon node's answer is larger than ${ANSWER_BYTES_MAX} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+function parse(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const json: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
+    return typeof json === "object" && json !== null && !Array.isArray(json)
+      ? (json as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The objects of `data`. */
+export function itemsOf({ json }: JsonAnswer): readonly Readonly<Record<string, unknown>>[] {
+  const { data } = json;
+  if (!Array.isArray(data) || data.some((item) => typeof item !== "object" || item === null))
+    throw new RequestRefused(502, "the beacon node's answer has no list of objects in data");
+  return data as Record<string, unknown>[];
+}
+
+/** A whole number in a path, small enough to count with. */
+export function numberIn(text: string, what: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw badRequest(`${what} is not a whole number`);
+  return Number(text);
+}
