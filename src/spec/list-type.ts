@@ -10,5 +10,5 @@ export interface ListType<T> {
 export function listType<T>(item: { readonly typeName: string }, itemsMax: number): ListType<T> {
   // The element types of the specification come as a union over forks, which the class cannot take.
   const type = new ListCompositeType(item as unknown as CompositeType<T, unknown, unknown>, itemsMax);
-  return type as unknown as ListType<T>;
+  return type;
 }

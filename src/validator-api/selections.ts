@@ -40,7 +40,7 @@ export async function answerSelections(call: ApiCall, selections: readonly Selec
   try {
     const proofs = await Promise.all(
       selections.map(({ submission }, i) =>
-        verdicts[i] === undefined ? combined(call, submission, signal) : undefined,
+        verdicts[i] === undefined ? combined(call, submission, signal) : Promise.resolve(undefined),
       ),
     );
     for (const verdict of verdicts) {

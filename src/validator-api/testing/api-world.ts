@@ -46,7 +46,7 @@ export async function apiWorld(
 ): Promise<ApiWorld> {
   const { count = 4, self = 1, forward, ...rest } = options;
   const test = await testChain({ count, ...rest });
-  const groupKeys = Array.from({ length: count }, (_, i) => interopPublicKey(i) as GroupKey);
+  const groupKeys = Array.from({ length: count }, (_, i) => interopPublicKey(i));
   const shareBytes = (validator: number, operator: number): Uint8Array =>
     new Uint8Array(48)
       .fill(0xa0 + operator, 0, 1)
