@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { DvError, type Hex, type SeededRandom, seededRandom, toHex } from "../src/base/index.ts";
 import type {
+  Aggregate,
   AttesterDuty,
   BeaconNode,
   ChainEvent,
@@ -9,13 +10,17 @@ import type {
   IncludedBlock,
   Proposal,
   ProposerDuty,
+  SignedAggregate,
   SignedProposal,
+  SyncDuty,
   ValidatorRecord,
 } from "../src/ports/index.ts";
 import {
   type Attestation,
+  type altair,
   type BeaconBlock,
   BitArray,
+  type bellatrix,
   type ChainSpec,
   type Epoch,
   type electra,
@@ -46,11 +51,14 @@ export interface SimChainOptions {
   readonly blockDelayMs: number;
   /** Share of the slots of others without a block. */
   readonly missedBlocks: number;
+  /** How many of ours sit in the sync committee, from the first on; none when left out. */
+  readonly syncMembers?: number;
   /** Judges what is published; a bad signature is refused as a beacon node does. */
   readonly verify?: (
     vote:
       | { groupKey: GroupKey; attestation: SingleAttestation }
-      | { groupKey: GroupKey; proposal: SignedProposal },
+      | { groupKey: GroupKey; proposal: SignedProposal }
+      | { groupKey: GroupKey; message: PublishedMessage["message"] },
   ) => boolean;
 }
 
@@ -59,6 +67,16 @@ export interface PublishedVote {
   readonly at: number;
   readonly groupKey: GroupKey;
   readonly attestation: electra.SingleAttestation;
+}
+/** An aggregate, a sync message or a contribution. */
+export interface PublishedMessage {
+  readonly by: number;
+  readonly at: number;
+  readonly groupKey: GroupKey;
+  readonly message:
+    | { readonly kind: "aggregator"; readonly value: SignedAggregate }
+    | { readonly kind: "sync-message"; readonly value: altair.SyncCommitteeMessage }
+    | { readonly kind: "sync-contribution"; readonly value: altair.SignedContributionAndProof };
 }
 export interface PublishedBlock {
   readonly by: number;
@@ -71,6 +89,7 @@ export interface PublishedBlock {
 export class SimChain {
   readonly votes: PublishedVote[] = [];
   readonly blocks: PublishedBlock[] = [];
+  readonly messages: PublishedMessage[] = [];
   /** Validators of ours that another program signs for in an epoch. */
   strangers: (epoch: Epoch) => readonly ValidatorIndex[] = () => [];
   readonly #clock: Clock;
@@ -253,6 +272,38 @@ export class SimChain {
     entry.voters.add(attestation.attesterIndex);
   }
 
+  syncDuties(): readonly SyncDuty[] {
+    return this.#options.groupKeys.slice(0, this.#options.syncMembers ?? 0).map((pubkey, validatorIndex) => ({
+      pubkey,
+      validatorIndex,
+      positions: [(101 * validatorIndex) % 512],
+    }));
+  }
+
+  /** Everybody's votes of a committee, ours where they came. */
+  aggregate(slot: Slot, dataRoot: Root, committeeIndex: number): Aggregate {
+    const same = (data: phase0.AttestationData): boolean =>
+      toHex(ssz.phase0.AttestationData.hashTreeRoot(data)) === toHex(dataRoot);
+    const voters = this.votes.filter(({ attestation }) => same(attestation.data));
+    const [first] = voters;
+    if (first === undefined) throw new SimBeaconError("beacon/refused", "find votes with this root");
+    const voted = new Set(voters.map(({ attestation }) => attestation.attesterIndex));
+    const own = this.#options.groupKeys.length;
+    const members = this.committee(slot, committeeIndex);
+    const aggregationBits = BitArray.fromBoolArray(members.map((index) => index >= own || voted.has(index)));
+    const committeeBits = BitArray.fromBitLen(64);
+    committeeBits.set(committeeIndex, true);
+    const { data } = first.attestation;
+    return { fork: "fulu", value: { aggregationBits, data, committeeBits, signature: new Uint8Array(96) } };
+  }
+
+  publishMessage(by: number, index: ValidatorIndex, message: PublishedMessage["message"]): void {
+    const groupKey = this.#options.groupKeys[index];
+    if (groupKey === undefined || !(this.#options.verify?.({ groupKey, message }) ?? true))
+      throw new SimBeaconError("beacon/refused", `bad ${message.kind}`);
+    this.messages.push({ by, at: this.#clock.now(), groupKey, message });
+  }
+
   publishBlock(by: number, proposal: SignedProposal): void {
     const { message } = proposal.signedBlock;
     const groupKey = this.#options.groupKeys[message.proposerIndex];
@@ -341,6 +392,9 @@ export class SimBeaconNode implements BeaconNode {
   /** What is changed in the data it gives; the place for lying and broken nodes. */
   alterVote: (data: phase0.AttestationData) => phase0.AttestationData = (data) => data;
   alterBlock: (proposal: Proposal) => Proposal = (proposal) => proposal;
+  alterHead: (root: Root) => Root = (root) => root;
+  readonly registrations: bellatrix.SignedValidatorRegistrationV1[] = [];
+  readonly exits: phase0.SignedVoluntaryExit[] = [];
   feeRecipient: Uint8Array = new Uint8Array(20).fill(0xfe);
   readonly statuses = new Map<GroupKey, string>();
   readonly preparations: { validatorIndex: ValidatorIndex; feeRecipient: Hex }[] = [];
@@ -465,6 +519,88 @@ export class SimBeaconNode implements BeaconNode {
       for (const attestation of attestations)
         this.#chain.publishVote(this.#operator, attestation as electra.SingleAttestation);
     });
+  }
+
+  syncDuties(
+    _epoch: Epoch,
+    indices: readonly ValidatorIndex[],
+    signal: AbortSignal,
+  ): Promise<readonly SyncDuty[]> {
+    return this.#answer("syncDuties", signal, () =>
+      this.#chain.syncDuties().filter(({ validatorIndex }) => indices.includes(validatorIndex)),
+    );
+  }
+
+  subscribeToCommittees(_subscriptions: unknown, signal: AbortSignal): Promise<void> {
+    return this.#answer("subscribeToCommittees", signal, () => {});
+  }
+
+  subscribeToSyncCommittees(_subscriptions: unknown, signal: AbortSignal): Promise<void> {
+    return this.#answer("subscribeToSyncCommittees", signal, () => {});
+  }
+
+  aggregate(slot: Slot, dataRoot: Root, committee: number, signal: AbortSignal): Promise<Aggregate> {
+    return this.#answer("aggregate", signal, () => this.#chain.aggregate(slot, dataRoot, committee));
+  }
+
+  publishAggregates(aggregates: readonly SignedAggregate[], signal: AbortSignal): Promise<void> {
+    return this.#answer("publishAggregates", signal, () => {
+      for (const value of aggregates)
+        this.#chain.publishMessage(this.#operator, value.value.message.aggregatorIndex, {
+          kind: "aggregator",
+          value,
+        });
+    });
+  }
+
+  headRoot(signal: AbortSignal): Promise<Root> {
+    return this.#answer("headRoot", signal, () => this.alterHead(this.#chain.head.root));
+  }
+
+  publishSyncMessages(messages: readonly altair.SyncCommitteeMessage[], signal: AbortSignal): Promise<void> {
+    return this.#answer("publishSyncMessages", signal, () => {
+      for (const value of messages)
+        this.#chain.publishMessage(this.#operator, value.validatorIndex, { kind: "sync-message", value });
+    });
+  }
+
+  syncContribution(
+    slot: Slot,
+    subcommitteeIndex: number,
+    beaconBlockRoot: Root,
+    signal: AbortSignal,
+  ): Promise<altair.SyncCommitteeContribution> {
+    return this.#answer("syncContribution", signal, () => ({
+      slot,
+      beaconBlockRoot,
+      subcommitteeIndex,
+      aggregationBits: BitArray.fromBoolArray(Array.from({ length: 128 }, () => true)),
+      signature: new Uint8Array(96),
+    }));
+  }
+
+  publishContributions(
+    contributions: readonly altair.SignedContributionAndProof[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    return this.#answer("publishContributions", signal, () => {
+      for (const value of contributions)
+        this.#chain.publishMessage(this.#operator, value.message.aggregatorIndex, {
+          kind: "sync-contribution",
+          value,
+        });
+    });
+  }
+
+  registerValidators(
+    registrations: readonly bellatrix.SignedValidatorRegistrationV1[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    return this.#answer("registerValidators", signal, () => void this.registrations.push(...registrations));
+  }
+
+  publishExit(exit: phase0.SignedVoluntaryExit, signal: AbortSignal): Promise<void> {
+    return this.#answer("publishExit", signal, () => void this.exits.push(exit));
   }
 
   publishBlock(proposal: SignedProposal, signal: AbortSignal): Promise<void> {

@@ -11,6 +11,8 @@ import {
   type DutyRunner,
   type DutyRunnerOptions,
   dutyGate,
+  type SignedCodec,
+  signedCodecs,
 } from "../src/duty/index.ts";
 import {
   type BlsWork,
@@ -25,6 +27,7 @@ import {
   domainAt,
   dutyName,
   epochOf,
+  type GroupKey,
   type OperatorIndex,
   readChainSpec,
   type Slot,
@@ -32,7 +35,7 @@ import {
   slotStart,
   ssz,
 } from "../src/spec/index.ts";
-import { type SimBeaconNode, SimChain, type SimChainOptions } from "./beacon.ts";
+import { type PublishedMessage, type SimBeaconNode, SimChain, type SimChainOptions } from "./beacon.ts";
 import { OperatorClock, SimClock } from "./clock.ts";
 import { type MemoryDisk, memoryDisk } from "./disk.ts";
 import { SimNetwork, type Weather } from "./network.ts";
@@ -168,6 +171,7 @@ export class DutyWorld {
 
   #verify(published: Parameters<NonNullable<SimChainOptions["verify"]>>[0]): boolean {
     const { groupKey } = published;
+    if ("message" in published) return this.#verifyMessage(groupKey, published.message);
     if ("attestation" in published) {
       const { data, signature } = published.attestation;
       const root = ssz.phase0.AttestationData.hashTreeRoot(data);
@@ -182,6 +186,12 @@ export class DutyWorld {
     const root = type.hashTreeRoot(signedBlock.message as never);
     const domain = domainAt(this.spec, "proposer", epochOf(this.spec, signedBlock.message.slot));
     return this.keys.verify(groupKey, signingRoot(root, domain), signedBlock.signature);
+  }
+
+  #verifyMessage(groupKey: GroupKey, { kind, value }: PublishedMessage["message"]): boolean {
+    const codec = signedCodecs[kind] as SignedCodec<unknown>;
+    const root = codec.signingRoot(value, this.spec);
+    return root !== undefined && this.keys.verify(groupKey, root, codec.signature(value));
   }
 
   #operator(index: OperatorIndex, kept?: MemoryDisk, how = { double: false }): SimOperator {

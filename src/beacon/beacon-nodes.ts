@@ -9,6 +9,7 @@ import type {
   Meter,
 } from "../ports/index.ts";
 import type { ChainSpec, Slot } from "../spec/index.ts";
+import { askAggregate, mostVotes, tellAggregates, tellCommitteeSubscriptions } from "./aggregates.ts";
 import { askAttestationData, newestVote } from "./attestation-data.ts";
 import { askBlock, askProposal, encodeAttestations, highestValue } from "./blocks.ts";
 import { connectChain } from "./connect.ts";
@@ -22,7 +23,16 @@ import { type HttpCall, networkHttp } from "./http.ts";
 import { HEADS_MAX } from "./limits.ts";
 import { beaconMetrics } from "./metrics.ts";
 import { Pool } from "./pool.ts";
-import { tellAttestations, tellPreparations, tellProposal } from "./publish.ts";
+import { tellAttestations, tellExit, tellPreparations, tellProposal, tellRegistrations } from "./publish.ts";
+import {
+  askContribution,
+  askHeadRoot,
+  askSyncDuties,
+  mostMessages,
+  tellContributions,
+  tellSyncMessages,
+  tellSyncSubscriptions,
+} from "./sync-committee.ts";
 
 export interface BeaconNodesOptions {
   /** http or https URLs, at least one; may carry a user name and password. A repeated one counts once. */
@@ -160,6 +170,57 @@ export function createBeaconNodes(options: BeaconNodesOptions): BeaconNodes {
       const kind = proposal.blinded ? "submit_blinded_proposal" : "submit_proposal";
       await pool.everywhere(kind, tellProposal(proposal, wantJson), signal);
     },
+
+    syncDuties: async (epoch, indices, signal) =>
+      indices.length === 0 ? [] : pool.first("sync_committee_duties", askSyncDuties(epoch, indices), signal),
+
+    async subscribeToCommittees(subscriptions, signal) {
+      if (subscriptions.length === 0) return;
+      const attempt = tellCommitteeSubscriptions(subscriptions);
+      await pool.everywhere("submit_beacon_committee_subscriptions", attempt, signal);
+    },
+
+    async subscribeToSyncCommittees(subscriptions, signal) {
+      if (subscriptions.length === 0) return;
+      const attempt = tellSyncSubscriptions(subscriptions);
+      await pool.everywhere("submit_sync_committee_subscriptions", attempt, signal);
+    },
+
+    aggregate: async (slot, dataRoot, committeeIndex, signal) =>
+      pool.best("aggregate_attestation", askAggregate(slot, dataRoot, committeeIndex), mostVotes, signal),
+
+    async publishAggregates(aggregates, signal) {
+      const byFork = Map.groupBy(aggregates, ({ fork }) => fork);
+      for (const [fork, ofFork] of byFork)
+        await pool.everywhere("submit_aggregate_attestations", tellAggregates(fork, ofFork), signal);
+    },
+
+    headRoot: async (signal) => pool.first("beacon_block_root", askHeadRoot, signal),
+
+    async publishSyncMessages(messages, signal) {
+      if (messages.length === 0) return;
+      await pool.everywhere("submit_sync_committee_messages", tellSyncMessages(messages), signal);
+    },
+
+    syncContribution: async (slot, subcommitteeIndex, blockRoot, signal) =>
+      pool.best(
+        "sync_committee_contribution",
+        askContribution(slot, subcommitteeIndex, blockRoot),
+        mostMessages,
+        signal,
+      ),
+
+    async publishContributions(contributions, signal) {
+      if (contributions.length === 0) return;
+      await pool.everywhere("submit_sync_committee_contributions", tellContributions(contributions), signal);
+    },
+
+    async registerValidators(registrations, signal) {
+      if (registrations.length === 0) return;
+      await pool.everywhere("submit_validator_registrations", tellRegistrations(registrations), signal);
+    },
+
+    publishExit: async (exit, signal) => pool.everywhere("submit_voluntary_exit", tellExit(exit), signal),
 
     async prepareProposers(preparations, signal) {
       if (preparations.length === 0) return;

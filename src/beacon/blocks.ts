@@ -1,6 +1,7 @@
 import { equalBytes, toHex } from "../base/index.ts";
-import type { IncludedBlock, Proposal, SignedProposal } from "../ports/index.ts";
+import type { IncludedBlock, Proposal, SignedAggregate, SignedProposal } from "../ports/index.ts";
 import {
+  type Attestation,
   ForkName,
   isForkPostElectra,
   type SingleAttestation,
@@ -29,10 +30,12 @@ interface BlockTypes {
   readonly BlockContents: SszType<Contents>;
   readonly SignedBlockContents: SszType<SignedContents>;
   readonly SingleAttestation: SszType<SingleAttestation>;
+  readonly Attestation: SszType<Attestation>;
+  readonly SignedAggregateAndProof: SszType<SignedAggregate["value"]>;
 }
 
 /** A fork whose types are there; new forks come with a new version of the types, not with code here. */
-function typesOf(name: string): { readonly fork: ForkName; readonly types: BlockTypes } {
+export function typesOf(name: string): { readonly fork: ForkName; readonly types: BlockTypes } {
   const fork = Object.values(ForkName).find((known) => known === name.toLowerCase());
   if (fork === undefined) throw bad("version", "a fork that this program knows");
   const types = sszTypesFor(fork) as unknown as Partial<BlockTypes>;
@@ -41,7 +44,7 @@ function typesOf(name: string): { readonly fork: ForkName; readonly types: Block
 }
 
 /** A versioned container from SSZ or JSON. `choose` picks its type; it also gets what JSON says beside the data. */
-function read<T>(
+export function readVersioned<T>(
   answer: Answer,
   choose: (types: BlockTypes, beside: (field: string, header: string) => unknown) => SszType<T>,
 ): { readonly fork: ForkName; readonly types: BlockTypes; readonly value: T } {
@@ -83,7 +86,7 @@ export function askProposal(slot: Slot, how: ProductionOptions): Attempt<Proposa
 export function parseProposal(answer: Answer): Proposal {
   let blinded = false;
   let value: bigint | undefined;
-  const found = read<Contents | Blinded>(answer, (types, beside) => {
+  const found = readVersioned<Contents | Blinded>(answer, (types, beside) => {
     const flag = beside("execution_payload_blinded", "eth-execution-payload-blinded");
     blinded = flag === true || flag === "true";
     const execution = wei(beside("execution_payload_value", "eth-execution-payload-value"));
@@ -146,7 +149,7 @@ export function askBlock(id: Slot | string): Attempt<IncludedBlock> {
 
 /** @throws BeaconError `beacon/bad-answer` */
 export function parseBlock(answer: Answer): IncludedBlock {
-  const { fork, types, value } = read(answer, ({ SignedBeaconBlock }) => SignedBeaconBlock);
+  const { fork, types, value } = readVersioned(answer, ({ SignedBeaconBlock }) => SignedBeaconBlock);
   const { message } = value;
   return {
     fork,

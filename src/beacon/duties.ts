@@ -7,7 +7,7 @@ import { KEYS_PER_GET, LIST_BYTES_MAX, LIST_ITEMS_MAX } from "./limits.ts";
 import { parseJson } from "./parse.ts";
 import type { Attempt } from "./pool.ts";
 
-const JSON_BODY = { "content-type": "application/json" } as const;
+export const JSON_BODY = { "content-type": "application/json" } as const;
 const VALIDATORS = "/eth/v1/beacon/states/head/validators";
 
 /** Validators of the head state among `pubkeys`. Nodes that lack the POST are asked by GET, some keys at a time. */
@@ -152,7 +152,7 @@ function readLive(item: JsonFields): boolean {
 }
 
 /** The JSON of an answer that does not rest on blocks whose payload nobody has verified. */
-function verified(answer: Answer): JsonFields {
+export function verified(answer: Answer, data: "list" | "object" = "list"): JsonFields {
   if (answer.type !== "json") throw bad("content-type", "application/json");
   const json = parseJson(answer.body);
   if (json.flag("execution_optimistic"))
@@ -160,10 +160,10 @@ function verified(answer: Answer): JsonFields {
       facts: { reason: "The node follows the chain without having verified it (optimistic)." },
     });
   // An absent list would read as an empty one, and "no duties" is not what the node said.
-  if (!Array.isArray(json.raw("data"))) throw json.failure("data", "a list");
+  if (data === "list" && !Array.isArray(json.raw("data"))) throw json.failure("data", "a list");
   return json;
 }
 
-function refuseDoubles<T>(items: readonly T[], key: (item: T) => unknown, where: string): void {
+export function refuseDoubles<T>(items: readonly T[], key: (item: T) => unknown, where: string): void {
   if (new Set(items.map(key)).size !== items.length) throw bad(where, "each one once");
 }

@@ -19,6 +19,8 @@ export const KEYS_PER_GET = 64;
 export const BETTER_VOTE_MS = 100;
 /** The same for a block: builders answer late, and 200 ms are cheap next to the value. */
 export const BETTER_BLOCK_MS = 200;
+/** The same for aggregates and contributions, which are due early enough for it. */
+export const BETTER_AGGREGATE_MS = 150;
 /** A second node is asked after the first one's 95th percentile, but not earlier than this. */
 export const HEDGE_MS_MIN = 50;
 /** ... and after this long while nothing was observed. */

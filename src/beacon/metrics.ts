@@ -3,16 +3,27 @@ import type { Meter } from "../ports/index.ts";
 /** A kind of request, by the name that Charon gives it in the label `endpoint`. */
 export type RequestKind =
   | "active_validators"
+  | "aggregate_attestation"
   | "attestation_data"
   | "attester_duties"
+  | "beacon_block_root"
   | "liveness"
   | "proposal"
   | "proposer_duties"
   | "signed_beacon_block"
+  | "submit_aggregate_attestations"
   | "submit_attestations"
+  | "submit_beacon_committee_subscriptions"
   | "submit_blinded_proposal"
   | "submit_proposal"
-  | "submit_proposal_preparations";
+  | "submit_proposal_preparations"
+  | "submit_sync_committee_contributions"
+  | "submit_sync_committee_messages"
+  | "submit_sync_committee_subscriptions"
+  | "submit_validator_registrations"
+  | "submit_voluntary_exit"
+  | "sync_committee_contribution"
+  | "sync_committee_duties";
 
 type Counter = ReturnType<Meter["counter"]>;
 type Gauge = ReturnType<Meter["gauge"]>;

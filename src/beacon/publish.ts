@@ -1,4 +1,5 @@
 import type { BeaconNode, SignedProposal } from "../ports/index.ts";
+import { ssz } from "../spec/index.ts";
 import { encodeProposal } from "./blocks.ts";
 import type { Endpoint, Question } from "./endpoint.ts";
 import { BeaconError } from "./errors.ts";
@@ -32,6 +33,27 @@ export function tellPreparations(preparations: Parameters<BeaconNode["preparePro
     path: "/eth/v1/validator/prepare_beacon_proposer",
     headers: { "content-type": JSON_TYPE },
     body: JSON.stringify(body),
+  });
+}
+
+export function tellRegistrations(
+  registrations: Parameters<BeaconNode["registerValidators"]>[0],
+): Attempt<void> {
+  const type = ssz.bellatrix.SignedValidatorRegistrationV1;
+  return tell({
+    method: "POST",
+    path: "/eth/v1/validator/register_validator",
+    headers: { "content-type": JSON_TYPE },
+    body: JSON.stringify(registrations.map((registration) => type.toJson(registration))),
+  });
+}
+
+export function tellExit(exit: Parameters<BeaconNode["publishExit"]>[0]): Attempt<void> {
+  return tell({
+    method: "POST",
+    path: "/eth/v1/beacon/pool/voluntary_exits",
+    headers: { "content-type": JSON_TYPE },
+    body: JSON.stringify(ssz.phase0.SignedVoluntaryExit.toJson(exit)),
   });
 }
 

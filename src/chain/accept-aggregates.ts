@@ -1,5 +1,13 @@
-import { type SignatureSet, sha256 } from "../crypto/index.ts";
-import { domainAt, epochOf, signingRoot, ssz, type UnixMs, type ValidatorIndex } from "../spec/index.ts";
+import type { SignatureSet } from "../crypto/index.ts";
+import {
+  domainAt,
+  epochOf,
+  isAggregator,
+  signingRoot,
+  ssz,
+  type UnixMs,
+  type ValidatorIndex,
+} from "../spec/index.ts";
 import { attestationSigningRoot, dataProblem, markLive } from "./accept-attestations.ts";
 import type { ValidatorState } from "./validators.ts";
 import { ACCEPTED, type Outcome, publicKeysOf, refused, type World } from "./world.ts";
@@ -7,22 +15,6 @@ import { ACCEPTED, type Outcome, publicKeysOf, refused, type World } from "./wor
 export type SignedAggregate = ReturnType<typeof ssz.fulu.SignedAggregateAndProof.defaultValue>;
 
 const WHAT = "aggregate";
-const TARGET_AGGREGATORS_PER_COMMITTEE = 16;
-
-/**
- * Whether a selection proof makes its signer an aggregator of a committee of this length.
- *
- * @spec phase0/validator.md#aggregation-selection
- */
-export function isAggregator(committeeLength: number, selectionProof: Uint8Array): boolean {
-  const modulo = Math.max(1, Math.floor(committeeLength / TARGET_AGGREGATORS_PER_COMMITTEE));
-  return selected(selectionProof, modulo);
-}
-
-export function selected(selectionProof: Uint8Array, modulo: number): boolean {
-  return Buffer.from(sha256(selectionProof)).readBigUInt64LE(0) % BigInt(modulo) === 0n;
-}
-
 /** Takes signed aggregates. @spec electra/p2p-interface.md#beacon_aggregate_and_proof */
 export async function acceptAggregates(
   world: World,

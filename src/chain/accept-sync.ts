@@ -2,6 +2,7 @@ import type { SignatureSet } from "../crypto/index.ts";
 import {
   domainAt,
   epochOf,
+  isSyncAggregator,
   type Root,
   type Slot,
   signingRoot,
@@ -10,7 +11,6 @@ import {
   type UnixMs,
   type ValidatorIndex,
 } from "../spec/index.ts";
-import { selected } from "./accept-aggregates.ts";
 import { SEATS_PER_SUBCOMMITTEE, SYNC_SUBCOMMITTEES } from "./roster.ts";
 import type { ValidatorState } from "./validators.ts";
 import {
@@ -26,9 +26,6 @@ import {
 
 export type SyncMessage = ReturnType<typeof ssz.altair.SyncCommitteeMessage.defaultValue>;
 export type SignedContribution = ReturnType<typeof ssz.altair.SignedContributionAndProof.defaultValue>;
-
-/** One in this many sync-committee members aggregates: 512 / 4 / TARGET_AGGREGATORS_PER_SYNC_SUBCOMMITTEE. */
-const SYNC_AGGREGATOR_MODULO = 8;
 
 /** What members of the sync committee sign in `slot`. @spec altair/validator.md#get_sync_committee_message */
 export function syncSigningRoot(world: World, slot: Slot, blockRoot: Root): Root {
@@ -140,7 +137,7 @@ async function acceptContribution(
   if (isFuture(world, slot, at)) return no("slot is in the future");
   if (slot < slotAt(world.spec, at) - world.spec.slotsPerEpoch) return no("slot is too long ago");
   if (subcommitteeIndex >= SYNC_SUBCOMMITTEES) return no("no such subcommittee");
-  if (!selected(selectionProof, SYNC_AGGREGATOR_MODULO)) return no("validator is not selected to contribute");
+  if (!isSyncAggregator(selectionProof)) return no("validator is not selected to contribute");
   const committee = world.roster.syncCommittee(epochOf(world.spec, slot));
   const from = subcommitteeIndex * SEATS_PER_SUBCOMMITTEE;
   const members = committee.slice(from, from + SEATS_PER_SUBCOMMITTEE);

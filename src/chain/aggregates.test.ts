@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex, toHex } from "../base/index.ts";
-import { ssz } from "../spec/index.ts";
-import { isAggregator, selected } from "./accept-aggregates.ts";
+import { isAggregator, isSyncAggregator, ssz } from "../spec/index.ts";
 import {
   attest,
   attestationData,
@@ -129,7 +128,7 @@ test("a contribution is offered, signed, taken, and refused from a member that i
     const answer = await live.post("/eth/v1/validator/contribution_and_proofs", [
       ssz.altair.SignedContributionAndProof.toJson({ message, signature }),
     ]);
-    assert.equal(answer.status, selected(selectionProof, 8) ? 200 : 400, JSON.stringify(answer.body));
+    assert.equal(answer.status, isSyncAggregator(selectionProof) ? 200 : 400, JSON.stringify(answer.body));
   }
 });
 

@@ -10,6 +10,7 @@ import {
   type Slot,
 } from "../spec/index.ts";
 import { MAX_COMMITTEES_PER_SLOT, type UnsignedAttestation } from "./codec/attestation.ts";
+import type { AgreedKind } from "./codec/kinds.ts";
 import { decodeUnsignedSet } from "./codec/sets.ts";
 
 /** @spec phase0 MAX_VALIDATORS_PER_COMMITTEE */
@@ -89,7 +90,8 @@ export function acceptableBlock(
   });
 }
 
-function decodeOrNothing<K extends "attester" | "proposer">(
+/** What a value holds; undefined for one that no honest operator proposes. */
+export function decodeOrNothing<K extends AgreedKind>(
   kind: K,
   value: ConsensusValue,
 ): ReturnType<typeof decodeUnsignedSet<K>> | undefined {

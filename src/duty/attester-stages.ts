@@ -1,4 +1,3 @@
-import { explain } from "../base/index.ts";
 import type { AttesterDuty } from "../ports/index.ts";
 import {
   dutyName,
@@ -22,9 +21,10 @@ import { forkNumber, forkOfNumber, type WireFork } from "./codec/envelope.ts";
 import { decodeUnsignedSet, encodeUnsignedSet } from "./codec/sets.ts";
 import { collect, type GroupSigned } from "./collect.ts";
 import type { DutyContext } from "./context.ts";
+import { fetching } from "./fetching.ts";
 import { guard, type ToSign } from "./guard.ts";
 import type { Inclusion } from "./inclusion.ts";
-import { retry } from "./retry.ts";
+import type { Known } from "./known.ts";
 import type { AttesterStages } from "./scripts.ts";
 import { signAndOffer } from "./sign.ts";
 import type { SlotDuty } from "./slot-duty.ts";
@@ -39,27 +39,17 @@ export function createAttesterStages(
   more: {
     readonly voteTime: (slot: Slot, signal: AbortSignal) => Promise<void>;
     readonly inclusion: Inclusion;
+    readonly known: Known;
   },
 ): AttesterStages {
-  const { chain, clock, consensus, beacon, log, metrics } = context;
+  const { chain, consensus, beacon, log, metrics } = context;
   const forkAt = (slot: Slot): WireFork => forkOfNumber(forkNumber(chain.config.getForkName(slot)));
 
   return {
     async fetch(duty, signal) {
       await more.voteTime(duty.id.slot, signal);
-      const set = await retry(
-        clock,
-        signal,
-        () => fetchVotes(context, duty, signal),
-        (error, attempts) => {
-          duty.record.blame("beacon-node-down");
-          if (attempts === 1)
-            log.warn("Vote data not fetched, trying again", { duty: dutyName(duty.id), why: explain(error) });
-        },
-      );
-      duty.record.absolve("beacon-node-down");
-      metrics.stage(duty.id, "fetched");
-      duty.record.note("fetched", { validators: set.size });
+      const ask = () => fetchVotes(context, duty, signal);
+      const set = await fetching(context, duty, "Vote data", ask, signal);
       return encodeUnsignedSet("attester", set);
     },
 
@@ -72,7 +62,9 @@ export function createAttesterStages(
       const { value, round } = await consensus.agree(duty.id, { proposal, acceptable }, signal);
       metrics.stage(duty.id, "decided");
       duty.record.note("decided", { round });
-      return ours(context, duty, decodeUnsignedSet("attester", value));
+      const decided = decodeUnsignedSet("attester", value);
+      for (const [groupKey, { data }] of decided) more.known.votes.set(duty.id.slot, groupKey, data);
+      return ours(context, duty, decided);
     },
 
     guard: (duty, decided, signal) =>

@@ -44,3 +44,18 @@ export async function broadcast(
   duty.record.note("broadcast", { validators: groupKeys.length });
   return true;
 }
+
+/** The same for what no block has to include by name: it ends when the beacon node has taken it. */
+export async function broadcastAndFinish(
+  context: DutyContext,
+  duty: SlotDuty<unknown>,
+  groupKeys: readonly GroupKey[],
+  publish: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  duty.record.signed(groupKeys);
+  const sent = await broadcast(context, duty, groupKeys, publish, signal);
+  for (const groupKey of groupKeys)
+    if (sent) duty.record.finish(groupKey, "broadcast");
+    else duty.record.finish(groupKey, "failed", "broadcast-failed");
+}

@@ -6,6 +6,8 @@ import type { SlotDuty } from "./slot-duty.ts";
 export interface GroupSigned {
   readonly groupKey: GroupKey;
   readonly root: Root;
+  /** Which of several things that the validator signs in this duty: a sync subcommittee; else 0. */
+  readonly part: number;
   readonly signature: Uint8Array;
   /** What was signed, as one of the operators sent it: its root is `root`, its signature is only partial. */
   readonly data: Uint8Array;
@@ -13,18 +15,19 @@ export interface GroupSigned {
 
 /**
  * Combines partial signatures as they come, all validators that a message completes in one batch, until every
- * validator of the duty has its signature or the signal fires. Does not ask whether we decided ourselves: a verified
+ * validator of the duty has its signature (`expected` of them, where one signs several) or the signal fires. Does not ask whether we decided ourselves: a verified
  * group signature proves that a threshold of operators did.
  */
 export async function* collect(
   context: DutyContext,
   duty: SlotDuty<unknown>,
   signal: AbortSignal,
+  expected: number = duty.validators.size,
 ): AsyncGenerator<readonly GroupSigned[]> {
   const { clock, cluster, publicShares, bls, store, share, metrics } = context;
   const partials = store.of(duty.id);
   const blamed = new Set<number>();
-  let open = duty.validators.size;
+  let open = expected;
   while (open > 0) {
     const jobs = partials.takeReady(cluster, publicShares);
     if (jobs.length === 0) {
@@ -34,16 +37,17 @@ export async function* collect(
     const startedAt = clock.now();
     const results = await bls.combine(jobs);
     const signed: GroupSigned[] = [];
-    for (const [i, { groupKey, root }] of jobs.entries()) {
+    for (const [i, job] of jobs.entries()) {
+      const { groupKey, root, part } = job;
       const { signature, guilty } = results[i] ?? { signature: undefined, guilty: [] };
       for (const liar of guilty) {
-        partials.markBad(groupKey, liar);
+        partials.markBad(job, liar);
         blame(context, duty, operatorOf(liar), blamed);
       }
-      const data = partials.dataOf(groupKey, root, share);
+      const data = partials.dataOf(job, share);
       if (signature === undefined || data === undefined) continue;
-      partials.combined(groupKey);
-      signed.push({ groupKey, root, signature, data });
+      partials.combined(job);
+      signed.push({ groupKey, root, part, signature, data });
       if (duty.validators.has(groupKey)) open--;
     }
     if (signed.length === 0) continue;

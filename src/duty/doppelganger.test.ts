@@ -19,7 +19,7 @@ const inOrder = (numbers: readonly number[]): number[] => [...new Set(numbers)].
 const signedEpochs = (world: DutyWorld, index: number): number[] => {
   const signed =
     world.operators[index]?.timeline.filter(
-      ({ duty, entry }) => entry.stage === "signed" && !duty.endsWith("randao"),
+      ({ duty, entry }) => entry.stage === "signed" && !/randao$|prepare-/.test(duty), // Those are signed ahead.
     ) ?? [];
   return inOrder(signed.map(({ duty }) => epochOf(world.spec, Number(duty.split("/")[0]))));
 };

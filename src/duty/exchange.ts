@@ -24,7 +24,16 @@ export const PARSIGEX_PROTOCOL = "/charon/parsigex/2.0.0";
 export class ExchangeError extends DvError<"duty/impossible" | "duty/not-your-share" | "duty/equivocation"> {}
 
 /** The kinds for which a script runs here; partial signatures of others would wait for nobody. */
-const SCRIPTED: ReadonlySet<SignedKind | "info-sync"> = new Set(["attester", "proposer", "randao"]);
+const SCRIPTED: ReadonlySet<SignedKind | "info-sync"> = new Set([
+  "attester",
+  "proposer",
+  "randao",
+  "prepare-aggregator",
+  "aggregator",
+  "sync-message",
+  "prepare-sync-contribution",
+  "sync-contribution",
+]);
 
 export interface ExchangeContext {
   readonly clock: Clock;
@@ -47,7 +56,7 @@ export interface Exchange {
   /** Keeps partial signatures of a duty until its deadline, and tells `onForget` then. */
   track(duty: DutyId): void;
   /** Sends ours to every peer, again and again until it is delivered or the signal fires. Returns at once. */
-  offer(duty: DutyId, partials: readonly EncodedPartial[], signal: AbortSignal): void;
+  offer(duty: DutyId, partials: readonly Partial[], signal: AbortSignal): void;
 }
 
 /** Registers the handler of Charon's exchange of partial signatures. */
@@ -161,9 +170,11 @@ export function createExchange(context: ExchangeContext): Exchange {
       if (!context.maySign())
         return dropped.add(partials.length, { peer: "", reason: "watching-for-a-double" });
       forgetInTime(duty);
-      const bytes = encodePartials(duty, partials);
-      for (let to = 0; to < transport.operatorCount; to++) {
-        if (to !== transport.self) void deliver(to as OperatorIndex, duty, bytes, signal);
+      // A message has one entry per validator, so each part goes in a message of its own.
+      for (const ofPart of Map.groupBy(partials, ({ part }) => part).values()) {
+        const bytes = encodePartials(duty, ofPart);
+        for (let to = 0; to < transport.operatorCount; to++)
+          if (to !== transport.self) void deliver(to as OperatorIndex, duty, bytes, signal);
       }
     },
   };
@@ -182,5 +193,5 @@ function readPartial(chain: ChainSpec, duty: DutyId, share: ShareIndex, partial:
     throw new ExchangeError("duty/impossible", "take a partial signature that is not of this duty", {
       facts,
     });
-  return { ...partial, signature, root };
+  return { ...partial, signature, root, part: codec.part?.(value) ?? 0 };
 }

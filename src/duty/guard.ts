@@ -9,6 +9,8 @@ export interface ToSign<T> {
   readonly groupKey: GroupKey;
   readonly root: Root;
   readonly value: T;
+  /** Which of several things that the validator signs in this duty; 0 when left out. */
+  readonly part?: number;
 }
 
 /**

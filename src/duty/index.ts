@@ -8,6 +8,7 @@ export { CAUSES, type Cause } from "./causes.ts";
 export { CodecError } from "./codec/codec-error.ts";
 export {
   type AgreedKind,
+  type SignedCodec,
   type SignedDataOf,
   type SignedKind,
   signedCodecs,

@@ -9,6 +9,7 @@ import {
   operatorOf,
   type Root,
   type ShareIndex,
+  SYNC_SUBCOMMITTEES,
 } from "../spec/index.ts";
 import type { EncodedPartial } from "./codec/sets.ts";
 import { LIMITS } from "./limits.ts";
@@ -16,7 +17,23 @@ import { LIMITS } from "./limits.ts";
 /** A partial signature with the root it claims to sign. */
 export interface Partial extends EncodedPartial {
   readonly root: Root;
+  /** Which of several things that the validator signs in this duty: a sync subcommittee; else 0. */
+  readonly part: number;
 }
+
+/** A combination to be made of one part of a validator's duty. */
+export interface PartJob extends CombineJob {
+  readonly part: number;
+}
+
+/** What a threshold of shares has to sign: one part of one validator's duty. */
+type Subject = string;
+
+function subjectOf(groupKey: GroupKey, part: number): Subject {
+  return `${groupKey}/${part}`;
+}
+
+const PARTS: readonly number[] = Array.from({ length: SYNC_SUBCOMMITTEES }, (_, i) => i);
 
 /** Why a partial signature was not kept; `duplicate` is harmless. */
 export type NotKept = "duplicate" | "equivocation" | "unknown-validator" | "too-many";
@@ -29,19 +46,20 @@ interface Combination {
 
 /** The partial signatures of one duty. */
 export class DutyPartials {
-  readonly #byValidator = new Map<GroupKey, Map<ShareIndex, Partial>>();
-  readonly #bad = new Map<GroupKey, Set<ShareIndex>>();
-  readonly #combinations = new Map<GroupKey, Combination>();
+  readonly #bySubject = new Map<Subject, Map<ShareIndex, Partial>>();
+  readonly #bad = new Map<Subject, Set<ShareIndex>>();
+  readonly #combinations = new Map<Subject, Combination>();
   #wake: (() => void) | undefined;
 
   add(partial: Partial): NotKept | undefined {
-    const byShare = this.#byValidator.get(partial.groupKey) ?? new Map<ShareIndex, Partial>();
+    const subject = subjectOf(partial.groupKey, partial.part);
+    const byShare = this.#bySubject.get(subject) ?? new Map<ShareIndex, Partial>();
     const known = byShare.get(partial.share);
     // The first word of a share counts. A second, different one is not kept, and neither decides anything: the
     // first one is verified when it is combined.
     if (known !== undefined) return equalBytes(known.data, partial.data) ? "duplicate" : "equivocation";
     byShare.set(partial.share, partial);
-    this.#byValidator.set(partial.groupKey, byShare);
+    this.#bySubject.set(subject, byShare);
     return undefined;
   }
 
@@ -64,22 +82,24 @@ export class DutyPartials {
     });
   }
 
-  /** One job for each validator of which a threshold of shares, not found bad so far, signed the same root. */
+  /** One job for each validator, and part of its duty, of which a threshold of shares, not found bad so far, signed the same root. */
   takeReady(
     cluster: Pick<Cluster, "threshold">,
     publicShares: ReadonlyMap<GroupKey, readonly Uint8Array[]>,
-  ): readonly CombineJob[] {
-    const jobs: CombineJob[] = [];
-    for (const groupKey of this.#byValidator.keys()) {
-      const combination = this.#combinations.get(groupKey) ?? { tried: 0, done: false };
-      const partials = this.#agreeing(groupKey);
+  ): readonly PartJob[] {
+    const jobs: PartJob[] = [];
+    for (const subject of this.#bySubject.keys()) {
+      const combination = this.#combinations.get(subject) ?? { tried: 0, done: false };
+      if (combination.done) continue;
+      const partials = this.#agreeing(subject);
       const [first] = partials;
-      const shares = publicShares.get(groupKey);
-      if (combination.done || first === undefined || shares === undefined) continue;
+      const shares = first && publicShares.get(first.groupKey);
+      if (first === undefined || shares === undefined) continue;
       if (partials.length < cluster.threshold || partials.length <= combination.tried) continue;
-      this.#combinations.set(groupKey, { tried: partials.length, done: false });
+      this.#combinations.set(subject, { tried: partials.length, done: false });
       jobs.push({
-        groupKey,
+        groupKey: first.groupKey,
+        part: first.part,
         root: first.root,
         threshold: cluster.threshold,
         partials: partials.map(({ share, signature }) => ({ share, signature })),
@@ -90,43 +110,43 @@ export class DutyPartials {
   }
 
   /** The largest set of good partials over one root. */
-  #agreeing(groupKey: GroupKey): readonly Partial[] {
-    const bad = this.#bad.get(groupKey);
-    const good = [...(this.#byValidator.get(groupKey)?.values() ?? [])].filter(
-      ({ share }) => !bad?.has(share),
-    );
+  #agreeing(subject: Subject): readonly Partial[] {
+    const bad = this.#bad.get(subject);
+    const good = [...(this.#bySubject.get(subject)?.values() ?? [])].filter(({ share }) => !bad?.has(share));
     const byRoot = Map.groupBy(good, ({ root }) => toHex(root));
     return [...byRoot.values()].toSorted((a, b) => b.length - a.length)[0] ?? [];
   }
 
   /** What was signed under `root`, as `preferred` sent it when it did. */
-  dataOf(groupKey: GroupKey, root: Root, preferred: ShareIndex): Uint8Array | undefined {
-    const partials = this.#agreeing(groupKey).filter((partial) => equalBytes(partial.root, root));
+  dataOf({ groupKey, part, root }: PartJob, preferred: ShareIndex): Uint8Array | undefined {
+    const partials = this.#agreeing(subjectOf(groupKey, part)).filter((partial) =>
+      equalBytes(partial.root, root),
+    );
     return (partials.find(({ share }) => share === preferred) ?? partials[0])?.data;
   }
 
-  combined(groupKey: GroupKey): void {
-    this.#combinations.set(groupKey, { tried: 0, done: true });
+  combined({ groupKey, part }: PartJob): void {
+    this.#combinations.set(subjectOf(groupKey, part), { tried: 0, done: true });
   }
 
-  isCombined(groupKey: GroupKey): boolean {
-    return this.#combinations.get(groupKey)?.done ?? false;
-  }
-
-  markBad(groupKey: GroupKey, share: ShareIndex): void {
-    const bad = this.#bad.get(groupKey) ?? new Set();
-    this.#bad.set(groupKey, bad.add(share));
-    const combination = this.#combinations.get(groupKey);
+  markBad({ groupKey, part }: PartJob, share: ShareIndex): void {
+    const subject = subjectOf(groupKey, part);
+    const bad = this.#bad.get(subject) ?? new Set();
+    this.#bad.set(subject, bad.add(share));
+    const combination = this.#combinations.get(subject);
     if (combination !== undefined && !combination.done) combination.tried = 0;
   }
 
   hasBad(groupKey: GroupKey): boolean {
-    return (this.#bad.get(groupKey)?.size ?? 0) > 0;
+    return PARTS.some((part) => (this.#bad.get(subjectOf(groupKey, part))?.size ?? 0) > 0);
   }
 
-  /** Operators that sent a partial signature for this validator. */
+  /** Operators that sent a partial signature for this validator, for whatever part. */
   signers(groupKey: GroupKey): readonly OperatorIndex[] {
-    return [...(this.#byValidator.get(groupKey)?.keys() ?? [])].map(operatorOf);
+    const shares = PARTS.flatMap((part) => [
+      ...(this.#bySubject.get(subjectOf(groupKey, part))?.keys() ?? []),
+    ]);
+    return [...new Set(shares)].map(operatorOf);
   }
 }
 

@@ -1,6 +1,6 @@
 import { equalBytes, explain, toHex } from "../base/index.ts";
 import type { Proposal, ProposerDuty } from "../ports/index.ts";
-import { dutyName, epochOf, type GroupKey, type Slot } from "../spec/index.ts";
+import { dutyName, type GroupKey, type Slot } from "../spec/index.ts";
 import { acceptableBlock, isSignableBlock } from "./accept.ts";
 import { broadcast } from "./broadcast.ts";
 import {
@@ -11,15 +11,14 @@ import {
   signProposal,
   unsignedProposal,
 } from "./codec/proposal.ts";
-import { encodeRandao, randaoSigningRoot } from "./codec/randao.ts";
 import { decodeUnsignedSet, encodeUnsignedSet } from "./codec/sets.ts";
 import { collect } from "./collect.ts";
 import type { DutyContext } from "./context.ts";
 import { guard, type ToSign } from "./guard.ts";
 import type { Inclusion } from "./inclusion.ts";
-import type { RandaoReveals } from "./randao-reveals.ts";
+import type { Known } from "./known.ts";
 import { retry } from "./retry.ts";
-import type { ProposerStages, RandaoStages } from "./scripts.ts";
+import type { ProposerStages } from "./scripts.ts";
 import { signAndOffer } from "./sign.ts";
 import type { SlotDuty } from "./slot-duty.ts";
 
@@ -32,7 +31,7 @@ export interface ProposerOptions {
 
 export function createProposerStages(
   context: DutyContext,
-  more: { readonly reveals: RandaoReveals; readonly inclusion: Inclusion; readonly options: ProposerOptions },
+  more: { readonly known: Known; readonly inclusion: Inclusion; readonly options: ProposerOptions },
 ): ProposerStages {
   const { chain, clock, consensus, beacon, log, metrics } = context;
 
@@ -40,7 +39,7 @@ export function createProposerStages(
     async fetch(duty, signal) {
       const set = new Map<GroupKey, Proposal>();
       for (const groupKey of duty.validators.keys()) {
-        const randaoReveal = await more.reveals
+        const randaoReveal = await more.known.randaos
           .wait(duty.id.slot, groupKey, signal)
           .catch((error: unknown) => {
             duty.record.blame("no-randao");
@@ -68,7 +67,7 @@ export function createProposerStages(
     async agree(duty, proposal, signal) {
       const acceptable = (value: Parameters<typeof acceptableBlock>[4]): boolean => {
         const [groupKey] = duty.validators.keys();
-        const reveal = groupKey === undefined ? undefined : more.reveals.known(duty.id.slot, groupKey);
+        const reveal = groupKey === undefined ? undefined : more.known.randaos.known(duty.id.slot, groupKey);
         const good = acceptableBlock(chain, duty.id, duty.validators, reveal, value);
         if (!good) log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id) });
         return good;
@@ -177,27 +176,4 @@ function ours(
     }
     return [{ groupKey, value, root: proposalSigningRoot(chain, value) }];
   });
-}
-
-export function createRandaoStages(context: DutyContext, reveals: RandaoReveals): RandaoStages {
-  return {
-    offer(duty, signal) {
-      const epoch = epochOf(context.chain, duty.id.slot);
-      const root = randaoSigningRoot(context.chain, epoch);
-      const items = [...duty.validators.keys()].map((groupKey) => ({ groupKey, root, value: epoch }));
-      return signAndOffer(
-        context,
-        duty,
-        items,
-        (item, signature) => encodeRandao({ epoch: item.value, signature }),
-        signal,
-      );
-    },
-    collect: (duty, signal) => collect(context, duty, signal),
-    reveal(duty, signed) {
-      for (const { groupKey, signature } of signed) reveals.set(duty.id.slot, groupKey, signature);
-      for (const { groupKey } of signed) duty.record.finish(groupKey, "broadcast");
-      duty.record.signed(signed.map(({ groupKey }) => groupKey));
-    },
-  };
 }

@@ -60,13 +60,14 @@ test("partial signatures of real Charon nodes and one of ours make group signatu
     const { duty, partials } = decodePartials(fromHex(hex));
     assert.ok(partials.every(({ share }) => share === from + 1));
     await receive(from as OperatorIndex, fromHex(hex));
-    if (duty.kind !== "attester" && duty.kind !== "proposer" && duty.kind !== "randao") continue;
     const own = partials.map((partial) => {
       const codec = signedCodecOf(duty.kind);
-      const root = codec.signingRoot(codec.decode(partial.data), chain) as Uint8Array;
+      const value = codec.decode(partial.data);
+      const root = codec.signingRoot(value, chain) as Uint8Array;
+      const part = codec.part?.(value) ?? 0;
       const secret = ours.get(publicShares.get(partial.groupKey)?.map(toHex)[3] ?? "0x");
       assert.ok(secret !== undefined);
-      return { ...partial, share: 4 as ShareIndex, root, signature: secret.sign(root) };
+      return { ...partial, share: 4 as ShareIndex, root, part, signature: secret.sign(root) };
     });
     store.add(duty, 4 as ShareIndex, own);
     const jobs = store.of(duty).takeReady({ threshold: 3 }, publicShares);
@@ -78,7 +79,14 @@ test("partial signatures of real Charon nodes and one of ours make group signatu
       made.set(duty.kind, (made.get(duty.kind) ?? 0) + 1);
     }
   }
-  assert.deepEqual(Object.fromEntries(made), { attester: 2, randao: 3, proposer: 3 });
+  assert.deepEqual(Object.fromEntries(made), {
+    "prepare-aggregator": 3,
+    randao: 3,
+    proposer: 3,
+    attester: 2,
+    aggregator: 3,
+    "sync-contribution": 2,
+  });
 });
 
 /** The key shares of the silent fourth node, by public share. */

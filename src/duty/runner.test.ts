@@ -404,7 +404,8 @@ test("stopping finishes what is being signed, and starts nothing more", async ()
   const begun = world.operators[0]?.timeline
     .filter(({ entry }) => entry.stage === "scheduled")
     .map(({ duty }) => duty);
-  assert.ok(begun?.every((duty) => Number(duty.split("/")[0]) <= 10));
+  const early = /prepare-aggregator$/; // Begun an epoch ahead.
+  assert.ok(begun?.every((duty) => early.test(duty) || Number(duty.split("/")[0]) <= 10));
   assert.deepEqual(world.operators[0]?.runner.status().running, []);
   await world.runToSlot(20);
   assert.equal(votesOf(world, 10, 20), 0);

@@ -19,18 +19,19 @@ import type {
 import {
   type ChainSpec,
   type DutyId,
+  type DutyKind,
   dutyDeadline,
   dutyDue,
   dutyName,
   type Epoch,
   epochOf,
+  firstSlotOf,
   type GroupKey,
   type OperatorIndex,
   type Slot,
   shareIndexOf,
   slotAt,
 } from "../spec/index.ts";
-import { createAttesterStages } from "./attester-stages.ts";
 import type { Cause } from "./causes.ts";
 import type { DutyContext } from "./context.ts";
 import type { DoppelgangerWatch, WatchStatus } from "./doppelganger.ts";
@@ -38,14 +39,13 @@ import { DutyRecord } from "./duty-record.ts";
 import { createExchange } from "./exchange.ts";
 import { dutyGate } from "./gate.ts";
 import { createInclusion } from "./inclusion.ts";
+import { Known } from "./known.ts";
 import { LIMITS } from "./limits.ts";
 import { createMetrics } from "./metrics.ts";
 import { observeDuty } from "./observe.ts";
 import { PartialStore } from "./partial-store.ts";
-import { createProposerStages, createRandaoStages } from "./proposer-stages.ts";
-import { RandaoReveals } from "./randao-reveals.ts";
+import { createRepertoire } from "./repertoire.ts";
 import { Schedule } from "./schedule.ts";
-import { performAttesterDuty, performProposerDuty, performRandaoDuty } from "./scripts.ts";
 import { DutyOver, type SlotDuty } from "./slot-duty.ts";
 import { tickSlots } from "./slot-ticker.ts";
 import { VoteTimes } from "./vote-times.ts";
@@ -55,6 +55,8 @@ export interface DutyRunnerOptions {
   readonly graffiti?: string;
   /** Whether blocks of builders are wanted. */
   readonly builder: boolean;
+  /** Whether all operators read several sync contributions of one validator in a value; false when left out. */
+  readonly severalContributions?: () => boolean;
   /** How many epochs ahead duties are fetched; 1 when left out. */
   readonly lookaheadEpochs?: number;
   /** An operator's name in metrics, as Charon has it ("adorable-dog"); its index when left out. */
@@ -83,6 +85,14 @@ export interface DutyRunnerStatus {
 }
 
 type Script<D> = (duty: SlotDuty<D>, signal: AbortSignal) => Promise<void>;
+
+/** Kinds that are signed without agreement. */
+const UNAGREED: ReadonlySet<DutyKind> = new Set([
+  "randao",
+  "prepare-aggregator",
+  "sync-message",
+  "prepare-sync-contribution",
+]);
 
 interface Running {
   readonly record: DutyRecord;
@@ -141,26 +151,27 @@ export function createDutyRunner(ports: {
     share: shareIndexOf(self),
   };
   const inclusion = createInclusion(context, ended.signal);
-  const reveals = new RandaoReveals();
+  const known = new Known();
   const voteTimes = new VoteTimes(clock, chain);
   const schedule = new Schedule(
     { ...ports, log, lookaheadEpochs: options.lookaheadEpochs ?? 1, onChange: onDutiesChanged },
     ticking.signal,
   );
-  const attesterStages = createAttesterStages(context, {
+  const repertoire = createRepertoire(context, {
+    known,
+    inclusion,
     voteTime: (slot, signal) => voteTimes.wait(slot, signal),
-    inclusion,
+    schedule,
+    begin,
+    options: {
+      proposer: { graffiti: graffitiBytes(options.graffiti), builder: options.builder },
+      severalContributions: options.severalContributions ?? (() => false),
+    },
   });
-  const graffiti = graffitiBytes(options.graffiti);
-  const proposerStages = createProposerStages(context, {
-    reveals,
-    inclusion,
-    options: { graffiti, builder: options.builder },
-  });
-  const randaoStages = createRandaoStages(context, reveals);
-  const randaoLeadSlots = Math.max(1, Math.ceil(LIMITS.randaoLeadMs / chain.slotMs));
   /** Duties that have begun, kept longer than any of them lives: a clock that is set back repeats nothing. */
   const begun = new Map<string, Slot>();
+  /** By kind: how to cancel the start of a duty that begins when it is due. */
+  const dueTimers = new Map<DutyKind, () => void>();
   let latestSlot = -1;
   let started = false;
 
@@ -226,7 +237,7 @@ export function createDutyRunner(ports: {
       const cause: Cause = stopping
         ? "stopped"
         : (known ??
-          (!record.signing && record.id.kind !== "randao"
+          (!record.signing && !UNAGREED.has(record.id.kind)
             ? "no-consensus"
             : partials.hasBad(groupKey)
               ? "bad-partials"
@@ -246,18 +257,33 @@ export function createDutyRunner(ports: {
       metrics.participation(duty, options.peerName?.(index) ?? String(index), took.has(index));
   }
 
+  /** What begins in this slot, for it or ahead. */
   function beginSlot(slot: Slot): void {
-    begin<AttesterDuty>({ slot, kind: "attester" }, schedule.attestersAt(slot), (duty, signal) =>
-      performAttesterDuty(duty, attesterStages, signal),
-    );
-    for (let ahead = slot; ahead <= slot + randaoLeadSlots; ahead++) {
-      begin<ProposerDuty>({ slot: ahead, kind: "randao" }, schedule.proposersAt(ahead), (duty, signal) =>
-        performRandaoDuty(duty, randaoStages, signal),
-      );
+    for (const { kind, begins, start } of repertoire) {
+      if (begins === "early") continue;
+      if (begins === "due") dueTimers.set(kind, startWhenDue({ slot, kind }, start));
+      else for (let ahead = slot; ahead <= slot + begins; ahead++) start(ahead);
     }
-    begin<ProposerDuty>({ slot, kind: "proposer" }, schedule.proposersAt(slot), (duty, signal) =>
-      performProposerDuty(duty, proposerStages, signal),
-    );
+    beginEarly(slot);
+  }
+
+  /** What can be begun at once when its slot is known, up to the end of the next epoch; many validators' bit by bit. */
+  function beginEarly(slot: Slot): void {
+    const end = firstSlotOf(chain, epochOf(chain, slot) + 2);
+    for (const { kind, begins, start, size } of repertoire) {
+      if (begins !== "early") continue;
+      let budget = LIMITS.earlyPerSlotMax;
+      for (let ahead = slot; ahead < end && budget > 0; ahead++) {
+        if (begun.has(dutyName({ slot: ahead, kind }))) continue;
+        budget -= size(ahead);
+        start(ahead);
+      }
+    }
+  }
+
+  function startWhenDue(id: DutyId, start: (slot: Slot) => void): () => void {
+    dueTimers.get(id.kind)?.();
+    return clock.at(dutyDue(chain, id), () => start(id.slot));
   }
 
   function onSlot(slot: Slot): void {
@@ -266,7 +292,7 @@ export function createDutyRunner(ports: {
     metrics.slot(slot, epochOf(chain, slot));
     schedule.onSlot(slot);
     inclusion.onSlot(slot);
-    reveals.forgetBefore(slot - 1);
+    known.forgetBefore(slot - 1);
     beginSlot(slot);
   }
 
@@ -287,10 +313,11 @@ export function createDutyRunner(ports: {
 
   /** Duties that have begun go on; one that is new for the slot at hand begins now. */
   function onDutiesChanged(epoch: Epoch, vanished: readonly (AttesterDuty | ProposerDuty)[]): void {
+    if (latestSlot >= 0) beginEarly(latestSlot);
     for (const { slot, pubkey } of vanished)
       log.info("Duty vanished with a reorganisation", { slot, validator: pubkey });
     const slot = slotAt(chain, clock.now());
-    const near = epoch === epochOf(chain, slot) || epoch === epochOf(chain, slot + randaoLeadSlots);
+    const near = epoch === epochOf(chain, slot) || epoch === epochOf(chain, slot + 1);
     if (slot === latestSlot && near) beginSlot(slot);
   }
 
@@ -313,6 +340,7 @@ export function createDutyRunner(ports: {
 
     async stop() {
       ticking.abort(new DutyOver("stopping"));
+      for (const cancel of dueTimers.values()) cancel();
       for (const { record, over } of running.values())
         if (!record.signing) over.abort(new DutyOver("stopping"));
       const atWork = [...running.values()].filter(({ done }) => !done).map(({ work }) => work);

@@ -9,14 +9,24 @@ import type {
   Logger,
   Meter,
   ProposerDuty,
+  SyncDuty,
   ValidatorRecord,
 } from "../ports/index.ts";
-import { type ChainSpec, type Epoch, epochOf, ForkSeq, type GroupKey, type Slot } from "../spec/index.ts";
+import {
+  type ChainSpec,
+  EPOCHS_PER_SYNC_COMMITTEE_PERIOD,
+  type Epoch,
+  epochOf,
+  ForkSeq,
+  type GroupKey,
+  type Slot,
+} from "../spec/index.ts";
 import { retry } from "./retry.ts";
 
 interface EpochDuties {
   readonly attesters: Duties<AttesterDuty> | undefined;
   readonly proposers: Duties<ProposerDuty> | undefined;
+  readonly syncMembers: readonly SyncDuty[] | undefined;
 }
 
 export interface ScheduleContext {
@@ -64,6 +74,12 @@ export class Schedule {
   proposersAt(slot: Slot): ReadonlyMap<GroupKey, ProposerDuty> {
     const duties = this.#epochs.get(epochOf(this.#context.chain, slot))?.proposers?.duties ?? [];
     return new Map(duties.filter((duty) => duty.slot === slot).map((duty) => [duty.pubkey, duty]));
+  }
+
+  /** Whoever signs sync messages in `slot`: the committee of the block that can include them, which is the next slot's. */
+  syncMembersAt(slot: Slot): ReadonlyMap<GroupKey, SyncDuty> {
+    const members = this.#epochs.get(epochOf(this.#context.chain, slot + 1))?.syncMembers ?? [];
+    return new Map(members.map((duty) => [duty.pubkey, duty]));
   }
 
   get validators(): ReadonlyMap<GroupKey, ValidatorRecord> {
@@ -211,7 +227,7 @@ export class Schedule {
     const early =
       epoch > this.#refreshedFor &&
       ForkSeq[chain.config.getForkName(epoch * chain.slotsPerEpoch)] < ForkSeq.fulu;
-    const [attesters, proposers] = await Promise.all([
+    const [attesters, proposers, syncMembers] = await Promise.all([
       indices.length === 0
         ? none
         : this.#retry(
@@ -224,11 +240,13 @@ export class Schedule {
         : indices.length === 0
           ? none
           : this.#retry("proposer duties", () => beacon.proposerDuties(epoch, this.#signal), isCurrent),
+      indices.length === 0 ? [] : this.#fetchSyncMembers(epoch, indices, isCurrent),
     ]);
     if (attesters === undefined) return;
     const before = this.#epochs.get(epoch);
     const ours = this.#context.cluster.validators.map(({ groupKey }) => groupKey as string);
     const known = new Set(ours);
+    const ourMembers = syncMembers?.filter(({ pubkey }) => known.has(pubkey));
     const after: EpochDuties = {
       attesters: { ...attesters, duties: attesters.duties.filter(({ pubkey }) => known.has(pubkey)) },
       proposers: proposers && {
@@ -237,9 +255,39 @@ export class Schedule {
           ({ pubkey, validatorIndex }) => known.has(pubkey) && own.has(validatorIndex),
         ),
       },
+      syncMembers: ourMembers,
     };
     this.#epochs.set(epoch, after);
     onChange(epoch, vanished(before, after));
+    this.#run(this.#subscribeToSyncCommittees(epoch, ourMembers ?? []));
+  }
+
+  /** The seats stay the same for a period, so those of the epoch before serve when they are of the same one. */
+  async #fetchSyncMembers(
+    epoch: Epoch,
+    indices: readonly number[],
+    isCurrent: () => boolean,
+  ): Promise<readonly SyncDuty[] | undefined> {
+    const before = this.#epochs.get(epoch - 1)?.syncMembers;
+    if (before !== undefined && epoch % EPOCHS_PER_SYNC_COMMITTEE_PERIOD !== 0) return before;
+    const { beacon } = this.#context;
+    const ask = (): Promise<readonly SyncDuty[]> => beacon.syncDuties(epoch, indices, this.#signal);
+    return this.#retry("sync committee duties", ask, isCurrent);
+  }
+
+  async #subscribeToSyncCommittees(epoch: Epoch, members: readonly SyncDuty[]): Promise<void> {
+    const period = Math.floor(epoch / EPOCHS_PER_SYNC_COMMITTEE_PERIOD);
+    const untilEpoch = (period + 1) * EPOCHS_PER_SYNC_COMMITTEE_PERIOD;
+    if (members.length === 0) return;
+    await this.#retry(
+      "subscribe to sync committees",
+      () =>
+        this.#context.beacon.subscribeToSyncCommittees(
+          members.map(({ validatorIndex, positions }) => ({ validatorIndex, positions, untilEpoch })),
+          this.#signal,
+        ),
+      () => epoch >= this.#refreshedFor,
+    );
   }
 
   async #prepareProposers(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { ConsensusValue } from "../consensus/index.ts";
-import type { AttesterDuty, ProposerDuty } from "../ports/index.ts";
+import type { AttesterDuty, ProposerDuty, SyncDuty } from "../ports/index.ts";
 import type { UnsignedDataOf } from "./codec/kinds.ts";
 import type { GroupSigned } from "./collect.ts";
 import type { ToSign } from "./guard.ts";
@@ -27,10 +27,10 @@ export interface AgreedStages<D, T> {
 export type AttesterStages = AgreedStages<AttesterDuty, UnsignedDataOf["attester"]>;
 export type ProposerStages = AgreedStages<ProposerDuty, UnsignedDataOf["proposer"]>;
 
-/** The votes of all our validators in one slot. Everything stops when `signal` fires: at the deadline or at shutdown. */
-export async function performAttesterDuty(
-  duty: SlotDuty<AttesterDuty>,
-  stages: AttesterStages,
+/** Votes, blocks, aggregates and contributions of one slot. Everything stops when `signal` fires: at the deadline or at shutdown. */
+export async function performAgreedDuty<D, T>(
+  duty: SlotDuty<D>,
+  stages: AgreedStages<D, T>,
   signal: AbortSignal,
 ): Promise<void> {
   const sent = combineAndBroadcast(duty, stages, signal); // Peers may decide and sign before us, or without us.
@@ -44,26 +44,9 @@ export async function performAttesterDuty(
   }
 }
 
-/** The block of one slot, local or blinded; its randao was signed before. */
-export async function performProposerDuty(
-  duty: SlotDuty<ProposerDuty>,
-  stages: ProposerStages,
-  signal: AbortSignal,
-): Promise<void> {
-  const sent = combineAndBroadcast(duty, stages, signal);
-  try {
-    const proposal = stages.fetch(duty, signal); // Waits for the randao, then for the block; every operator fetches.
-    const decided = await stages.agree(duty, proposal, signal);
-    const admitted = await stages.guard(duty, decided, signal);
-    await stages.offer(duty, admitted, signal);
-  } finally {
-    await sent;
-  }
-}
-
-async function combineAndBroadcast<D, T>(
+async function combineAndBroadcast<D>(
   duty: SlotDuty<D>,
-  stages: AgreedStages<D, T>,
+  stages: Pick<AgreedStages<D, unknown>, "collect" | "broadcast">,
   signal: AbortSignal,
 ): Promise<void> {
   const sending: Promise<void>[] = [];
@@ -72,18 +55,36 @@ async function combineAndBroadcast<D, T>(
   await Promise.all(sending);
 }
 
-/** The stages of a randao: the epoch is known to all, so there is nothing to fetch or agree on, and nothing slashable. */
-export interface RandaoStages {
-  offer(duty: SlotDuty<ProposerDuty>, signal: AbortSignal): Promise<void>;
-  collect(duty: SlotDuty<ProposerDuty>, signal: AbortSignal): AsyncIterable<readonly GroupSigned[]>;
-  /** Hands the group signature to the proposer duty of the same slot. */
-  reveal(duty: SlotDuty<ProposerDuty>, signed: readonly GroupSigned[]): void;
+/** The stages of a sync message: each operator signs the head that it sees, without agreement; nothing is slashable. */
+export type SyncMessageStages = Pick<AgreedStages<SyncDuty, never>, "collect" | "broadcast"> & {
+  /** Signs the head with our share and sends to every peer. */
+  offer(duty: SlotDuty<SyncDuty>, signal: AbortSignal): Promise<void>;
+};
+
+export async function performSyncMessageDuty(
+  duty: SlotDuty<SyncDuty>,
+  stages: SyncMessageStages,
+  signal: AbortSignal,
+): Promise<void> {
+  const sent = combineAndBroadcast(duty, stages, signal);
+  try {
+    await stages.offer(duty, signal);
+  } finally {
+    await sent;
+  }
 }
 
-/** The proposer's share of the chain's randomness, made before its slot so that the block can be requested when it starts. */
-export async function performRandaoDuty(
-  duty: SlotDuty<ProposerDuty>,
-  stages: RandaoStages,
+/** The stages of a randao or a selection proof: what is signed is known to all, and nothing is slashable or broadcast. */
+export interface ProofStages<D> {
+  offer(duty: SlotDuty<D>, signal: AbortSignal): Promise<void>;
+  collect(duty: SlotDuty<D>, signal: AbortSignal): AsyncIterable<readonly GroupSigned[]>;
+  /** Hands the group signatures to the duties that need them. */
+  reveal(duty: SlotDuty<D>, signed: readonly GroupSigned[]): void;
+}
+
+export async function performProofDuty<D>(
+  duty: SlotDuty<D>,
+  stages: ProofStages<D>,
   signal: AbortSignal,
 ): Promise<void> {
   await stages.offer(duty, signal);

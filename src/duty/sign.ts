@@ -40,6 +40,7 @@ export async function signAndOffer<T>(
       groupKey: item.groupKey,
       share,
       root: item.root,
+      part: item.part ?? 0,
       signature,
       data: encode(item, signature),
     });

@@ -1,9 +1,12 @@
 import type { Hex } from "../base/index.ts";
 import type {
   Attestation,
+  altair,
   BeaconBlock,
   BlindedBeaconBlock,
+  bellatrix,
   Epoch,
+  electra,
   GroupKey,
   phase0,
   Root,
@@ -38,6 +41,41 @@ export interface ProposerDuty {
   readonly pubkey: GroupKey;
   readonly validatorIndex: ValidatorIndex;
   readonly slot: Slot;
+}
+
+/** A validator's seats in the sync committee of an epoch; they stay the same for a whole sync committee period. */
+export interface SyncDuty {
+  readonly pubkey: GroupKey;
+  readonly validatorIndex: ValidatorIndex;
+  /** Places in the committee, at least one; a validator may hold several. */
+  readonly positions: readonly number[];
+}
+
+/** The votes of a committee in one attestation. */
+export interface Aggregate {
+  readonly fork: Fork;
+  readonly value: Attestation;
+}
+
+export interface SignedAggregate {
+  readonly fork: Fork;
+  readonly value: electra.SignedAggregateAndProof | phase0.SignedAggregateAndProof;
+}
+
+/** Tells a beacon node which subnet to be on for one duty, and whether it must collect votes there. */
+export interface CommitteeSubscription {
+  readonly validatorIndex: ValidatorIndex;
+  readonly committeeIndex: number;
+  readonly committeesAtSlot: number;
+  readonly slot: Slot;
+  readonly isAggregator: boolean;
+}
+
+export interface SyncCommitteeSubscription {
+  readonly validatorIndex: ValidatorIndex;
+  readonly positions: readonly number[];
+  /** The first epoch in which the seats are no longer held. */
+  readonly untilEpoch: Epoch;
 }
 
 /** Duties hold only while the chain keeps this root; a changed one means: ask again. */
@@ -128,6 +166,17 @@ export interface BeaconNode {
     indices: readonly ValidatorIndex[],
     signal: AbortSignal,
   ): Promise<ReadonlySet<ValidatorIndex>>;
+  /** Those of `indices` that sit in the sync committee of `epoch`. */
+  syncDuties(
+    epoch: Epoch,
+    indices: readonly ValidatorIndex[],
+    signal: AbortSignal,
+  ): Promise<readonly SyncDuty[]>;
+  subscribeToCommittees(subscriptions: readonly CommitteeSubscription[], signal: AbortSignal): Promise<void>;
+  subscribeToSyncCommittees(
+    subscriptions: readonly SyncCommitteeSubscription[],
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Vote data for `slot`; post-Electra `committeeIndex` is 0 and one answer serves all committees. */
   attestationData(slot: Slot, committeeIndex: number, signal: AbortSignal): Promise<phase0.AttestationData>;
   /** The best proposal (builder or local) for `slot`. */
@@ -146,6 +195,29 @@ export interface BeaconNode {
     signal: AbortSignal,
   ): Promise<void>;
   publishBlock(proposal: SignedProposal, signal: AbortSignal): Promise<void>;
+  /** The aggregate with the most votes over the data with this root. */
+  aggregate(slot: Slot, dataRoot: Root, committeeIndex: number, signal: AbortSignal): Promise<Aggregate>;
+  publishAggregates(aggregates: readonly SignedAggregate[], signal: AbortSignal): Promise<void>;
+  /** Root of the newest block that the node has verified. */
+  headRoot(signal: AbortSignal): Promise<Root>;
+  publishSyncMessages(messages: readonly altair.SyncCommitteeMessage[], signal: AbortSignal): Promise<void>;
+  /** The contribution with the most messages of a subcommittee about one block. */
+  syncContribution(
+    slot: Slot,
+    subcommitteeIndex: number,
+    blockRoot: Root,
+    signal: AbortSignal,
+  ): Promise<altair.SyncCommitteeContribution>;
+  publishContributions(
+    contributions: readonly altair.SignedContributionAndProof[],
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Tells the builders through the beacon node whom and how they pay. */
+  registerValidators(
+    registrations: readonly bellatrix.SignedValidatorRegistrationV1[],
+    signal: AbortSignal,
+  ): Promise<void>;
+  publishExit(exit: phase0.SignedVoluntaryExit, signal: AbortSignal): Promise<void>;
   prepareProposers(
     preparations: readonly { readonly validatorIndex: ValidatorIndex; readonly feeRecipient: Hex }[],
     signal: AbortSignal,

@@ -3,17 +3,22 @@
  * heavy cryptography) crosses one of these, which is what lets a whole cluster run in one process from a seed.
  */
 export type {
+  Aggregate,
   AttesterDuty,
   BeaconNode,
   BeaconPassage,
   ChainEvent,
+  CommitteeSubscription,
   Duties,
   Fork,
   ForwardedRequest,
   IncludedBlock,
   Proposal,
   ProposerDuty,
+  SignedAggregate,
   SignedProposal,
+  SyncCommitteeSubscription,
+  SyncDuty,
   ValidatorRecord,
 } from "./beacon-node.ts";
 export type {

@@ -21,6 +21,13 @@ export {
   sszTypesFor,
 } from "@lodestar/types";
 export {
+  EPOCHS_PER_SYNC_COMMITTEE_PERIOD,
+  isAggregator,
+  isSyncAggregator,
+  SYNC_SUBCOMMITTEES,
+  subcommitteesOf,
+} from "./aggregators.ts";
+export {
   type ChainSpec,
   dutyDeadline,
   dutyDue,

@@ -6,6 +6,7 @@ import {
   domainAt,
   epochOf,
   type Root,
+  SYNC_SUBCOMMITTEES,
   signingRoot,
   ssz,
 } from "../../spec/index.ts";
@@ -50,6 +51,8 @@ export interface SignedCodec<T> extends Codec<T> {
   signature(value: T): Uint8Array;
   /** Undefined for what is not signed for the chain. */
   signingRoot(value: T, chain: ChainSpec): Root | undefined;
+  /** Which of several things that one validator signs in one duty this is; 0 when there is only one. */
+  part?(value: T): number;
   /** Whether this can have been signed in that duty, as far as the value itself tells. */
   fits?(value: T, duty: DutyId, chain: ChainSpec): boolean;
 }
@@ -145,6 +148,7 @@ export const signedCodecs: { readonly [K in SignedKind]: SignedCodec<SignedDataO
     signature: ({ selectionProof }) => selectionProof,
     signingRoot: ({ slot }, chain) =>
       signingRoot(ssz.Slot.hashTreeRoot(slot), domainAt(chain, "selectionProof", epochOf(chain, slot))),
+    fits: ({ slot }, duty) => slot === duty.slot,
   },
   aggregator: {
     ...versionedCodec("signed aggregate", "aggregate_and_proof", {
@@ -153,12 +157,14 @@ export const signedCodecs: { readonly [K in SignedKind]: SignedCodec<SignedDataO
     }),
     signature: ({ value }) => value.signature,
     signingRoot: aggregateSigningRoot,
+    fits: ({ value }, duty) => value.message.aggregate.data.slot === duty.slot,
   },
   "sync-message": {
     ...sszCodec("sync message", ssz.altair.SyncCommitteeMessage),
     signature: ({ signature }) => signature,
     signingRoot: ({ beaconBlockRoot, slot }, chain) =>
       signingRoot(beaconBlockRoot, domainAt(chain, "syncCommittee", epochOf(chain, slot))),
+    fits: ({ slot }, duty) => slot === duty.slot,
   },
   "prepare-sync-contribution": {
     ...syncSelectionCodec,
@@ -168,6 +174,8 @@ export const signedCodecs: { readonly [K in SignedKind]: SignedCodec<SignedDataO
         ssz.altair.SyncAggregatorSelectionData.hashTreeRoot({ slot, subcommitteeIndex }),
         domainAt(chain, "syncSelectionProof", epochOf(chain, slot)),
       ),
+    part: ({ subcommitteeIndex }) => subcommitteeIndex,
+    fits: ({ slot, subcommitteeIndex }, duty) => slot === duty.slot && subcommitteeIndex < SYNC_SUBCOMMITTEES,
   },
   "sync-contribution": {
     ...sszCodec("signed sync contribution", ssz.altair.SignedContributionAndProof),
@@ -177,6 +185,9 @@ export const signedCodecs: { readonly [K in SignedKind]: SignedCodec<SignedDataO
         ssz.altair.ContributionAndProof.hashTreeRoot(message),
         domainAt(chain, "contributionAndProof", epochOf(chain, message.contribution.slot)),
       ),
+    part: ({ message }) => message.contribution.subcommitteeIndex,
+    fits: ({ message: { contribution } }, duty) =>
+      contribution.slot === duty.slot && contribution.subcommitteeIndex < SYNC_SUBCOMMITTEES,
   },
 };
 

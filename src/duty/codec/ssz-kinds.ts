@@ -1,11 +1,9 @@
 import { fromHex } from "../../base/index.ts";
-import { type ForkName, isForkPostElectra, ssz } from "../../spec/index.ts";
+import { type ForkName, isForkPostElectra, SYNC_SUBCOMMITTEES, ssz } from "../../spec/index.ts";
 import { forkOfNumber, readEnvelope, type WireFork, writeEnvelope } from "./envelope.ts";
 import { decodeEither, decodeJson, encodeJson, integerOf, member, type SszType } from "./parse.ts";
 
 // Encodings of the kinds that are one SSZ container, with or without a fork number before it.
-
-const SYNC_SUBCOMMITTEES = 4;
 
 export interface Codec<T> {
   encode(value: T): Uint8Array;

@@ -1,0 +1,108 @@
+import type { AttesterDuty, ProposerDuty, SyncDuty } from "../ports/index.ts";
+import type { DutyId, DutyKind, GroupKey, Slot } from "../spec/index.ts";
+import { aggregatorsAmong, createAggregatorStages } from "./aggregator-stages.ts";
+import { createAttesterStages } from "./attester-stages.ts";
+import type { DutyContext } from "./context.ts";
+import { type ContributorDuty, contributorsAmong, createContributionStages } from "./contribution-stages.ts";
+import type { Inclusion } from "./inclusion.ts";
+import type { Known } from "./known.ts";
+import { LIMITS } from "./limits.ts";
+import { createRandaoStages, createSelectionStages, createSyncSelectionStages } from "./proof-stages.ts";
+import { createProposerStages, type ProposerOptions } from "./proposer-stages.ts";
+import { performAgreedDuty, performProofDuty, performSyncMessageDuty } from "./scripts.ts";
+import type { SlotDuty } from "./slot-duty.ts";
+import { createSyncMessageStages } from "./sync-message-stages.ts";
+
+/** Begins a duty unless it has begun. */
+export type Begin = <D>(
+  id: DutyId,
+  validators: ReadonlyMap<GroupKey, D>,
+  perform: (duty: SlotDuty<D>, signal: AbortSignal) => Promise<void>,
+) => void;
+
+/** One kind of duty: when it begins, for whom, and by which script. */
+export interface Act {
+  readonly kind: DutyKind;
+  /** Slots before its own in which it begins; "due": at its due time; "early": as soon as the duties are known. */
+  readonly begins: number | "due" | "early";
+  readonly start: (slot: Slot) => void;
+  /** How many validators have it in a slot. */
+  readonly size: (slot: Slot) => number;
+}
+
+export interface RepertoireOptions {
+  readonly proposer: ProposerOptions;
+  readonly severalContributions: () => boolean;
+}
+
+/** Every kind of duty that is done slot by slot. */
+export function createRepertoire(
+  context: DutyContext,
+  more: {
+    readonly known: Known;
+    readonly inclusion: Inclusion;
+    readonly voteTime: (slot: Slot, signal: AbortSignal) => Promise<void>;
+    readonly schedule: {
+      attestersAt(slot: Slot): ReadonlyMap<GroupKey, AttesterDuty>;
+      proposersAt(slot: Slot): ReadonlyMap<GroupKey, ProposerDuty>;
+      syncMembersAt(slot: Slot): ReadonlyMap<GroupKey, SyncDuty>;
+    };
+    readonly begin: Begin;
+    readonly options: RepertoireOptions;
+  },
+): readonly Act[] {
+  const { known, inclusion, voteTime, schedule, begin, options } = more;
+  const randaoLeadSlots = Math.max(1, Math.ceil(LIMITS.randaoLeadMs / context.chain.slotMs));
+
+  function act<D>(
+    kind: DutyKind,
+    begins: Act["begins"],
+    validators: (slot: Slot) => ReadonlyMap<GroupKey, D>,
+    perform: (duty: SlotDuty<D>, signal: AbortSignal) => Promise<void>,
+  ): Act {
+    return {
+      kind,
+      begins,
+      start: (slot) => begin({ slot, kind }, validators(slot), perform),
+      size: (slot) => validators(slot).size,
+    };
+  }
+
+  const attesters = (slot: Slot) => schedule.attestersAt(slot);
+  const proposers = (slot: Slot) => schedule.proposersAt(slot);
+  const members = (slot: Slot) => schedule.syncMembersAt(slot);
+  const aggregators = (slot: Slot) => aggregatorsAmong(known, slot, attesters(slot));
+  const contributors = (slot: Slot) => contributorsAmong(known, slot, members(slot));
+
+  const attester = createAttesterStages(context, { voteTime, inclusion, known });
+  const randao = createRandaoStages(context, known);
+  const proposer = createProposerStages(context, { known, inclusion, options: options.proposer });
+  const selection = createSelectionStages(context, known);
+  const aggregator = createAggregatorStages(context, known);
+  const syncMessage = createSyncMessageStages(context, known, { voteTime });
+  const syncSelection = createSyncSelectionStages(context, known);
+  const contribution = createContributionStages(context, known, { several: options.severalContributions });
+
+  return [
+    act<AttesterDuty>("attester", 0, attesters, (duty, signal) => performAgreedDuty(duty, attester, signal)),
+    act<ProposerDuty>("randao", randaoLeadSlots, proposers, (duty, signal) =>
+      performProofDuty(duty, randao, signal),
+    ),
+    act<ProposerDuty>("proposer", 0, proposers, (duty, signal) => performAgreedDuty(duty, proposer, signal)),
+    act<SyncDuty>("sync-message", 0, members, (duty, signal) =>
+      performSyncMessageDuty(duty, syncMessage, signal),
+    ),
+    act<AttesterDuty>("prepare-aggregator", "early", attesters, (duty, signal) =>
+      performProofDuty(duty, selection, signal),
+    ),
+    act<AttesterDuty>("aggregator", "due", aggregators, (duty, signal) =>
+      performAgreedDuty(duty, aggregator, signal),
+    ),
+    act<SyncDuty>("prepare-sync-contribution", 1, members, (duty, signal) =>
+      performProofDuty(duty, syncSelection, signal),
+    ),
+    act<ContributorDuty>("sync-contribution", "due", contributors, (duty, signal) =>
+      performAgreedDuty(duty, contribution, signal),
+    ),
+  ];
+}
