@@ -33,6 +33,7 @@ const rooms: Readonly<
   telemetry: { leansOn: ["base", "spec", "crypto", "ports"], libraries: ["prom-client"] },
   http: { leansOn: ["base"], libraries: [] },
   chain: { leansOn: ["base", "spec", "crypto", "ports", "http"], libraries: [] },
+  ceremony: { leansOn: ["base", "spec", "crypto", "cluster", "dkg", "ports"], libraries: [] },
   node: {
     leansOn: [
       "base",
@@ -48,6 +49,7 @@ const rooms: Readonly<
       "storage",
       "signer",
       "telemetry",
+      "ceremony",
     ],
     libraries: [],
   },
@@ -56,7 +58,7 @@ const rooms: Readonly<
     libraries: [],
   },
   cli: {
-    leansOn: ["base", "spec", "cluster", "chain", "demo", "node", "storage", "crypto"],
+    leansOn: ["base", "spec", "cluster", "ceremony", "chain", "demo", "node", "storage", "crypto"],
     libraries: ["commander", "zod"],
   },
 };

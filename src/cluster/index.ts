@@ -11,7 +11,16 @@ export {
   defaultThreshold,
   shortKey,
 } from "./create.ts";
-export { GWEI_PER_ETH } from "./deposit.ts";
+export {
+  checkDepositAmounts,
+  defaultDepositAmounts,
+  depositFileName,
+  depositSigningRoot,
+  GWEI_PER_ETH,
+  registrationSigningRoot,
+  withdrawalCredentials,
+  writeDepositFile,
+} from "./deposit.ts";
 export { type Enr, encodeEnr, parseEnr } from "./enr.ts";
 export { ClusterError } from "./errors.ts";
 export {
@@ -21,12 +30,22 @@ export {
   readKeystores,
   writeClusterFolders,
   writeCombined,
+  writeKeystores,
 } from "./folders.ts";
+export { lockHash } from "./hash.ts";
 export { clusterOf, loadCluster, loadNodeKey, operatorOfKey, readLock } from "./load.ts";
-export { type Lock, VERSIONS, type Version } from "./model.ts";
+export {
+  type Definition,
+  type DepositData,
+  type DistributedValidator,
+  type Lock,
+  type Registration,
+  VERSIONS,
+  type Version,
+} from "./model.ts";
 export { type Network, networkByForkVersion, networkByName, networks } from "./networks.ts";
 export { createNodeKey } from "./node-key.ts";
 export { parseDefinition, parseLock } from "./read.ts";
 export type { Cluster, ClusterValidator, Operator } from "./types.ts";
-export { verifyLock } from "./verify.ts";
+export { verifyDefinitionHashes, verifyDefinitionSignatures, verifyLock } from "./verify.ts";
 export { writeDefinition, writeLock } from "./write.ts";

@@ -19,6 +19,7 @@ export {
   verifyEach,
 } from "./bls.ts";
 export { combineSlot, type SlotJob, type SlotResult } from "./combine-slot.ts";
+export { derOfSignature, signatureOfDer } from "./der-signature.ts";
 export { deriveSecretKey } from "./derive.ts";
 export { hashBytesRoot } from "./hash-bytes.ts";
 export { inlineBlsWork } from "./inline-bls-work.ts";

@@ -6,3 +6,5 @@ export const ownFolder = (dataDir: string): string => join(dataDir, "trireme");
 export const slashingDatabase = (dataDir: string): string => join(ownFolder(dataDir), "node.sqlite");
 /** Where peers were last reached. */
 export const addressBookFile = (dataDir: string): string => join(ownFolder(dataDir), "peers.json");
+/** What an interrupted key ceremony remembers. */
+export const ceremonyJournal = (dataDir: string): string => join(ownFolder(dataDir), "ceremony.journal");

@@ -1,0 +1,374 @@
+import { explain } from "../base/index.ts";
+import { type Definition, type DistributedValidator, type Lock, lockHash } from "../cluster/index.ts";
+import type { NodeKey } from "../crypto/index.ts";
+import {
+  type BlsWork,
+  type Channels,
+  type Clock,
+  type Logger,
+  sleepUntil,
+  type Transport,
+} from "../ports/index.ts";
+import type { OperatorIndex } from "../spec/index.ts";
+import { Attempts } from "./attempts.ts";
+import { Broadcast } from "./broadcast.ts";
+import { type Dialect, readDialect, writeDialect } from "./dialect.ts";
+import { CeremonyError } from "./errors.ts";
+import { Journal, type JournalRecord } from "./journal.ts";
+import type { KeyMaker, KeyMakerNeeds } from "./key-makers.ts";
+import { goodbyeMs, lastWordsMs } from "./limits.ts";
+import { Mailbox } from "./mailbox.ts";
+import type { MadeKey } from "./make-keys.ts";
+import { Meeting, type PeerNews } from "./meeting.ts";
+import { exchangeNodeSignatures, nodeSignatureKind } from "./node-signatures.ts";
+import type { OutputFolder } from "./output-folder.ts";
+import { PartialExchange } from "./partials.ts";
+import { Post } from "./post.ts";
+import { type CeremonyProgress, type PartName, parts, Waits } from "./progress.ts";
+import { seededEntropy } from "./seeded-entropy.ts";
+import { type Signing, signDeposits, signLockHash, signRegistrations } from "./signatures.ts";
+import { StepSync } from "./step-sync.ts";
+
+export interface CeremonyNeeds {
+  readonly transport: Transport;
+  readonly channels: Channels;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly bls: BlsWork;
+  readonly output: OutputFolder;
+  /** What the network knows of the other operators. */
+  readonly peers: () => readonly PeerNews[];
+  /** Unpredictable bytes. */
+  readonly entropy: (bytes: number) => Uint8Array;
+}
+
+export interface CeremonyOptions {
+  readonly definition: Definition;
+  readonly key: NodeKey;
+  /** By operator, compressed. */
+  readonly publicKeys: readonly Uint8Array[];
+  readonly network: { readonly name: string; readonly genesisTime: number };
+  readonly journalPath: string;
+  readonly nickname: string;
+  /** The rounds of the definition's algorithm. */
+  readonly keyMaker: (needs: KeyMakerNeeds) => KeyMaker;
+  /** Checks the finished lock. @throws what is wrong with it */
+  readonly verifyLock: (lock: Lock) => void;
+}
+
+const steps = Object.fromEntries(parts.map(({ name, step }) => [name, step])) as Record<PartName, number>;
+
+/**
+ * One operator's part in a ceremony. Its protocols are registered when it is made, so that messages of faster operators are
+ * taken from the first moment; then start the network, then `run`.
+ */
+export class Ceremony {
+  readonly #needs: CeremonyNeeds;
+  readonly #options: CeremonyOptions;
+  readonly #journal: Journal;
+  readonly #records: readonly JournalRecord[];
+  readonly #sync: StepSync;
+  readonly #post: Post;
+  readonly #broadcast: Broadcast;
+  readonly #exchange: PartialExchange;
+  readonly #keyMaker: KeyMaker;
+  readonly #meeting: Meeting;
+  readonly #waits: Waits;
+  readonly #over = new AbortController();
+  readonly #startedAt: number;
+  /** The step that the journal says we have told others. */
+  #step: number;
+  #part: PartName = "meeting";
+  #partSince: number;
+  #keysDone = 0;
+
+  private constructor(
+    needs: CeremonyNeeds,
+    options: CeremonyOptions,
+    { journal, records }: { readonly journal: Journal; readonly records: readonly JournalRecord[] },
+    attempts: Attempts,
+  ) {
+    const { transport, channels, clock, log } = needs;
+    const { definition, key, publicKeys } = options;
+    const { definitionHash } = definition;
+    this.#needs = needs;
+    this.#options = options;
+    this.#journal = journal;
+    this.#records = records;
+    this.#startedAt = clock.now();
+    this.#partSince = this.#startedAt;
+    this.#step = Math.max(0, ...records.map((record) => (record.kind === "step" ? record.step : 0)));
+    this.#waits = new Waits(clock);
+    const fail = (error: CeremonyError): void => this.#fail(error);
+    const mailbox = new Mailbox(journal, log);
+    mailbox.restore(records);
+    this.#sync = new StepSync({
+      channels,
+      clock,
+      log,
+      key,
+      self: transport.self,
+      publicKeys,
+      definitionHash,
+      nickname: options.nickname,
+      fail,
+    });
+    this.#sync.resumeAt(this.#step);
+    const hasBegun = (): boolean => this.#step > 0;
+    const waits = this.#waits;
+    const isResumed = this.#step > 0;
+    this.#post = new Post({
+      transport,
+      clock,
+      log,
+      definitionHash,
+      mailbox,
+      attempts,
+      waits,
+      hasBegun,
+      isResumed,
+      fail,
+    });
+    this.#keyMaker = options.keyMaker({ definition, transport, post: this.#post, mailbox });
+    this.#broadcast = new Broadcast(
+      {
+        transport,
+        post: this.#post,
+        mailbox,
+        journal,
+        key,
+        publicKeys,
+        session: definitionHash,
+        kinds: [nodeSignatureKind, ...this.#keyMaker.broadcasts],
+        fail,
+      },
+      records,
+    );
+    this.#exchange = new PartialExchange({ transport, post: this.#post, mailbox });
+    this.#meeting = new Meeting({
+      clock,
+      log,
+      transport,
+      post: this.#post,
+      sync: this.#sync,
+      waits,
+      peers: needs.peers,
+    });
+  }
+
+  /** Opens the journal, or begins it, and registers every protocol. Nothing secret is made yet. */
+  static async prepare(needs: CeremonyNeeds, options: CeremonyOptions): Promise<Ceremony> {
+    const opened = await Journal.open(options.journalPath, options.key, options.definition.definitionHash);
+    const begin = opened.records.find((record) => record.kind === "begin");
+    const attempt = begin?.attempt ?? needs.entropy(16);
+    if (begin === undefined) await opened.journal.append({ kind: "begin", attempt });
+    const isFresh = !opened.records.some((record) => record.kind === "seed");
+    try {
+      if (isFresh) await needs.output.check(options.definition.numValidators);
+    } catch (error) {
+      await opened.journal.destroy();
+      throw error;
+    }
+    return new Ceremony(needs, options, opened, new Attempts(attempt, opened.records, opened.journal));
+  }
+
+  /** Whether a journal was there: the ceremony goes on where it was interrupted. */
+  get isResumed(): boolean {
+    return this.#records.some((record) => record.kind === "seed");
+  }
+
+  /**
+   * Goes through the ceremony to its end. When `signal` fires, the journal stays and the same command goes on later. When the
+   * ceremony fails, nothing usable stays, and the others are told why.
+   *
+   * @throws CeremonyError
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = (): void =>
+      this.#over.abort(
+        new CeremonyError("ceremony/interrupted", "the ceremony was interrupted", {
+          hint: "Run the same command again, and it goes on where it was.",
+        }),
+      );
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      await this.#perform(this.#over.signal);
+      await this.#journal.destroy();
+    } catch (error) {
+      const isFinal =
+        error instanceof CeremonyError &&
+        (error.code === "ceremony/failed" ||
+          error.code === "ceremony/lied" ||
+          error.code === "ceremony/refused");
+      if (isFinal) await this.#giveUp(error);
+      else await this.#journal.close().catch(() => {});
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", stop);
+      this.#over.abort(new Error("the ceremony is over"));
+    }
+  }
+
+  progress(): CeremonyProgress {
+    const { transport, clock } = this.#needs;
+    const { definition } = this.#options;
+    const news = new Map(this.#needs.peers().map((one) => [one.operator, one]));
+    return {
+      clusterName: definition.name,
+      self: transport.self,
+      threshold: definition.threshold,
+      validators: definition.numValidators,
+      part: this.#part,
+      partSince: this.#partSince,
+      startedAt: this.#startedAt,
+      now: clock.now(),
+      keysDone: this.#keysDone,
+      keysWanted: definition.numValidators,
+      peers: [...this.#sync.peers.values()].map((peer) =>
+        this.#meeting.progressOf(peer, news.get(peer.operator)),
+      ),
+    };
+  }
+
+  async #perform(signal: AbortSignal): Promise<void> {
+    const { seed, dialect } = await this.#begin(signal);
+    this.#broadcast.speak(dialect.broadcast);
+    this.#sync.start(dialect.minor, signal);
+    if (this.#step === 0) await this.#waitFor("to join", (operator) => this.#sync.joined(operator, signal));
+    if (this.#step === 0) await this.#sync.allJoined(signal);
+    await this.#reach("meeting", signal);
+    if (this.#step < steps.storing) await this.#makeAndStore(seed, signal);
+    await this.#finish(signal);
+  }
+
+  /** The seed and the dialect; both are drawn once, when all have met and before anything that follows from them is said. */
+  async #begin(signal: AbortSignal): Promise<{ readonly seed: Uint8Array; readonly dialect: Dialect }> {
+    this.#enter("meeting");
+    this.#meeting.start(signal);
+    const drawn = this.#records.find((record) => record.kind === "seed");
+    if (drawn !== undefined) return { seed: drawn.seed, dialect: readDialect(drawn.dialect) };
+    const dialect = await this.#meeting.allMet(signal);
+    const seed = this.#needs.entropy(32);
+    await this.#journal.append({ kind: "seed", seed, dialect: writeDialect(dialect) });
+    return { seed, dialect };
+  }
+
+  /** From the first round of key generation to results that are stored here, though not yet where a node looks for them. */
+  async #makeAndStore(seed: Uint8Array, signal: AbortSignal): Promise<void> {
+    const { definition, network, key, publicKeys } = this.#options;
+    const { bls, transport } = this.#needs;
+    this.#enter("keys");
+    const keys = await this.#keyMaker.make({
+      entropy: seededEntropy(seed, "keys"),
+      broadcast: this.#broadcast,
+      onKey: this.#countKey,
+      signal,
+    });
+    await this.#reach("keys", signal);
+
+    const signing: Signing = { definition, keys, exchange: this.#exchange, bls, signal };
+    this.#enter("deposits");
+    const deposits = await signDeposits(signing);
+    await this.#reach("deposits", signal);
+
+    this.#enter("registrations");
+    const registrations = await signRegistrations(signing, network.genesisTime);
+    await this.#reach("registrations", signal);
+
+    this.#enter("lock");
+    const validators = assembleValidators(keys, deposits, registrations);
+    const hash = lockHash({ definition, validators });
+    const signatureAggregate = await signLockHash(signing, hash, validators);
+    await this.#reach("lock", signal);
+
+    this.#enter("nodes");
+    const self = { broadcast: this.#broadcast, key, self: transport.self, publicKeys };
+    const nodeSignatures = await exchangeNodeSignatures(self, hash, signal);
+    await this.#reach("nodes", signal);
+
+    this.#enter("storing");
+    const lock: Lock = { definition, validators, lockHash: hash, signatureAggregate, nodeSignatures };
+    this.#options.verifyLock(lock);
+    const shares = keys.map(({ share }) => share);
+    await this.#needs.output.store({ lock, shares, networkName: network.name }, this.#countKey);
+  }
+
+  /** When all have confirmed that they have stored their shares, everything is moved to its place. */
+  async #finish(signal: AbortSignal): Promise<void> {
+    this.#enter("storing");
+    await this.#reach("storing", signal);
+    this.#enter("finishing");
+    await this.#needs.output.publish();
+    const { clock, log } = this.#needs;
+    const patience = new AbortController();
+    const cancel = clock.at(clock.now() + goodbyeMs, () => patience.abort(new Error("no goodbye in time")));
+    try {
+      await this.#reach("finishing", patience.signal);
+      await this.#waitFor("to say goodbye", (operator) => this.#sync.goodbye(operator, patience.signal));
+    } catch (error) {
+      // Ours is complete, and everyone has said that theirs is stored.
+      log.warn("Not every operator has said goodbye; the results here are complete", { why: explain(error) });
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Tells that a part is done, after noting it, and waits until all others have done it too. */
+  async #reach(part: PartName, signal: AbortSignal): Promise<void> {
+    const step = steps[part];
+    if (step > this.#step) {
+      await this.#journal.append({ kind: "step", step });
+      this.#step = step;
+      this.#sync.advance(step);
+    }
+    await this.#waitFor(`to finish: ${part}`, (operator) => this.#sync.isAt(operator, step, signal));
+  }
+
+  async #waitFor(what: string, wait: (operator: OperatorIndex) => Promise<void>): Promise<void> {
+    await Promise.all(
+      [...this.#sync.peers.keys()].map((operator) => this.#waits.during(operator, what, wait(operator))),
+    );
+  }
+
+  #enter(part: PartName): void {
+    this.#part = part;
+    this.#partSince = this.#needs.clock.now();
+    this.#keysDone = 0;
+    this.#needs.log.info("Ceremony", { part });
+  }
+
+  readonly #countKey = (): void => {
+    this.#keysDone++;
+  };
+
+  /** What ends the ceremony; but once everything is stored here, the others may have theirs in place already. */
+  #fail(error: CeremonyError): void {
+    if (this.#step >= steps.storing)
+      this.#needs.log.warn("Trouble with an operator after everything was stored; waiting for it", {
+        why: error.message,
+      });
+    else this.#over.abort(error);
+  }
+
+  async #giveUp(error: CeremonyError): Promise<void> {
+    const { clock, output } = this.#needs;
+    this.#sync.giveUp(error.message);
+    await output.discard();
+    await this.#journal.destroy();
+    await sleepUntil(clock, clock.now() + lastWordsMs, new AbortController().signal);
+  }
+}
+
+function assembleValidators(
+  keys: readonly MadeKey[],
+  deposits: readonly DistributedValidator["deposits"][],
+  registrations: readonly DistributedValidator["registration"][],
+): readonly DistributedValidator[] {
+  return keys.map(({ groupKey, publicShares }, i) => ({
+    publicKey: groupKey,
+    publicShares,
+    deposits: deposits[i] as DistributedValidator["deposits"],
+    registration: registrations[i] as DistributedValidator["registration"],
+  }));
+}

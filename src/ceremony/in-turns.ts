@@ -1,0 +1,23 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+/** How long we compute before others get their turn: peers want answers while we do. */
+const turnMs = 15;
+
+/** `work` for each item, in order, in turns with everything else that this process does. */
+export async function inTurns<T, R>(
+  items: readonly T[],
+  signal: AbortSignal,
+  work: (item: T, index: number) => R,
+): Promise<R[]> {
+  const results: R[] = [];
+  let turnEnds = performance.now() + turnMs;
+  for (const [i, item] of items.entries()) {
+    if (performance.now() >= turnEnds) {
+      await nextTurn();
+      signal.throwIfAborted();
+      turnEnds = performance.now() + turnMs;
+    }
+    results.push(work(item, i));
+  }
+  return results;
+}

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { NodeKey } from "../crypto/index.ts";
+import { Journal, type JournalRecord } from "./journal.ts";
+
+const key = NodeKey.fromBytes(new Uint8Array(32).fill(7));
+const definitionHash = new Uint8Array(32).fill(3);
+const records: readonly JournalRecord[] = [
+  { kind: "begin", attempt: new Uint8Array(16).fill(1) },
+  { kind: "attempt", peer: 0, attempt: new Uint8Array(16).fill(2) },
+  { kind: "seed", seed: new Uint8Array(32).fill(0xab), dialect: "v1.11" },
+  { kind: "signed", peer: 3, id: "a", hash: new Uint8Array(32).fill(4) },
+  { kind: "received", peer: 2, id: "b", message: new Uint8Array(5_000).fill(5) },
+  { kind: "made", id: "c", message: new Uint8Array(0) },
+  { kind: "step", step: 6 },
+];
+
+function pathOf(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "trireme-journal-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return join(folder, "trireme", "ceremony.journal");
+}
+
+async function written(path: string, what: readonly JournalRecord[] = records): Promise<void> {
+  const { journal } = await Journal.open(path, key, definitionHash);
+  await Promise.all(what.map((record) => journal.append(record)));
+  await journal.close();
+}
+
+async function read(path: string): Promise<readonly JournalRecord[]> {
+  const { journal, records: found } = await Journal.open(path, key, definitionHash);
+  await journal.close();
+  return found;
+}
+
+test("a journal gives back what was appended, in that order, and goes on after it", async (t) => {
+  const path = pathOf(t);
+  await written(path);
+  assert.deepEqual(await read(path), records);
+  await written(path, [{ kind: "step", step: 7 }]);
+  assert.deepEqual(await read(path), [...records, { kind: "step", step: 7 }]);
+});
+
+test("only its owner may read a journal, and the seed does not stand in it", async (t) => {
+  const path = pathOf(t);
+  await written(path);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  assert.ok(!readFileSync(path).includes(Buffer.alloc(32, 0xab)));
+});
+
+test("a journal cut off at any byte gives back the records that were whole, and takes new ones", async (t) => {
+  const path = pathOf(t);
+  await written(path);
+  const whole = readFileSync(path);
+  let last = records.length;
+  for (let length = whole.length - 1; length >= 0; length -= length > 300 ? 37 : 1) {
+    writeFileSync(path, whole);
+    truncateSync(path, length);
+    const found = await read(path);
+    assert.ok(found.length <= last, `${found.length} records of ${length} bytes`);
+    last = found.length;
+    assert.deepEqual(found, records.slice(0, found.length));
+    await written(path, [{ kind: "step", step: 1 }]);
+    assert.deepEqual(await read(path), [...found, { kind: "step", step: 1 }]);
+  }
+  assert.equal(last, 0);
+});
+
+test("records that were changed or moved do not come back", async (t) => {
+  const path = pathOf(t);
+  await written(path, records.slice(0, 2));
+  const bytes = readFileSync(path);
+  bytes[bytes.length - 20] = (bytes[bytes.length - 20] as number) ^ 1;
+  writeFileSync(path, bytes);
+  assert.deepEqual(await read(path), records.slice(0, 1));
+});
+
+test("a journal of another definition or node key, or another file, is refused and left as it is", async (t) => {
+  const path = pathOf(t);
+  await written(path);
+  const before = readFileSync(path);
+  await assert.rejects(Journal.open(path, key, new Uint8Array(32).fill(9)), { code: "ceremony/journal" });
+  const stranger = NodeKey.fromBytes(new Uint8Array(32).fill(8));
+  await assert.rejects(Journal.open(path, stranger, definitionHash), { code: "ceremony/journal" });
+  assert.deepEqual(readFileSync(path), before);
+  writeFileSync(path, "x".repeat(200));
+  await assert.rejects(Journal.open(path, key, definitionHash), { code: "ceremony/journal" });
+});
+
+test("a destroyed journal is gone, and a new one is empty", async (t) => {
+  const path = pathOf(t);
+  await written(path);
+  const { journal } = await Journal.open(path, key, definitionHash);
+  await journal.destroy();
+  assert.throws(() => statSync(path), { code: "ENOENT" });
+  assert.deepEqual(await read(path), []);
+});

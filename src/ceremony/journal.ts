@@ -1,0 +1,290 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import { explain, proto } from "../base/index.ts";
+import type { NodeKey } from "../crypto/index.ts";
+import { CeremonyError } from "./errors.ts";
+import { journalBytesMax } from "./limits.ts";
+
+/**
+ * What a ceremony must remember across a kill. `begin` opens it. `seed` is the one secret: everything else of ours follows
+ * from it and from what was received. `attempt` and `received` are what a peer said, `signed` which of a peer's broadcasts
+ * we have confirmed, `made` a broadcast of ours with everybody's signatures, `step` how far we have told others we are.
+ */
+export type JournalRecord =
+  | { readonly kind: "begin"; readonly attempt: Uint8Array }
+  | { readonly kind: "seed"; readonly seed: Uint8Array; readonly dialect: string }
+  | { readonly kind: "attempt"; readonly peer: number; readonly attempt: Uint8Array }
+  | { readonly kind: "signed"; readonly peer: number; readonly id: string; readonly hash: Uint8Array }
+  | { readonly kind: "received"; readonly peer: number; readonly id: string; readonly message: Uint8Array }
+  | { readonly kind: "made"; readonly id: string; readonly message: Uint8Array }
+  | { readonly kind: "step"; readonly step: number };
+
+const kinds = ["begin", "seed", "attempt", "signed", "received", "made", "step"] as const;
+const Flat = proto.message({
+  kind: proto.uint32(1),
+  peer: proto.uint32(2),
+  id: proto.string(3),
+  bytes: proto.bytes(4),
+  step: proto.uint32(5),
+});
+
+const magic = Buffer.from("trireme ceremony 1\n");
+const saltBytes = 32;
+const ivBytes = 12;
+const tagBytes = 16;
+
+/**
+ * An append-only file, mode 0600, each record encrypted under a key that follows from the node key. A record is on the disk
+ * for good when `append` has settled; records that are appended together share one wait for the disk. What a kill or a
+ * power loss left half written at its end is cut off when it is opened.
+ */
+export class Journal {
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #key: Uint8Array;
+  #size: number;
+  #index: number;
+  #waiting: Uint8Array[] = [];
+  #commit: Promise<void> = Promise.resolve();
+  #scheduled: Promise<void> | undefined;
+
+  private constructor(
+    path: string,
+    file: FileHandle,
+    key: Uint8Array,
+    end: { readonly size: number; readonly index: number },
+  ) {
+    this.#path = path;
+    this.#file = file;
+    this.#key = key;
+    this.#size = end.size;
+    this.#index = end.index;
+  }
+
+  /**
+   * Opens the journal of one definition, or begins it.
+   *
+   * @returns `records` in the order in which they were appended; none for a new one.
+   * @throws CeremonyError `ceremony/journal` - it is of another ceremony or node key, or no journal.
+   */
+  static async open(
+    path: string,
+    nodeKey: NodeKey,
+    definitionHash: Uint8Array,
+  ): Promise<{ readonly journal: Journal; readonly records: readonly JournalRecord[] }> {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    try {
+      await file.chmod(0o600);
+      const { size } = await file.stat();
+      if (size > journalBytesMax) throw unusable(path, "it is too large to be one");
+      const content = new Uint8Array(await file.readFile());
+      const head = magic.length + definitionHash.length + saltBytes;
+      if (content.length < head) {
+        // New, or killed before anything could follow its head.
+        const salt = new Uint8Array(randomBytes(saltBytes));
+        await file.truncate(0);
+        await writeAll(file, Buffer.concat([magic, definitionHash, salt]), 0);
+        await file.sync();
+        await syncFolder(dirname(path));
+        return {
+          journal: new Journal(path, file, keyOf(nodeKey, salt), { size: head, index: 0 }),
+          records: [],
+        };
+      }
+      if (!magic.equals(content.subarray(0, magic.length))) throw unusable(path, "it is no journal");
+      if (Buffer.compare(definitionHash, content.subarray(magic.length, head - saltBytes)) !== 0)
+        throw unusable(path, "it is of a ceremony for another cluster definition");
+      const key = keyOf(nodeKey, content.subarray(head - saltBytes, head));
+      const { records, end } = readRecords(content, head, key);
+      if (records.length === 0 && end < content.length && content.length - end > 64)
+        throw unusable(path, "its first record cannot be opened with this node key");
+      await file.truncate(end);
+      return { journal: new Journal(path, file, key, { size: end, index: records.length }), records };
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Settles when the record is on the disk for good. */
+  append(record: JournalRecord): Promise<void> {
+    this.#waiting.push(seal(this.#key, this.#index++, encode(record)));
+    this.#scheduled ??= this.#commit.then(() => this.#write());
+    return this.#scheduled;
+  }
+
+  /** Ends writing; the file stays. */
+  async close(): Promise<void> {
+    await this.#scheduled;
+    await this.#commit;
+    await this.#file.close();
+  }
+
+  /** Overwrites and removes it: afterwards nothing of the ceremony is left here. */
+  async destroy(): Promise<void> {
+    await this.#scheduled?.catch(() => {});
+    await writeAll(this.#file, new Uint8Array(this.#size), 0);
+    await this.#file.sync();
+    await this.#file.close();
+    await unlink(this.#path);
+  }
+
+  #write(): Promise<void> {
+    const batch = Buffer.concat(this.#waiting);
+    this.#waiting = [];
+    this.#scheduled = undefined;
+    this.#commit = this.#append(batch);
+    return this.#commit;
+  }
+
+  async #append(batch: Uint8Array): Promise<void> {
+    await writeAll(this.#file, batch, this.#size);
+    this.#size += batch.length;
+    await this.#file.datasync();
+  }
+}
+
+/** A single write may stop early. */
+async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; )
+    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
+}
+
+/** So that the name of a new file survives a power loss too. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function unusable(path: string, why: string): CeremonyError {
+  return new CeremonyError("ceremony/journal", `open the journal of an interrupted ceremony: ${why}`, {
+    facts: { path },
+    hint: "To go on, use the definition and node key it was begun with. To give that ceremony up, delete the file; all operators then start again.",
+  });
+}
+
+function keyOf(nodeKey: NodeKey, salt: Uint8Array): Uint8Array {
+  const secret = nodeKey.revealBytes();
+  try {
+    return new Uint8Array(hkdfSync("sha256", secret, salt, "trireme ceremony journal", 32));
+  } finally {
+    secret.fill(0);
+  }
+}
+
+/** Length, initialisation vector, ciphertext and tag; the place in the file is authenticated too. */
+function seal(key: Uint8Array, index: number, plain: Uint8Array): Uint8Array {
+  const iv = randomBytes(ivBytes);
+  const cipher = createCipheriv("aes-256-gcm", key, iv);
+  cipher.setAAD(placeOf(index));
+  const body = Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(body.length);
+  return Buffer.concat([length, body]);
+}
+
+function unseal(key: Uint8Array, index: number, body: Uint8Array): Uint8Array | undefined {
+  if (body.length < ivBytes + tagBytes) return undefined;
+  const decipher = createDecipheriv("aes-256-gcm", key, body.subarray(0, ivBytes));
+  decipher.setAAD(placeOf(index));
+  decipher.setAuthTag(body.subarray(-tagBytes));
+  try {
+    return new Uint8Array(
+      Buffer.concat([decipher.update(body.subarray(ivBytes, -tagBytes)), decipher.final()]),
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+function placeOf(index: number): Uint8Array {
+  const place = Buffer.alloc(4);
+  place.writeUInt32BE(index);
+  return place;
+}
+
+function readRecords(
+  content: Uint8Array,
+  from: number,
+  key: Uint8Array,
+): { readonly records: readonly JournalRecord[]; readonly end: number } {
+  const view = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  const records: JournalRecord[] = [];
+  let at = from;
+  while (at + 4 <= content.length) {
+    const end = at + 4 + view.readUInt32BE(at);
+    const plain =
+      end <= content.length ? unseal(key, records.length, content.subarray(at + 4, end)) : undefined;
+    if (plain === undefined) break; // Half written when the process ended: nobody was told of it.
+    records.push(decode(plain));
+    at = end;
+  }
+  return { records, end: at };
+}
+
+function encode(record: JournalRecord): Uint8Array {
+  const flat = {
+    kind: kinds.indexOf(record.kind) + 1,
+    peer: 0,
+    id: "",
+    bytes: new Uint8Array(0),
+    step: 0,
+  };
+  switch (record.kind) {
+    case "begin":
+      return Flat.encode({ ...flat, bytes: record.attempt });
+    case "seed":
+      return Flat.encode({ ...flat, bytes: record.seed, id: record.dialect });
+    case "attempt":
+      return Flat.encode({ ...flat, peer: record.peer, bytes: record.attempt });
+    case "signed":
+      return Flat.encode({ ...flat, peer: record.peer, id: record.id, bytes: record.hash });
+    case "received":
+      return Flat.encode({ ...flat, peer: record.peer, id: record.id, bytes: record.message });
+    case "made":
+      return Flat.encode({ ...flat, id: record.id, bytes: record.message });
+    case "step":
+      return Flat.encode({ ...flat, step: record.step });
+  }
+}
+
+function decode(plain: Uint8Array): JournalRecord {
+  const { kind: number, peer, id, bytes, step } = Flat.decode(plain);
+  const kind = kinds[number - 1];
+  if (kind === undefined)
+    throw new CeremonyError("ceremony/journal", "read a record of the journal", {
+      facts: { kind: number },
+      hint: "A newer version of this program has written it; go on with that version.",
+    });
+  switch (kind) {
+    case "begin":
+      return { kind, attempt: bytes };
+    case "seed":
+      return { kind, seed: bytes, dialect: id };
+    case "attempt":
+      return { kind, peer, attempt: bytes };
+    case "signed":
+      return { kind, peer, id, hash: bytes };
+    case "received":
+      return { kind, peer, id, message: bytes };
+    case "made":
+      return { kind, id, message: bytes };
+    case "step":
+      return { kind, step };
+  }
+}
+
+/** For messages about why the journal could not be written. */
+export const journalTrouble = (error: unknown): CeremonyError =>
+  new CeremonyError("ceremony/journal", "write the journal of the ceremony", {
+    cause: error,
+    facts: { why: explain(error) },
+    hint: "Free disk space or correct its permissions, then run the same command again.",
+  });

@@ -1,0 +1,38 @@
+import type { ProtocolLimits } from "../ports/index.ts";
+
+/** The caps of this room, each with its reason. Sizes in bytes, times in milliseconds. */
+
+/** A message of 65,536 validators with 10 operators, signatures included, stays below; as much as Charon takes. */
+export const messageBytesMax = 128 * 1024 * 1024;
+/** A frame of the sync protocol carries a signature, a version, a nickname, or a reason for a failure. */
+export const syncFrameBytesMax = 64 * 1024;
+/** Text of a peer's failure that is shown. */
+export const reasonCharactersMax = 400;
+/** Charon pings at this pace. */
+export const syncPeriodMs = 100;
+/** How long a peer may be silent on the sync channel before it counts as gone and the channel is opened anew. */
+export const syncSilenceMs = 10_000;
+/** Pause before a channel is opened or a message sent again. */
+export const retryMs = 500;
+/** How long we wait for a message to come by itself before we ask a Trireme for it again. */
+export const askAgainMs = 2_000;
+/** After our restart, how long a Charon may take for a message that it may have sent while we were down. */
+export const charonPatienceMs = 60_000;
+/** How long, after everyone has stored everything, peers are given to say goodbye; as Charon's. */
+export const goodbyeMs = 120_000;
+/** How long a node that ends a failed ceremony goes on telling others why. */
+export const lastWordsMs = 3_000;
+/** A journal of 65,536 validators among 10 operators stays below. */
+export const journalBytesMax = 1024 * 1024 * 1024;
+/** A peer's clock that is further from ours than this is worth a warning. */
+export const clockOffsetWarnMs = 2_000;
+/** Of one peer in one ceremony: Pedersen has four for each of 65,536 validators. */
+export const messagesMaxPerPeer = 300_000;
+
+/** Charon gives a broadcast a minute; a large one over a slow relay takes that long. */
+export const messageLimits: ProtocolLimits = {
+  messageBytesMax,
+  messagesPerSecondMax: 500,
+  burstMax: 1_000,
+  receiveTimeoutMs: 60_000,
+};

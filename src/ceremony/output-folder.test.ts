@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { createCluster, parseLock, readKeystores } from "../cluster/index.ts";
+import { type CeremonyResult, OutputFolder } from "./output-folder.ts";
+
+const owner = `0x${"11".repeat(20)}`;
+const created = createCluster({
+  name: "output",
+  version: "v1.10.0",
+  operatorCount: 4,
+  forkVersion: Uint8Array.of(0x10, 0, 9, 0x10),
+  registrationTime: 1,
+  feeRecipients: [owner],
+  withdrawalAddresses: [owner],
+  compounding: false,
+  targetGasLimit: 60_000_000,
+  keys: { newKeys: 2 },
+  timestamp: "2026-01-01T00:00:00Z",
+});
+const result: CeremonyResult = {
+  lock: created.lock,
+  shares: created.shares.map(
+    (ofValidator) => (ofValidator[1] as { secret: CeremonyResult["shares"][number] }).secret,
+  ),
+  networkName: "hoodi",
+};
+const outputs = ["cluster-lock.json", "deposit-data-1eth.json", "deposit-data.json", "validator_keys"];
+
+function place(t: TestContext): { home: string; output: OutputFolder } {
+  const home = mkdtempSync(join(tmpdir(), "trireme-output-"));
+  t.after(() => rmSync(home, { recursive: true, force: true }));
+  mkdirSync(join(home, "trireme"));
+  return { home, output: new OutputFolder(home, join(home, "trireme")) };
+}
+const visible = (home: string): readonly string[] =>
+  readdirSync(home)
+    .filter((name) => name !== "trireme")
+    .toSorted();
+
+test("results are stored out of sight and then published, laid out as Charon's", async (t) => {
+  const { home, output } = place(t);
+  await output.check(2);
+  let stored = 0;
+  await output.store(result, () => void stored++);
+  assert.equal(stored, 2);
+  assert.deepEqual(visible(home), []);
+  await output.publish();
+  assert.deepEqual(visible(home), outputs);
+  assert.deepEqual(readdirSync(join(home, "trireme")), []);
+  assert.deepEqual(parseLock(readFileSync(join(home, "cluster-lock.json"), "utf8")), created.lock);
+  const opened = await readKeystores(join(home, "validator_keys"));
+  for (const [i, { secret }] of opened.entries())
+    assert.deepEqual(secret.publicKey(), created.lock.validators[i]?.publicShares[1]);
+  const mode = (name: string): number => statSync(join(home, name)).mode & 0o777;
+  assert.deepEqual(
+    [
+      "cluster-lock.json",
+      "deposit-data.json",
+      "validator_keys/keystore-0.json",
+      "validator_keys/keystore-0.txt",
+    ].map(mode),
+    [0o444, 0o444, 0o444, 0o400],
+  );
+});
+
+test("publishing goes on where a kill interrupted it, and is harmless when all was done", async (t) => {
+  const { home, output } = place(t);
+  await output.store(result, () => {});
+  const draft = join(home, "trireme", "ceremony-draft");
+  const { renameSync } = await import("node:fs");
+  renameSync(join(draft, "cluster-lock.json"), join(home, "cluster-lock.json"));
+  await output.publish();
+  await output.publish();
+  assert.deepEqual(visible(home), outputs);
+});
+
+test("what was discarded leaves nothing, and storing again replaces what an interrupted try left", async (t) => {
+  const { home, output } = place(t);
+  await output.store(result, () => {});
+  await output.store(result, () => {});
+  await output.discard();
+  assert.deepEqual(readdirSync(join(home, "trireme")), []);
+  assert.deepEqual(visible(home), []);
+});
+
+test("a folder with results of an earlier ceremony, or none at all, is refused before anything is made", async (t) => {
+  for (const name of outputs) {
+    const { home, output } = place(t);
+    writeFileSync(join(home, name), "");
+    await assert.rejects(output.check(1), (error: { code: string; facts: { found: string[] } }) => {
+      assert.equal(error.code, "ceremony/refused");
+      assert.deepEqual(error.facts.found, [name]);
+      return true;
+    });
+  }
+  await assert.rejects(new OutputFolder("/nowhere/at/all", "/nowhere/at/all/t").check(1), {
+    code: "ceremony/refused",
+  });
+});
+
+test("a disk that is too small is refused", async (t) => {
+  const { output } = place(t);
+  await assert.rejects(output.check(1e12), { code: "ceremony/refused" });
+});

@@ -1,0 +1,198 @@
+import { DvError } from "../../base/index.ts";
+import type { Channel, Channels, Clock, MessageHandler, Transport } from "../../ports/index.ts";
+import type { OperatorIndex } from "../../spec/index.ts";
+
+class Unreachable extends DvError<"p2p/unreachable"> {}
+
+/** Time that runs `speed` times as fast as the machine's, so that pauses between attempts cost a test little. */
+export function quickClock(speed: number): Clock {
+  const start = Date.now();
+  const from = performance.now();
+  const now = (): number => Math.floor(start + (performance.now() - from) * speed);
+  return {
+    now,
+    at: (at, action) => {
+      const timer = setTimeout(action, Math.max(0, (at - now()) / speed));
+      return () => clearTimeout(timer);
+    },
+  };
+}
+
+/** One operator's place in the network; a new one after each restart. */
+export interface LoopbackNode {
+  readonly transport: Transport;
+  readonly channels: Channels;
+  /** Gone at once, with everything under way. */
+  leave(): void;
+}
+
+/** A network in memory with the contract of `p2p`: messages, answers and channels; all of it may be watched, changed or dropped. */
+export class LoopbackNetwork {
+  readonly operatorCount: number;
+  /** Sees each message; gives other bytes for it, or "drop". */
+  intercept: (sent: {
+    from: number;
+    to: number;
+    protocol: string;
+    message: Uint8Array;
+  }) => Uint8Array | "drop" | undefined = () => undefined;
+  readonly #nodes = new Map<number, Node>();
+
+  constructor(operatorCount: number) {
+    this.operatorCount = operatorCount;
+  }
+
+  join(self: number): LoopbackNode {
+    const node = new Node(
+      self as OperatorIndex,
+      this.operatorCount,
+      (to) => this.#nodes.get(to),
+      (sent) => this.intercept(sent),
+    );
+    this.#nodes.set(self, node);
+    return {
+      transport: node.transport,
+      channels: node.channels,
+      leave: () => {
+        if (this.#nodes.get(self) === node) this.#nodes.delete(self);
+        node.end();
+      },
+    };
+  }
+}
+
+type Intercept = LoopbackNetwork["intercept"];
+
+class Node {
+  readonly transport: Transport;
+  readonly channels: Channels;
+  readonly handlers = new Map<string, MessageHandler>();
+  readonly takers = new Map<string, (channel: Channel) => Promise<void>>();
+  readonly open = new Set<Pipe>();
+  #gone = false;
+
+  constructor(
+    self: OperatorIndex,
+    operatorCount: number,
+    find: (to: OperatorIndex) => Node | undefined,
+    intercept: Intercept,
+  ) {
+    const carry = async (
+      to: OperatorIndex,
+      protocol: string,
+      message: Uint8Array,
+    ): Promise<Uint8Array | undefined> => {
+      await new Promise((resolve) => setImmediate(resolve));
+      const other = find(to);
+      if (other === undefined || this.#gone)
+        throw new Unreachable("p2p/unreachable", "reach operator", { facts: { reason: "not-connected" } });
+      const handler = other.handlers.get(protocol);
+      if (handler === undefined)
+        throw new Unreachable("p2p/unreachable", "reach operator", { facts: { reason: "protocol-unknown" } });
+      const changed = intercept({ from: self, to, protocol, message });
+      if (changed === "drop") return undefined;
+      return await handler(self, (changed ?? message).slice());
+    };
+    this.transport = {
+      self,
+      operatorCount,
+      connected: () =>
+        Array.from({ length: operatorCount }, (_, i) => i as OperatorIndex).filter(
+          (to) => to !== self && find(to) !== undefined && !this.#gone,
+        ),
+      send: async (to, protocol, message, signal) => {
+        signal?.throwIfAborted();
+        if (find(to) === undefined || this.#gone)
+          throw new Unreachable("p2p/unreachable", "reach operator", { facts: { reason: "not-connected" } });
+        void carry(to, protocol, message).catch(() => {});
+      },
+      request: async (to, protocol, message, signal) => {
+        signal?.throwIfAborted();
+        const answer = await carry(to, protocol, message);
+        signal?.throwIfAborted();
+        if (answer === undefined || find(to) === undefined)
+          throw new Unreachable("p2p/unreachable", "reach operator", {
+            facts: { reason: "connection-broke" },
+          });
+        return answer;
+      },
+      handle: (protocol, _limits, handler) => void this.handlers.set(protocol, handler),
+    };
+    this.channels = {
+      open: async (to, protocol) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        const other = find(to);
+        if (other === undefined || this.#gone)
+          throw new Unreachable("p2p/unreachable", "reach operator", { facts: { reason: "not-connected" } });
+        const [near, far] = pipe(to, self);
+        this.open.add(near);
+        other.open.add(far);
+        const taker = other.takers.get(protocol);
+        if (taker === undefined) near.close();
+        else
+          void taker(far)
+            .catch(() => {})
+            .finally(() => far.close());
+        return near;
+      },
+      serve: (protocol, take) => void this.takers.set(protocol, take),
+    };
+  }
+
+  end(): void {
+    this.#gone = true;
+    this.handlers.clear();
+    for (const channel of this.open) channel.close();
+  }
+}
+
+class Pipe implements Channel {
+  readonly peer: OperatorIndex;
+  other: Pipe | undefined;
+  readonly #arrived: Uint8Array[] = [];
+  #wake: () => void = () => {};
+  #ended = false;
+
+  constructor(peer: OperatorIndex) {
+    this.peer = peer;
+  }
+
+  send(bytes: Uint8Array): void {
+    const { other } = this;
+    if (!this.#ended && other !== undefined) setImmediate(() => other.#take(bytes.slice()));
+  }
+
+  async read(signal: AbortSignal): Promise<Uint8Array | undefined> {
+    while (this.#arrived.length === 0 && !this.#ended) {
+      signal.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+    signal.throwIfAborted();
+    return this.#arrived.shift();
+  }
+
+  close(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#wake();
+    const { other } = this;
+    if (other !== undefined) setImmediate(() => other.close());
+  }
+
+  #take(bytes: Uint8Array): void {
+    if (this.#ended) return;
+    this.#arrived.push(bytes);
+    this.#wake();
+  }
+}
+
+function pipe(nearPeer: OperatorIndex, farPeer: OperatorIndex): readonly [Pipe, Pipe] {
+  const near = new Pipe(nearPeer);
+  const far = new Pipe(farPeer);
+  near.other = far;
+  far.other = near;
+  return [near, far];
+}

@@ -1,0 +1,125 @@
+import { type CeremonyProgress, type PeerProgress, parts } from "./progress.ts";
+
+const esc = "\u001b[";
+type Style = (text: string) => string;
+const style =
+  (code: string): Style =>
+  (text) =>
+    `${esc}${code}m${text}${esc}0m`;
+const plain: Style = (text) => text;
+interface Palette {
+  readonly bold: Style;
+  readonly dim: Style;
+  readonly good: Style;
+  readonly bad: Style;
+  readonly busy: Style;
+}
+const colours: Palette = {
+  bold: style("1"),
+  dim: style("2"),
+  good: style("32"),
+  bad: style("31"),
+  busy: style("33"),
+};
+const noColours: Palette = { bold: plain, dim: plain, good: plain, bad: plain, busy: plain };
+
+/** The live view, line by line. */
+export function renderCeremony(
+  progress: CeremonyProgress,
+  { columns, color }: { readonly columns: number; readonly color: boolean },
+): readonly string[] {
+  const paint = color ? colours : noColours;
+  const { clusterName, validators, threshold, peers, self } = progress;
+  const name = clusterName === "" ? "a cluster" : `"${clusterName}"`;
+  return [
+    ` ${paint.bold("Key ceremony")} for ${name}: ${count(validators, "validator")}, ${peers.length + 1} operators, any ${threshold} sign; you are operator ${self}`,
+    "",
+    ...parts.map((part) => `  ${partLine(part.name, progress, paint)}`),
+    "",
+    ...peers.map((peer) => `  ${peerLine(peer, progress, paint)}`),
+  ].map((line) => clip(line, columns));
+}
+
+function partLine(name: (typeof parts)[number]["name"], progress: CeremonyProgress, paint: Palette): string {
+  const at = parts.findIndex((part) => part.name === name);
+  const now = parts.findIndex((part) => part.name === progress.part);
+  const title = parts[at]?.title ?? "";
+  if (at < now) return paint.good(`✔ ${title}`);
+  if (at > now) return paint.dim(`· ${title}`);
+  const counts = name === "keys" || name === "storing";
+  const keys = counts ? `  ${progress.keysDone} of ${progress.keysWanted}` : "";
+  return `${paint.busy("▸")} ${paint.bold(title)}${keys}  ${paint.dim(lasting(progress.now - progress.partSince))}`;
+}
+
+function peerLine(peer: PeerProgress, progress: CeremonyProgress, paint: Palette): string {
+  const dot = peer.connected ? paint.good("●") : paint.bad("○");
+  const who = `operator ${peer.operator}${peer.nickname === "" ? "" : ` (${peer.nickname})`}`;
+  const program = peer.program ?? (peer.connected ? "…" : "not connected");
+  const path = peer.path === "relayed" ? ", relayed" : "";
+  const trouble = peer.trouble === undefined ? "" : `  ${paint.bad(peer.trouble)}`;
+  const wait =
+    peer.waitingFor === undefined
+      ? ""
+      : `  ${paint.busy(`waiting ${peer.waitingFor}, ${lasting(progress.now - (peer.waitingSince ?? progress.now))}`)}`;
+  return `${dot} ${who.padEnd(24)} ${paint.dim(`${program}${path}`.padEnd(26))}${wait}${trouble}`;
+}
+
+/** Lines for a log instead of a live view: what has changed since `before`, and every `reminderMs` who is still waited for. */
+export function describeChanges(
+  before: CeremonyProgress | undefined,
+  now: CeremonyProgress,
+  { reminder }: { readonly reminder: boolean },
+): readonly string[] {
+  const lines: string[] = [];
+  if (before?.part !== now.part) lines.push(`${parts.find(({ name }) => name === now.part)?.title ?? ""} …`);
+  else if (tenths(before) !== tenths(now) && now.keysDone > 0)
+    lines.push(`  ${now.keysDone} of ${now.keysWanted} keys`);
+  for (const peer of now.peers) {
+    const earlier = before?.peers.find(({ operator }) => operator === peer.operator);
+    const who = `operator ${peer.operator}`;
+    if (peer.connected && earlier?.connected !== true)
+      lines.push(`  ${who} is connected${peer.program === undefined ? "" : ` (${peer.program})`}`);
+    if (!peer.connected && earlier?.connected === true) lines.push(`  ${who} is gone`);
+    if (peer.trouble !== undefined && peer.trouble !== earlier?.trouble && peer.connected)
+      lines.push(`  ${who}: ${peer.trouble}`);
+    const waitMs = peer.waitingSince === undefined ? 0 : now.now - peer.waitingSince;
+    if (reminder && peer.waitingFor !== undefined && waitMs > noticeableMs)
+      lines.push(
+        `  waiting for ${who} ${peer.waitingFor} since ${lasting(waitMs)}${peer.connected ? "" : `; it is not connected${peer.trouble === undefined ? "" : `: ${peer.trouble}`}`}`,
+      );
+  }
+  return lines;
+}
+
+/** Shorter waits are not worth a line. */
+const noticeableMs = 5_000;
+
+const tenths = ({ keysDone, keysWanted }: CeremonyProgress): number =>
+  Math.floor((10 * keysDone) / Math.max(1, keysWanted));
+
+/** "42 s", "3 min 5 s", "2 h 10 min". */
+export function lasting(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60
+    ? `${minutes} min ${seconds % 60} s`
+    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
+
+/** Cuts a line to the width of the screen; colour codes take no room. */
+function clip(line: string, columns: number): string {
+  let room = columns;
+  let out = "";
+  // oxlint-disable-next-line no-control-regex
+  for (const piece of line.split(/(\u001b\[[0-9;]*m)/)) {
+    if (piece.startsWith("\u001b")) out += piece;
+    else {
+      out += piece.slice(0, room);
+      room = Math.max(0, room - piece.length);
+    }
+  }
+  return out;
+}

@@ -1,0 +1,80 @@
+import { proto } from "../base/index.ts";
+
+/**
+ * The messages of Charon's ceremony, package dkg.dkgpb.v1, and of its exchange of partial signatures. Charon refuses a
+ * message in which a sub-message is absent, so those are always written, and demanded here too.
+ */
+
+/** One step of the sync protocol; framed by eight bytes of length, little-endian. */
+export const MsgSync = proto.message({
+  timestamp: proto.sub(1, proto.Timestamp),
+  hashSignature: proto.bytes(2),
+  shutdown: proto.bool(3),
+  version: proto.string(4),
+  step: proto.int64(5),
+  nickname: proto.string(6),
+});
+export type MsgSync = proto.Infer<typeof MsgSync>;
+export const MsgSyncResponse = proto.message({
+  syncTimestamp: proto.sub(1, proto.Timestamp),
+  error: proto.string(2),
+});
+
+export const BCastSigRequest = proto.message({ id: proto.string(1), message: proto.sub(3, proto.Any) });
+export const BCastSigResponse = proto.message({ id: proto.string(1), signature: proto.bytes(2) });
+export const BCastMessage = proto.message({
+  id: proto.string(1),
+  message: proto.sub(2, proto.Any),
+  signatures: proto.repeatedBytes(3),
+});
+
+const FrostMsgKey = proto.message({
+  valIdx: proto.uint32(1),
+  sourceId: proto.uint32(2),
+  targetId: proto.uint32(3),
+});
+export const FrostRound1Casts = proto.message({
+  casts: proto.repeated(
+    1,
+    proto.message({
+      key: proto.sub(1, FrostMsgKey),
+      wi: proto.bytes(2),
+      ci: proto.bytes(3),
+      commitments: proto.repeatedBytes(4),
+    }),
+  ),
+});
+export const FrostRound1P2P = proto.message({
+  shares: proto.repeated(
+    1,
+    proto.message({ key: proto.sub(1, FrostMsgKey), id: proto.uint32(2), value: proto.bytes(3) }),
+  ),
+});
+export const FrostRound2Casts = proto.message({
+  casts: proto.repeated(
+    1,
+    proto.message({
+      key: proto.sub(1, FrostMsgKey),
+      verificationKey: proto.bytes(2),
+      vkShare: proto.bytes(3),
+    }),
+  ),
+});
+
+export const MsgNodeSig = proto.message({ signature: proto.bytes(1), peerIndex: proto.uint32(2) });
+
+/** ParSigExMsg: all partial signatures of one operator for one purpose. */
+export const PartialSignatures = proto.message({
+  duty: proto.sub(1, proto.message({ slot: proto.uint64(1), type: proto.int32(2) })),
+  dataSet: proto.sub(
+    2,
+    proto.message({
+      set: proto.map(1, (id) =>
+        proto.sub(
+          id,
+          proto.message({ data: proto.bytes(1), signature: proto.bytes(2), shareIdx: proto.int32(3) }),
+        ),
+      ),
+    }),
+  ),
+});
