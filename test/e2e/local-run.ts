@@ -18,6 +18,7 @@ export class RunningNode {
   readonly #args: readonly string[];
   #child: ChildProcess | undefined;
   output = "";
+  readonly #listeners = new Set<() => void>();
 
   constructor(folder: string, monitoringPort: number, args: readonly string[]) {
     this.folder = folder;
@@ -37,6 +38,7 @@ export class RunningNode {
     this.#child = child;
     child.stderr.on("data", (chunk: Buffer) => {
       this.output = (this.output + chunk.toString()).slice(-40_000);
+      for (const listener of this.#listeners) listener();
     });
     child.on("close", () => {
       if (this.#child === child) this.#child = undefined;
@@ -50,6 +52,20 @@ export class RunningNode {
     child.kill(signal);
     await ended;
     this.#child = undefined;
+  }
+
+  /** Settles when the log says it. */
+  async said(sentence: RegExp, withinMs: number): Promise<void> {
+    let listener = (): void => {};
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve, reject) => {
+      listener = () => sentence.test(this.output) && resolve();
+      timer = setTimeout(() => reject(new Error(`never said ${sentence.source}:\n${this.output}`)), withinMs);
+      this.#listeners.add(listener);
+      listener();
+    });
+    clearTimeout(timer);
+    this.#listeners.delete(listener);
   }
 
   /** Settles when the node is ready for duties, by its own account. */
@@ -68,6 +84,8 @@ export class RunningNode {
 export interface LocalRun {
   readonly chain: Chain;
   readonly nodes: readonly RunningNode[];
+  /** Starts a second process of an operator, on a copy of its folder without what it remembers. */
+  startDouble(index: number): Promise<RunningNode>;
   /** Settles at the start of a slot. */
   atSlot(slot: number): Promise<void>;
   stop(): Promise<void>;
@@ -78,8 +96,6 @@ export interface LocalRunOptions {
   readonly clusterDir: string;
   readonly slotMs: number;
   readonly toGenesisMs: number;
-  /** Whether the nodes are told that nothing ever signed with these keys, which is so; by default they are. */
-  readonly freshKeys?: boolean;
   /** The program: source by default. */
   readonly main?: string;
 }
@@ -105,9 +121,14 @@ export async function startLocalRun(options: LocalRunOptions): Promise<LocalRun>
     (home, i) =>
       `/ip4/127.0.0.1/tcp/${ports[i]}/p2p/${peerIdOf(loadNodeKey(join(folder, home, "charon-enr-private-key")).publicKey).toString()}`,
   );
-  const nodes = homes.map((home, i) => {
-    const monitoringPort = ports[homes.length + i] as number;
-    return new RunningNode(join(folder, home), monitoringPort, [
+  const makeNode = (
+    home: string,
+    index: number,
+    p2pPort: number,
+    monitoringPort: number,
+    more: readonly string[],
+  ): RunningNode =>
+    new RunningNode(join(folder, home), monitoringPort, [
       options.main ?? join(root, "src/main.ts"),
       "run",
       "--data-dir",
@@ -115,22 +136,37 @@ export async function startLocalRun(options: LocalRunOptions): Promise<LocalRun>
       "--beacon-node-endpoints",
       chain.url ?? "",
       "--p2p-tcp-address",
-      `127.0.0.1:${ports[i]}`,
+      `127.0.0.1:${p2pPort}`,
       "--p2p-peers",
-      addresses.filter((_, j) => j !== i).join(","),
+      addresses.filter((_, j) => j !== index).join(","),
       "--monitoring-address",
       `127.0.0.1:${monitoringPort}`,
-      ...(options.freshKeys === false ? [] : ["--fresh-keys"]),
+      ...more,
     ]);
-  });
+  const nodes = homes.map((home, i) =>
+    makeNode(home, i, ports[i] as number, ports[homes.length + i] as number, ["--fresh-keys"]),
+  );
+  const doubles: RunningNode[] = [];
   for (const node of nodes) node.start();
   return {
     chain,
     nodes,
+    async startDouble(index) {
+      const copy = `double${index}`;
+      cpSync(join(folder, homes[index] as string), join(folder, copy), {
+        recursive: true,
+        filter: (path) => !path.endsWith("/trireme"),
+      });
+      const [p2pPort, monitoringPort] = (await freePorts(2)) as [number, number];
+      const double = makeNode(copy, index, p2pPort, monitoringPort, []);
+      doubles.push(double);
+      double.start();
+      return double;
+    },
     atSlot: (slot) =>
       new Promise((resolve) => setTimeout(resolve, genesisTime + slot * options.slotMs - Date.now())),
     async stop() {
-      await Promise.all(nodes.map((node) => node.end("SIGTERM")));
+      await Promise.all([...nodes, ...doubles].map((node) => node.end("SIGTERM")));
       await chain.stop();
       rmSync(folder, { recursive: true, force: true });
     },
