@@ -74,6 +74,8 @@ export class ConsensusWorld {
   readonly sent: { readonly from: number; readonly to: number; readonly kind: string }[] = [];
   /** By operator, the reasons for which messages were dropped, with who sent them. */
   readonly dropped: string[][] = [];
+  /** By operator, how doubles of it were noticed. */
+  readonly doubles: string[][] = [];
 
   constructor(options: { readonly seed?: number; readonly meter?: Meter } = {}) {
     this.network = new SimNetwork(this.clock, seededRandom(options.seed ?? 1), { operatorCount: 4 });
@@ -91,6 +93,7 @@ export class ConsensusWorld {
     this.network.forget(i);
     this.clocks[i] = clock;
     this.dropped[i] = dropped;
+    this.doubles[i] = [];
     this.log[i] = [];
     this.operators[i] = createConsensus({
       transport: this.network.transport(i as OperatorIndex),
@@ -100,6 +103,7 @@ export class ConsensusWorld {
       publicKeys: keys.map(({ publicKey }) => publicKey),
       admit: ({ slot }) => slot < 1000,
       canonicalise: (value) => (value.typeUrl === "test" ? value : undefined),
+      onDouble: ({ slot }, evidence) => this.doubles[i]?.push(`${slot} ${evidence}`),
       log: logTo(this.log[i]),
       meter: meter ?? droppedMeter(dropped),
     });
