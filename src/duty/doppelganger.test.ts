@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SimClock } from "../../sim/clock.ts";
 import { DutyWorld, type DutyWorldOptions } from "../../sim/duty-world.ts";
-import type { MemoryStanding } from "../ports/index.ts";
-import { type Epoch, epochOf, firstSlotOf } from "../spec/index.ts";
+import { type Logger, type MemoryStanding, silent } from "../ports/index.ts";
+import { type Epoch, epochOf, firstSlotOf, slotStart } from "../spec/index.ts";
+import { DoppelgangerWatch } from "./doppelganger.ts";
 
 // Whole clusters on a simulated chain with eight slots in an epoch; the world begins in the middle of slot 0, so the first
 // whole epoch that anybody can watch is epoch 1.
@@ -153,4 +155,37 @@ test("the word that keys are fresh does not count against what the chain has see
   assert.ok(
     world.operators[3]?.log.some(({ sentence }) => sentence.startsWith("--fresh-keys was given, but")),
   );
+});
+
+test("a watch that slept through an epoch begins anew", async () => {
+  const world = new DutyWorld(11, watching(3));
+  world.start();
+  await world.runToSlot(firstSlotOf(world.spec, 2) + 4);
+  const operator = world.operators[3];
+  assert.equal(operator?.runner.status().watching?.quietEpochs, 1);
+  operator?.clock.jump(2 * 8 * world.spec.slotMs);
+  await world.clock.run({ forMs: 1_000 });
+  assert.equal(operator?.runner.status().watching?.quietEpochs, 0);
+  assert.ok(operator?.log.some(({ sentence }) => sentence.endsWith("the watch begins anew")));
+});
+
+test("in the slot of its own start a node may hear itself", () => {
+  const lines: string[] = [];
+  const log: Logger = { ...silent, error: (sentence) => void lines.push(sentence), room: () => log };
+  const world = new DutyWorld(12);
+  const watch = new DoppelgangerWatch({
+    clock: new SimClock(slotStart(world.spec, 20) + 1_000),
+    chain: world.spec,
+    cluster: world.keys.cluster,
+    beacon: world.chain.node(0),
+    log,
+    memory: NEW,
+    freshKeys: false,
+    trustMemory: async () => {},
+  });
+  watch.heard({ slot: 20, kind: "attester" }, "signed");
+  assert.equal(lines.length, 0);
+  watch.heard({ slot: 21, kind: "attester" }, "signed");
+  watch.heard({ slot: 22, kind: "proposer" }, "led");
+  assert.equal(lines.length, 1, "once an epoch");
 });

@@ -143,6 +143,13 @@ export class DoppelgangerWatch {
       from: epoch,
     });
     while (quiet < LIMITS.watchEpochs) {
+      if (await this.#overslept(epoch, signal)) {
+        this.#log.warn("The clock jumped or the machine slept, so the watch begins anew");
+        epoch = this.#nextWholeEpoch();
+        quiet = 0;
+        this.#tell(reason, quiet, epoch, []);
+        continue;
+      }
       const unexplained = await this.#unexplainedIn(epoch, signal);
       const silent = unexplained?.length === 0 && this.#heardAt < epoch;
       quiet = silent ? quiet + 1 : 0;
@@ -153,23 +160,24 @@ export class DoppelgangerWatch {
         );
       else this.#log.info("Watched an epoch", { epoch, quiet, of: LIMITS.watchEpochs });
       for (const known of this.#explained.keys()) if (known <= epoch) this.#explained.delete(known);
-      // After a sleep of the machine the epochs in between were not watched.
-      const next = Math.max(epoch + 1, this.#nextWholeEpoch() - 1);
-      if (next > epoch + 1) quiet = 0;
-      epoch = next;
+      epoch++;
       this.#tell(reason, quiet, epoch, unexplained ?? []);
     }
     this.#log.info("No double was seen; this node signs from the next slot on");
   }
 
-  /**
-   * Validators that signed in `epoch` without a threshold of our peers, asked when the epoch is over and its last votes
-   * are on chain. Undefined when no beacon node would say.
-   */
+  /** Waits until `epoch` is over and its last votes are on chain. True when time went on without us. */
+  async #overslept(epoch: Epoch, signal: AbortSignal): Promise<boolean> {
+    const { chain, clock } = this.#options;
+    const due = slotStart(chain, firstSlotOf(chain, epoch + 1) + LIMITS.watchLagSlots);
+    // A failed look takes until the end of the next epoch, which was watched all the same: its own moment is still to come.
+    await sleepUntil(clock, due, signal);
+    return clock.now() > due + chain.slotMs;
+  }
+
+  /** Validators that signed in `epoch` without a threshold of our peers. Undefined when no beacon node would say. */
   async #unexplainedIn(epoch: Epoch, signal: AbortSignal): Promise<readonly GroupKey[] | undefined> {
     const { chain, clock } = this.#options;
-    const over = firstSlotOf(chain, epoch + 1);
-    await sleepUntil(clock, slotStart(chain, over + LIMITS.watchLagSlots), signal);
     // Beacon nodes tell of the present and the previous epoch only.
     const late = new AbortController();
     const cancel = clock.at(slotStart(chain, firstSlotOf(chain, epoch + 2)), () => late.abort());
