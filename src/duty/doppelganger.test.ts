@@ -2,9 +2,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SimClock } from "../../sim/clock.ts";
 import { DutyWorld, type DutyWorldOptions } from "../../sim/duty-world.ts";
-import { type Logger, type MemoryStanding, silent } from "../ports/index.ts";
-import { type Epoch, epochOf, firstSlotOf, slotStart } from "../spec/index.ts";
+import { type Logger, type MemoryStanding, silent, unmetered } from "../ports/index.ts";
+import {
+  dutyKinds,
+  type Epoch,
+  epochOf,
+  firstSlotOf,
+  type GroupKey,
+  type OperatorIndex,
+  type ShareIndex,
+  slotStart,
+} from "../spec/index.ts";
+import { decodePartials } from "./codec/sets.ts";
 import { DoppelgangerWatch } from "./doppelganger.ts";
+import { createExchange } from "./exchange.ts";
+import { PartialStore } from "./partial-store.ts";
 
 // Whole clusters on a simulated chain with eight slots in an epoch; the world begins in the middle of slot 0, so the first
 // whole epoch that anybody can watch is epoch 1.
@@ -45,8 +57,17 @@ test("a cluster of new memories signs nothing for two whole epochs, and everythi
 
 test("one moved operator stays silent while the others sign, is not alarmed by them, and then takes part", async () => {
   const world = new DutyWorld(2, watching(3));
+  const spoke: number[] = [];
+  world.network.intercept(({ from }) => {
+    if (from === 3) spoke.push(world.clock.now());
+    return undefined;
+  });
   world.start();
   await end(world, 4);
+  assert.ok(
+    (spoke[0] ?? 0) >= (world.operators[3]?.trusted.at ?? Infinity),
+    "not a word in consensus or exchange",
+  );
   assert.deepEqual(signedEpochs(world, 3), [3, 4]);
   assert.deepEqual(errors(world, 3), []);
   const votes = new Set(world.chain.votes.map((v) => `${v.groupKey} ${v.attestation.data.target.epoch}`));
@@ -188,4 +209,48 @@ test("in the slot of its own start a node may hear itself", () => {
   watch.heard({ slot: 21, kind: "attester" }, "signed");
   watch.heard({ slot: 22, kind: "proposer" }, "led");
   assert.equal(lines.length, 1, "once an epoch");
+});
+
+test("whatever offers a partial signature during the watch, none leaves but those nobody can be slashed for", async () => {
+  const world = new DutyWorld(13);
+  const sent: string[] = [];
+  const exchange = createExchange({
+    clock: world.clock,
+    chain: world.spec,
+    transport: {
+      ...world.network.transport(0 as OperatorIndex),
+      handle: () => {},
+      send: async (_to, _protocol, bytes) => void sent.push(decodePartials(bytes).duty.kind),
+    },
+    store: new PartialStore([]),
+    gate: () => true,
+    maySign: (kind) => watch.maySign(kind),
+    log: silent,
+    meter: unmetered,
+    onReceived: () => {},
+    onForget: () => {},
+  });
+  const watch = new DoppelgangerWatch({
+    clock: world.clock,
+    chain: world.spec,
+    cluster: world.keys.cluster,
+    beacon: world.chain.node(0),
+    log: silent,
+    memory: NEW,
+    freshKeys: false,
+    trustMemory: async () => {},
+  });
+  const groupKey = world.keys.cluster.validators[0]?.groupKey as GroupKey;
+  const partial = {
+    groupKey,
+    share: 1 as ShareIndex,
+    root: new Uint8Array(32),
+    part: 0,
+    signature: new Uint8Array(96),
+    data: new Uint8Array(1),
+  };
+  for (const kind of dutyKinds.filter((one) => one !== "info-sync" && one !== "signature"))
+    exchange.offer({ slot: 1, kind }, [partial], new AbortController().signal);
+  await world.clock.run({ forMs: 10 });
+  assert.deepEqual([...new Set(sent)].toSorted(), ["builder-registration", "exit"]);
 });

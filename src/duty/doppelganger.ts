@@ -4,6 +4,7 @@ import { type BeaconNode, type Clock, type Logger, type MemoryStanding, sleepUnt
 import {
   type ChainSpec,
   type DutyId,
+  type DutyKind,
   dutyName,
   type Epoch,
   epochOf,
@@ -20,6 +21,9 @@ import { retry } from "./retry.ts";
 
 /** Why this node does not sign yet: its slashing memory may not know all that its share has signed. */
 export type WatchReason = "new memory" | "imported memory" | "memory behind";
+
+/** Kinds that a double may sign too: nobody can be slashed for them, and they are the same whoever signs. */
+const HARMLESS: ReadonlySet<DutyKind> = new Set(["exit", "builder-registration"]);
 
 /** How somebody else gave away that it uses our node key: a message signed with it, or a round led in our place. */
 export type DoubleEvidence = "signed" | "led";
@@ -77,6 +81,11 @@ export class DoppelgangerWatch {
   /** Whether this node may sign. Never false again once it was true. */
   get over(): boolean {
     return this.#over;
+  }
+
+  /** Whether this node may sign for a duty of this kind. */
+  maySign(kind: DutyKind): boolean {
+    return this.#over || HARMLESS.has(kind);
   }
 
   /** Undefined when the node signs, and while it is not yet known whether it has to watch. */

@@ -3,6 +3,7 @@ import { type Clock, type Logger, type Meter, type Transport } from "../ports/in
 import {
   type ChainSpec,
   type DutyId,
+  type DutyKind,
   dutyDeadline,
   dutyDue,
   dutyMetricName,
@@ -42,7 +43,7 @@ export interface ExchangeContext {
   readonly store: PartialStore;
   readonly gate: (duty: DutyId) => boolean;
   /** Whether this node may let partial signatures out; every one of them leaves through `offer`. */
-  readonly maySign: () => boolean;
+  readonly maySign: (kind: DutyKind) => boolean;
   readonly log: Logger;
   readonly meter: Meter;
   /** Told of every duty of which partial signatures came from a peer. */
@@ -167,7 +168,7 @@ export function createExchange(context: ExchangeContext): Exchange {
   return {
     track: forgetInTime,
     offer(duty, partials, signal) {
-      if (!context.maySign())
+      if (!context.maySign(duty.kind))
         return dropped.add(partials.length, { peer: "", reason: "watching-for-a-double" });
       forgetInTime(duty);
       // A message has one entry per validator, so each part goes in a message of its own.

@@ -134,7 +134,7 @@ export function createDutyRunner(ports: {
     transport,
     store,
     gate: dutyGate(chain, clock),
-    maySign: () => watch?.over ?? true,
+    maySign: (kind) => watch?.maySign(kind) ?? true,
     log,
     meter,
     onReceived: (duty, from, groupKeys) =>
@@ -189,7 +189,7 @@ export function createDutyRunner(ports: {
 
   /** What is done in a duty: its script, or looking on while we may not sign. Undefined when there is nothing to be learnt. */
   function scriptOf<D>(id: DutyId, perform: Script<D>): Script<D> | undefined {
-    if (watch === undefined || watch.over) return perform;
+    if (watch === undefined || watch.maySign(id.kind)) return perform;
     if (id.kind !== "attester" && id.kind !== "proposer") return undefined;
     return (duty, signal) => observeDuty(context, watch, duty, signal);
   }
