@@ -23,8 +23,11 @@ export type Begin = <D>(
 /** One kind of duty: when it begins, for whom, and by which script. */
 export interface Act {
   readonly kind: DutyKind;
-  /** Slots before its own in which it begins; "due": at its due time; "early": as soon as the duties are known. */
-  readonly begins: number | "due" | "early";
+  /**
+   * Slots before its own, at whose start it begins; "due": at its due time; "ahead" (a slot) and "early" (as soon as its
+   * duties are known): in the quiet middle of a slot, since nobody waits for it and proposals and votes must not.
+   */
+  readonly begins: number | "due" | "ahead" | "early";
   readonly start: (slot: Slot) => void;
   /** How many validators have it in a slot. */
   readonly size: (slot: Slot) => number;
@@ -98,7 +101,7 @@ export function createRepertoire(
     act<AttesterDuty>("aggregator", "due", aggregators, (duty, signal) =>
       performAgreedDuty(duty, aggregator, signal),
     ),
-    act<SyncDuty>("prepare-sync-contribution", 1, members, (duty, signal) =>
+    act<SyncDuty>("prepare-sync-contribution", "ahead", members, (duty, signal) =>
       performProofDuty(duty, syncSelection, signal),
     ),
     act<ContributorDuty>("sync-contribution", "due", contributors, (duty, signal) =>

@@ -31,6 +31,8 @@ import {
   type Slot,
   shareIndexOf,
   slotAt,
+  slotStart,
+  type UnixMs,
 } from "../spec/index.ts";
 import type { Cause } from "./causes.ts";
 import type { DutyContext } from "./context.ts";
@@ -170,8 +172,8 @@ export function createDutyRunner(ports: {
   });
   /** Duties that have begun, kept longer than any of them lives: a clock that is set back repeats nothing. */
   const begun = new Map<string, Slot>();
-  /** By kind: how to cancel the start of a duty that begins when it is due. */
-  const dueTimers = new Map<DutyKind, () => void>();
+  /** How to cancel what begins within the slot. */
+  const timers = new Map<string, () => void>();
   let latestSlot = -1;
   let started = false;
 
@@ -257,23 +259,23 @@ export function createDutyRunner(ports: {
       metrics.participation(duty, options.peerName?.(index) ?? String(index), took.has(index));
   }
 
-  /** What begins in this slot, for it or ahead. */
+  /** What begins at the start of this slot, for it or ahead, and the timers for what begins within it. */
   function beginSlot(slot: Slot): void {
     for (const { kind, begins, start } of repertoire) {
-      if (begins === "early") continue;
-      if (begins === "due") dueTimers.set(kind, startWhenDue({ slot, kind }, start));
-      else for (let ahead = slot; ahead <= slot + begins; ahead++) start(ahead);
+      if (begins === "due") at(kind, dutyDue(chain, { slot, kind }), () => start(slot));
+      else if (typeof begins === "number") for (let i = slot; i <= slot + begins; i++) start(i);
     }
-    beginEarly(slot);
+    at("quiet", slotStart(chain, slot) + LIMITS.quietTime * chain.slotMs, () => beginQuietly(slot));
   }
 
-  /** What can be begun at once when its slot is known, up to the end of the next epoch; many validators' bit by bit. */
-  function beginEarly(slot: Slot): void {
+  /** Selection proofs: of this slot and the next, and as far ahead as duties are known; many validators' bit by bit. */
+  function beginQuietly(slot: Slot): void {
     const end = firstSlotOf(chain, epochOf(chain, slot) + 2);
     for (const { kind, begins, start, size } of repertoire) {
-      if (begins !== "early") continue;
+      if (begins !== "ahead" && begins !== "early") continue;
       let budget = LIMITS.earlyPerSlotMax;
-      for (let ahead = slot; ahead < end && budget > 0; ahead++) {
+      const last = begins === "ahead" ? slot + 1 : end - 1;
+      for (let ahead = slot; ahead <= last && budget > 0; ahead++) {
         if (begun.has(dutyName({ slot: ahead, kind }))) continue;
         budget -= size(ahead);
         start(ahead);
@@ -281,9 +283,10 @@ export function createDutyRunner(ports: {
     }
   }
 
-  function startWhenDue(id: DutyId, start: (slot: Slot) => void): () => void {
-    dueTimers.get(id.kind)?.();
-    return clock.at(dutyDue(chain, id), () => start(id.slot));
+  /** One timer per name; a new one takes the place of the old. */
+  function at(name: string, time: UnixMs, run: () => void): void {
+    timers.get(name)?.();
+    timers.set(name, clock.at(time, run));
   }
 
   function onSlot(slot: Slot): void {
@@ -313,7 +316,6 @@ export function createDutyRunner(ports: {
 
   /** Duties that have begun go on; one that is new for the slot at hand begins now. */
   function onDutiesChanged(epoch: Epoch, vanished: readonly (AttesterDuty | ProposerDuty)[]): void {
-    if (latestSlot >= 0) beginEarly(latestSlot);
     for (const { slot, pubkey } of vanished)
       log.info("Duty vanished with a reorganisation", { slot, validator: pubkey });
     const slot = slotAt(chain, clock.now());
@@ -340,7 +342,7 @@ export function createDutyRunner(ports: {
 
     async stop() {
       ticking.abort(new DutyOver("stopping"));
-      for (const cancel of dueTimers.values()) cancel();
+      for (const cancel of timers.values()) cancel();
       for (const { record, over } of running.values())
         if (!record.signing) over.abort(new DutyOver("stopping"));
       const atWork = [...running.values()].filter(({ done }) => !done).map(({ work }) => work);
