@@ -208,6 +208,7 @@ function triremeNode(main: string, home: string, seat: Seat, ports: Ports, netwo
       "run",
       `--data-dir=${home}`,
       `--nickname=trireme-${basename(home)}`,
+      "--fresh-keys",
       ...commonFlags(ports, network),
       ...signer,
     ],

@@ -79,7 +79,7 @@ export async function createClusterCommand({ chosen, io }: CommandInput): Promis
       "",
       "The whole keys existed on this machine just now. If the machine is not trusted, use a ceremony instead.",
       splitting
-        ? "Stop every other program that signs with these keys before you start the cluster, and keep it stopped for two epochs."
+        ? "Stop every other program that signs with these keys before you start the cluster. Its nodes watch the chain and sign nothing until two epochs after."
         : "",
       "Next: move each folder to its operator's machine, then there: trireme run --data-dir <folder> --beacon-node-endpoints <url> --p2p-peers …",
       "",
