@@ -104,19 +104,19 @@ export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorA
   let lastRequestAt: UnixMs | undefined;
 
   const router = createRouter<ApiContext>(
-    routes.map((route) => ({ ...route, run: measured(route.name, route.run) })),
-    { server: "validator API", otherwise: measured("proxy", passOn) },
+    routes.map((route) => ({ ...route, run: measured(route, route.run) })),
+    { server: "validator API", otherwise: measured({ name: "proxy" }, passOn) },
   );
 
   /** A route with its figures, and with the failures that have a reason made into answers. */
   function measured(
-    name: string,
+    { name, indexed = false }: Pick<ApiRoute, "name" | "indexed">,
     run: (call: ApiCall) => Response | Promise<Response>,
   ): (call: ApiCall) => Promise<Response> {
     return async (call) => {
       const startedAt = performance.now();
       metrics.received(name, contentKind(call.request));
-      const answer = await answered(name, run, call);
+      const answer = await answered({ name, indexed }, run, call);
       const seconds = (performance.now() - startedAt) / 1_000;
       metrics.took(name, seconds);
       if (name === "proxy") metrics.proxied(pathLabel(call.url.pathname), seconds);
@@ -126,7 +126,7 @@ export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorA
   }
 
   async function answered(
-    name: string,
+    { name, indexed }: Required<Pick<ApiRoute, "name" | "indexed">>,
     run: (call: ApiCall) => Response | Promise<Response>,
     call: ApiCall,
   ): Promise<Response> {
@@ -140,7 +140,7 @@ export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorA
         status: refused.status,
         why: refused.message,
       });
-      return refusal(refused.status, refused.message, refused.failures);
+      return refusal(refused.status, refused.message, refused.failures ?? (indexed ? [] : undefined));
     }
   }
 

@@ -42,6 +42,8 @@ export type ApiCall = Call<ApiContext>;
 /** A route with the name that it has in metrics, which is Charon's where it has the route. */
 export interface ApiRoute extends Route<ApiContext> {
   readonly name: string;
+  /** It takes a list, and a 400 names the items that were refused: none, when the request as a whole was. */
+  readonly indexed?: boolean;
 }
 
 export const currentSlot = ({ chain, clock }: ApiContext): Slot => Math.max(0, slotAt(chain, clock.now()));

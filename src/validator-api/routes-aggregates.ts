@@ -8,6 +8,7 @@ import {
   notFound,
   octets,
   queryList,
+  RequestRefused,
   readJson,
 } from "../http/index.ts";
 import { DeskError } from "../ports/index.ts";
@@ -51,6 +52,7 @@ export const aggregateRoutes: readonly ApiRoute[] = [
   },
   {
     name: "submit_aggregate_and_proofs_v2",
+    indexed: true,
     method: "POST",
     path: "/eth/v2/validator/aggregate_and_proofs",
     run: submitAggregates,
@@ -123,6 +125,8 @@ async function aggregateAttestation(call: ApiCall): Promise<Response> {
     );
   } catch (error) {
     if (error instanceof DeskError) throw notFound(reasonOf(error));
+    // The specification has no 503 here: an aggregate that did not come in time is not there.
+    if (error instanceof RequestRefused && error.status === 503) throw notFound(error.message);
     throw error;
   }
 }

@@ -23,6 +23,7 @@ export const attestationRoutes: readonly ApiRoute[] = [
   },
   {
     name: "submit_attestations_v2",
+    indexed: true,
     method: "POST",
     path: "/eth/v2/beacon/pool/attestations",
     run: submitAttestations,

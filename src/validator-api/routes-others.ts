@@ -55,7 +55,7 @@ const RETIRED: readonly {
 /** What may be sent to the beacon node by POST: nothing that carries a signature by a share. */
 const POSTS_FORWARDED: readonly RegExp[] = [
   /^\/eth\/v1\/validator\/(beacon_committee_subscriptions|sync_committee_subscriptions)$/,
-  /^\/eth\/v1\/validator\/liveness\/\d+$/,
+  /^\/eth\/v1\/validator\/liveness\/[^/]+$/,
   /^\/(?!eth\/)/, // A client's own extensions, e.g. /prysm/v1/...
 ];
 

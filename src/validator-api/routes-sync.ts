@@ -34,6 +34,7 @@ export const syncRoutes: readonly ApiRoute[] = [
   { name: "block_root", method: "GET", path: "/eth/v1/beacon/blocks/:block_id/root", run: blockRoot },
   {
     name: "submit_sync_committee_messages",
+    indexed: true,
     method: "POST",
     path: "/eth/v1/beacon/pool/sync_committees",
     run: submitMessages,
@@ -52,6 +53,7 @@ export const syncRoutes: readonly ApiRoute[] = [
   },
   {
     name: "submit_contribution_and_proofs",
+    indexed: true,
     method: "POST",
     path: "/eth/v1/validator/contribution_and_proofs",
     run: submitContributions,
