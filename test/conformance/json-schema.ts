@@ -38,7 +38,7 @@ export function misfit(value: unknown, given: Schema, schemas: Schemas, where = 
   }
   if (schema.enum !== undefined && !schema.enum.includes(value))
     return `${where}: one of ${schema.enum.join(", ")}, not ${String(value)}`;
-  switch (schema.type) {
+  switch (schema.type ?? "") {
     case "string":
       if (typeof value !== "string") return `${where}: a string, not ${typeof value}`;
       if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(value))
@@ -83,7 +83,7 @@ export function arbitraryOf(given: Schema, schemas: Schemas, depth = 0): fc.Arbi
     return fc
       .tuple(...schema.allOf.map((one) => arbitraryOf(one, schemas, depth + 1)))
       .map((parts) => Object.assign({}, ...(parts as object[])) as unknown);
-  switch (schema.type) {
+  switch (schema.type ?? "") {
     case "array": {
       const maxLength = Math.min(3, schema.maxItems ?? 3);
       return fc.array(arbitraryOf(schema.items ?? {}, schemas, depth + 1), {
@@ -109,11 +109,13 @@ export function arbitraryOf(given: Schema, schemas: Schemas, depth = 0): fc.Arbi
   }
 }
 
+const HEX_DIGITS: readonly string[] = "0123456789abcdef".split("");
+
 /** Hexadecimal of the length that the pattern names, a small number, or a hostile text. */
 function stringLike(pattern: string | undefined): fc.Arbitrary<string> {
   const digits = Number(/\{(?:\d+,)?(\d+)\}/.exec(pattern ?? "")?.[1] ?? 0);
   const hex = (length: number): fc.Arbitrary<string> =>
-    fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: length, maxLength: length });
+    fc.string({ unit: fc.constantFrom(...HEX_DIGITS), minLength: length, maxLength: length });
   const usual = digits > 0 ? hex(Math.min(digits, 1_024)).map((text) => `0x${text}`) : fc.nat(9).map(String);
   const hostile = fc.constantFrom(
     "",
