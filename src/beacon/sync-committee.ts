@@ -10,7 +10,7 @@ import {
   type ValidatorIndex,
 } from "../spec/index.ts";
 import { JSON_BODY, refuseDoubles, verified } from "./duties.ts";
-import { bad } from "./errors.ts";
+import { BeaconError, bad } from "./errors.ts";
 import { BETTER_AGGREGATE_MS, LIST_BYTES_MAX, LIST_ITEMS_MAX } from "./limits.ts";
 import { parseJson, readContainer, type SszType } from "./parse.ts";
 import type { Attempt, Contest } from "./pool.ts";
@@ -86,8 +86,16 @@ export function askContribution(
     if (value.subcommitteeIndex !== subcommitteeIndex)
       throw bad("data.subcommittee_index", String(subcommitteeIndex));
     if (!equalBytes(value.beaconBlockRoot, blockRoot)) throw bad("data.beacon_block_root", toHex(blockRoot));
+    if (messagesIn(value) === 0) throw noMessages();
     return value;
   };
+}
+
+/** Others answer 404; Prysm makes a contribution of nothing, which is worth nothing and which no node would take back. */
+function noMessages(): BeaconError {
+  return new BeaconError("beacon/refused", "ask the beacon node", {
+    facts: { status: 404, reason: "The node knows no sync message for this block in this subcommittee." },
+  });
 }
 
 export const mostMessages: Contest<Contribution> = {
