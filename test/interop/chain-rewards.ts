@@ -84,25 +84,34 @@ export class ChainRewards {
     );
   }
 
-  /** In how many blocks of the epoch with how many of `indices` in their sync aggregate; absent ones cost their reward. */
-  async syncMisses(
+  /**
+   * Seats of `indices` in the sync aggregates of an epoch's blocks, and how many of them stayed empty. A block whose
+   * aggregate is empty altogether is its proposer's loss and nobody's here; such blocks are counted apart.
+   */
+  async syncSeats(
     epoch: number,
     slotsPerEpoch: number,
     indices: readonly number[],
-  ): Promise<{ readonly seats: number; readonly missed: number }> {
+  ): Promise<{ readonly seats: number; readonly missed: number; readonly emptyBlocks: number }> {
     let seats = 0;
     let missed = 0;
+    let emptyBlocks = 0;
     for (let slot = Math.max(1, epoch * slotsPerEpoch); slot < (epoch + 1) * slotsPerEpoch; slot++) {
       if ((await this.#proposerOf(slot)) === undefined) continue;
       const rewards = await this.#data<readonly { validator_index: string; reward: string }[]>(
         "POST",
         `/eth/v1/beacon/rewards/sync_committee/${slot}`,
-        indices.map(String),
+        [],
       );
-      seats += rewards.length;
-      missed += rewards.filter(({ reward }) => Number(reward) < 0).length;
+      if (rewards.every(({ reward }) => Number(reward) <= 0)) {
+        emptyBlocks++;
+        continue;
+      }
+      const own = rewards.filter(({ validator_index: index }) => indices.includes(Number(index)));
+      seats += own.length;
+      missed += own.filter(({ reward }) => Number(reward) < 0).length;
     }
-    return { seats, missed };
+    return { seats, missed, emptyBlocks };
   }
 
   /** Undefined for a slot without a block. */

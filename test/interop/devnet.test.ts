@@ -35,11 +35,12 @@ test("a cluster on a network of real nodes earns all that the chain pays", { ski
     const belowIdeal = await chain.belowIdeal(epoch, indices);
     const proposals = await chain.proposals(epoch, indices);
     const missed = proposals.filter(({ inChain }) => !inChain);
-    const sync = await chain.syncMisses(epoch, slotsPerEpoch, indices);
+    const sync = await chain.syncSeats(epoch, slotsPerEpoch, indices);
     t.diagnostic(
       `epoch ${epoch}: ${indices.length} validators, ${belowIdeal.length} rewards below ideal, ` +
         `${proposals.length - missed.length} of ${proposals.length} proposals in the chain, ` +
-        `${sync.seats - sync.missed} of ${sync.seats} sync committee seats filled`,
+        `${sync.seats - sync.missed} of ${sync.seats} sync committee seats filled` +
+        (sync.emptyBlocks === 0 ? "" : `, ${sync.emptyBlocks} blocks without any sync message of anybody`),
     );
     losses.push(
       ...belowIdeal.map((loss) => `epoch ${epoch}: ${loss}`),
