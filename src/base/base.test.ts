@@ -34,6 +34,8 @@ test("an error explains itself with its causes, outermost first", () => {
   const outer = new DvError("storage/unavailable", "record vote", { cause: inner });
   assert.equal(explain(outer), "record vote: disk full");
   assert.equal(explain("plain text"), "plain text");
+  const refused = new DvError("beacon/refused", "publish block", { facts: { reason: "slot is over" } });
+  assert.equal(explain(refused), "publish block (slot is over)");
 });
 
 test("a cause that points back at itself does not loop", () => {

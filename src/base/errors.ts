@@ -20,7 +20,7 @@ export class DvError<Code extends string = string> extends Error {
   }
 }
 
-/** One line for a log: the message and those of its causes, outermost first. */
+/** One line for a log: the message (with the reason that its facts give) and those of its causes, outermost first. */
 export function explain(error: unknown): string {
   const parts: string[] = [];
   for (
@@ -28,7 +28,9 @@ export function explain(error: unknown): string {
     e !== undefined && parts.length < 8;
     e = e instanceof Error ? e.cause : undefined
   ) {
-    parts.push(e instanceof Error ? e.message || e.name : typeof e === "string" ? e : JSON.stringify(e));
+    const reason = e instanceof DvError ? e.facts["reason"] : undefined;
+    const message = e instanceof Error ? e.message || e.name : typeof e === "string" ? e : JSON.stringify(e);
+    parts.push(typeof reason === "string" ? `${message} (${reason})` : message);
   }
   return parts.join(": ");
 }

@@ -1,7 +1,7 @@
 import type { ChainActivity } from "../chain/index.ts";
 
-/** Duty kinds that the cluster does today; the chain judges more. */
-export const SHOWN_KINDS: readonly string[] = ["attester", "proposer"];
+/** Kinds of which every duty has its line; of the others, which come by the dozen, only what went wrong. */
+const EACH: readonly string[] = ["attester", "proposer", "aggregator"];
 
 /** One thing that happened as one line; undefined for what is not worth one. */
 export function plainLine(event: ChainActivity): string | undefined {
@@ -9,12 +9,10 @@ export function plainLine(event: ChainActivity): string | undefined {
     case "slot":
       return event.slot % 8 === 0 ? `slot ${event.slot}, epoch ${event.epoch}` : undefined;
     case "received":
-      if (!SHOWN_KINDS.includes(event.duty)) return undefined;
+      if (event.onTime && !EACH.includes(event.duty)) return undefined;
       return `  ${event.slot}/${event.duty} of validator ${event.validator}: ${event.onTime ? "on time" : "LATE"}, ${event.afterDueMs < 0 ? "" : "+"}${Math.round(event.afterDueMs)} ms after it was due`;
     case "missed":
-      return SHOWN_KINDS.includes(event.duty)
-        ? `  ${event.slot}/${event.duty} of validator ${event.validator}: MISSED`
-        : undefined;
+      return `  ${event.slot}/${event.duty} of validator ${event.validator}: MISSED`;
     case "slashable":
       return `  SLASHABLE ${event.slashing.offence} of validator ${event.slashing.validator}`;
     case "refused":

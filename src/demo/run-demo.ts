@@ -65,6 +65,8 @@ class Demo {
   readonly #stopped = Promise.withResolvers<void>();
   #note = "";
   #over = false;
+  /** Lines of this slot. */
+  readonly #said = new Set<string>();
 
   constructor(options: DemoOptions, folder: string) {
     this.#options = options;
@@ -156,8 +158,12 @@ class Demo {
   #say(event: ChainActivity): void {
     // What the chain sees while the operators are being stopped is nobody's fault.
     if (this.#over) return;
+    if (event.kind === "slot") this.#said.clear();
     const line = plainLine(event);
-    if (line !== undefined) this.#options.out(`${line}\n`);
+    // Every operator sends everything, and what is refused is refused four times.
+    if (line === undefined || this.#said.has(line)) return;
+    this.#said.add(line);
+    this.#options.out(`${line}\n`);
   }
 
   #onKey(key: string, cluster: LocalCluster): void {

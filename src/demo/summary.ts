@@ -1,11 +1,9 @@
-import type { ChainReport, DutyTally } from "../chain/index.ts";
+import { type ChainReport, type DutyTally, judgedKinds } from "../chain/index.ts";
 import type { DemoView } from "./view.ts";
 
-const JUDGED = ["attester", "proposer"] as const;
-
-/** Duties of the kinds that the cluster does, as the chain saw them. */
+/** Duties of all kinds, as the chain saw them. */
 export function totalsOf(report: ChainReport): DemoView["totals"] {
-  const tallies = JUDGED.map((kind) => report.totals[kind]);
+  const tallies = judgedKinds.map((kind) => report.totals[kind]);
   const sum = (pick: (tally: DutyTally) => number): number =>
     tallies.reduce((total, tally) => total + pick(tally), 0);
   return {
@@ -25,9 +23,9 @@ export function summary(
   const totals = totalsOf(report);
   const ms = (value: number | null): string =>
     value === null ? "–" : `${value >= 0 ? "+" : ""}${Math.round(value)} ms`;
-  const rows = JUDGED.map((kind) => {
+  const rows = judgedKinds.map((kind) => {
     const tally = report.totals[kind];
-    return `  ${kind.padEnd(10)} ${String(tally.onTime).padStart(6)} on time ${String(tally.late).padStart(4)} late ${String(tally.missed).padStart(4)} missed   sent ${ms(tally.medianMs)} after due (95 %: ${ms(tally.p95Ms)})`;
+    return `  ${kind.padEnd(18)}${String(tally.onTime).padStart(6)} on time ${String(tally.late).padStart(4)} late ${String(tally.missed).padStart(4)} missed   sent ${ms(tally.medianMs)} after due (95 %: ${ms(tally.p95Ms)})`;
   });
   const good = totals.late === 0 && totals.missed === 0 && totals.slashable === 0 && totals.onTime > 0;
   return [

@@ -89,7 +89,7 @@ export function render(view: DemoView, size: { readonly columns: number; readonl
   const room = Math.max(1, size.rows - head.length - operators.length - foot.length - 2);
   const duties = [
     dim(
-      `  ${left("slot", 8)}${left("duty", 12)}${right("validators", 10)}   ${left("leader", 9)}${left("round", 8)}${left("signed by", 2 * view.operators.length + 10)}${right("sent after due", 14)}   outcome`,
+      `  ${left("slot", 8)}${left("duty", 20)}${right("validators", 10)}   ${left("leader", 9)}${left("round", 8)}${left("signed by", 2 * view.operators.length + 10)}${right("sent after due", 14)}   outcome`,
     ),
     ...view.duties.slice(0, room).map((duty) => dutyLine(view, duty)),
   ];
@@ -144,7 +144,7 @@ function dutyLine(view: DemoView, duty: DutyView): string {
     duty.broadcastAfterMs === undefined
       ? dim("–")
       : `${duty.broadcastAfterMs >= 0 ? "+" : "−"}${Math.abs(duty.broadcastAfterMs).toFixed(0)} ms`;
-  return `  ${left(String(duty.slot), 8)}${left(duty.kind, 12)}${right(String(duty.validators), 10)}   ${left(leader, 9)}${left(round, 8)}${left(dots, 2 * view.operators.length + 10)}${right(after, 14)}   ${outcome(duty)}`;
+  return `  ${left(String(duty.slot), 8)}${left(duty.kind, 20)}${right(String(duty.validators), 10)}   ${left(leader, 9)}${left(round, 8)}${left(dots, 2 * view.operators.length + 10)}${right(after, 14)}   ${outcome(duty)}`;
 }
 
 function outcome(duty: DutyView): string {

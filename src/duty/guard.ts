@@ -28,6 +28,7 @@ export async function guard<T>(
   if (decided.length === 0) return [];
   const votes = decided.map((item) => ({ pubkey: item.groupKey, vote: vote(item) }));
   const verdicts = await slashing.admit(votes, signal).catch((error: unknown) => {
+    signal.throwIfAborted(); // The deadline passed while the disk was busy.
     duty.record.blame("slashing-memory-unavailable");
     log.error("Slashing memory unavailable, nothing signed", {
       duty: dutyName(duty.id),
