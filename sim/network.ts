@@ -139,6 +139,9 @@ export class SimNetwork {
       },
       request: async (to, protocol, message, signal) => {
         check(to, signal);
+        const known = [...this.#handlers.keys()].filter((name) => name.startsWith(`${to} `));
+        if (known.length > 0 && !known.includes(`${to} ${protocol}`))
+          throw new Unreachable("p2p/unreachable", "request", { facts: { to, reason: "protocol-unknown" } });
         return new Promise((resolve, reject) => {
           signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
           this.#carry({ from: self, to, protocol, message }, (answer) => {

@@ -18,6 +18,7 @@ const rooms: Readonly<
   slashing: { leansOn: ["base", "spec"], libraries: [] },
   ports: { leansOn: ["base", "spec", "crypto"], libraries: [] },
   consensus: { leansOn: ["base", "spec", "crypto", "qbft", "ports"], libraries: [] },
+  infosync: { leansOn: ["base", "spec", "crypto", "ports", "consensus"], libraries: [] },
   duty: {
     leansOn: ["base", "spec", "crypto", "cluster", "slashing", "ports", "consensus"],
     libraries: [],
@@ -43,6 +44,7 @@ const rooms: Readonly<
       "slashing",
       "ports",
       "consensus",
+      "infosync",
       "duty",
       "p2p",
       "beacon",

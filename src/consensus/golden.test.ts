@@ -8,6 +8,7 @@ import { parseEnr } from "../cluster/index.ts";
 import { encodeUnsignedAttestation } from "../duty/codec/attestation.ts";
 import { UnsignedDataSetMessage } from "../duty/codec/wire.ts";
 import { canonicalise } from "../duty/index.ts";
+import { canonicaliseResult } from "../infosync/index.ts";
 import { type GroupKey, ssz } from "../spec/index.ts";
 import { Envelope, hashValue, kindOf, type SignedPart, verifyPart } from "./wire.ts";
 
@@ -70,7 +71,8 @@ function checkMessage({ from, hex, decoded }: Recorded): void {
   for (const part of [message, ...justification]) assert.ok(isSignedByItsAuthor(part), `${where}: signature`);
 
   const hashes = envelope.values.map(({ typeUrl, value }) => {
-    const canonical = canonicalise({ typeUrl, bytes: value });
+    const carried = { typeUrl, bytes: value };
+    const canonical = canonicalise(carried) ?? canonicaliseResult(carried);
     assert.ok(canonical !== undefined, `${where}: a value of a known type`);
     return toHex(hashValue(canonical)).slice(2);
   });

@@ -9,6 +9,7 @@ import { fromHex } from "../base/index.ts";
 import { parseEnr } from "../cluster/index.ts";
 import { NodeKey, sha256 } from "../crypto/index.ts";
 import { canonicalise } from "../duty/index.ts";
+import { canonicaliseResult } from "../infosync/index.ts";
 import { type MessageHandler, silent, unmetered } from "../ports/index.ts";
 import { type DutyId, dutyKinds, dutyMetricName, type OperatorIndex, slotStart } from "../spec/index.ts";
 import { createConsensus, type RunningConsensus } from "./consensus.ts";
@@ -88,7 +89,7 @@ function joinCharon(clock: SimClock): {
     key,
     publicKeys: charonKeys.map((publicKey, i) => (i === OURS ? key.publicKey : publicKey)),
     admit: () => true,
-    canonicalise,
+    canonicalise: (value) => canonicalise(value) ?? canonicaliseResult(value),
     log: silent,
     meter: {
       ...unmetered,

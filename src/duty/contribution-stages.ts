@@ -57,7 +57,7 @@ export function contributorsAmong(
 export function createContributionStages(
   context: DutyContext,
   known: Known,
-  more: { readonly several: () => boolean },
+  more: { readonly several: (slot: Slot) => boolean },
 ): AgreedStages<ContributorDuty, altair.ContributionAndProof> {
   const { chain, consensus, beacon, log, metrics } = context;
   const codec = signedCodecs["sync-contribution"];
@@ -67,7 +67,7 @@ export function createContributionStages(
     signal: AbortSignal,
   ): Promise<ReadonlyMap<GroupKey, readonly Contribution[]>> {
     const fetched = new Map<string, Promise<Contribution>>();
-    const several = more.several();
+    const several = more.several(slot);
     const entries = [...validators].map(async ([groupKey, { subcommittees }]) => {
       const root = await known.syncRoots.wait(slot, groupKey, signal);
       const contributions = subcommittees.slice(0, several ? undefined : 1).map((subcommittee) => {
@@ -142,7 +142,7 @@ export function createContributionStages(
         duty,
         signal,
         [...duty.validators.values()].reduce(
-          (sum, { subcommittees }) => sum + (more.several() ? subcommittees.length : 1),
+          (sum, { subcommittees }) => sum + (more.several(duty.id.slot) ? subcommittees.length : 1),
           0,
         ),
       ),

@@ -35,7 +35,7 @@ export interface Act {
 
 export interface RepertoireOptions {
   readonly proposer: ProposerOptions;
-  readonly severalContributions: () => boolean;
+  readonly severalContributions: (slot: Slot) => boolean;
 }
 
 /** Every kind of duty that is done slot by slot. */

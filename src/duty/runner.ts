@@ -57,8 +57,8 @@ export interface DutyRunnerOptions {
   readonly graffiti?: string;
   /** Whether blocks of builders are wanted. */
   readonly builder: boolean;
-  /** Whether all operators read several sync contributions of one validator in a value; false when left out. */
-  readonly severalContributions?: () => boolean;
+  /** Whether enough operators read several sync contributions of one validator in a value; never when left out. */
+  readonly severalContributions?: (slot: Slot) => boolean;
   /** How many epochs ahead duties are fetched; 1 when left out. */
   readonly lookaheadEpochs?: number;
   /** An operator's name in metrics, as Charon has it ("adorable-dog"); its index when left out. */

@@ -9,10 +9,17 @@ import {
   networks,
   operatorOfKey,
 } from "../cluster/index.ts";
-import { createConsensus } from "../consensus/index.ts";
+import { createConsensus, QBFT_PROTOCOL } from "../consensus/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
-import { canonicalise, createDutyRunner, DoppelgangerWatch, dutyGate } from "../duty/index.ts";
-import { createP2p, fileAddressBook, type P2p } from "../p2p/index.ts";
+import {
+  canonicalise,
+  createDutyRunner,
+  DoppelgangerWatch,
+  dutyGate,
+  PARSIGEX_PROTOCOL,
+} from "../duty/index.ts";
+import { canonicaliseResult, InfoSync, type Offer, PRIORITY_PROTOCOLS } from "../infosync/index.ts";
+import { createP2p, fileAddressBook, type P2p, peerIdOf, peerinfoProtocol } from "../p2p/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { createBlsThreads, createKeystoreSigner, loadKeystores } from "../signer/index.ts";
 import { type OperatorIndex, slotStart } from "../spec/index.ts";
@@ -221,12 +228,26 @@ async function startNode(
     key,
     publicKeys: cluster.operators.map((operator) => operator.publicKey),
     admit: dutyGate(chain, clock),
-    canonicalise,
+    canonicalise: (value) => canonicalise(value) ?? canonicaliseResult(value),
     onDouble: (duty, evidence) => watch.heard(duty, evidence),
     log,
     meter,
   });
   running.add(() => consensus.stop());
+  const infosync = new InfoSync({
+    clock,
+    chain,
+    self,
+    peerIds: cluster.operators.map(({ publicKey }) => peerIdOf(publicKey).toString()),
+    publicKeys: cluster.operators.map(({ publicKey }) => publicKey),
+    key,
+    threshold: cluster.threshold,
+    transport: p2p.transport,
+    consensus,
+    offer: offerOf(config),
+    silent: () => watch.status !== undefined,
+    log,
+  });
   const duties = createDutyRunner({
     clock,
     chain,
@@ -242,7 +263,11 @@ async function startNode(
     meter,
     timeline: timelines,
     watch,
-    options: { builder: config.builderApi, ...(config.graffiti === "" ? {} : { graffiti: config.graffiti }) },
+    options: {
+      builder: config.builderApi,
+      severalContributions: (slot) => infosync.severalContributions(slot),
+      ...(config.graffiti === "" ? {} : { graffiti: config.graffiti }),
+    },
   });
   const ready = (): NotReady[] =>
     readiness(signal, {
@@ -280,12 +305,24 @@ async function startNode(
 
   await p2p.start();
   running.add(() => p2p.stop());
+  infosync.start();
+  running.add(() => infosync.stop());
   duties.start();
   running.add(() => duties.stop());
   log.info("Ready for peers", {
     addresses: p2p.listenAddresses(),
     monitoring: `http://${monitoring.host}:${monitoring.port}`,
   });
+}
+
+/** What we can do, as Charon names it: we speak with every Charon since 1.0, and prefer blocks of builders where they are wanted. */
+function offerOf({ builderApi }: RunConfig): Offer {
+  const newestMinor = 11;
+  return {
+    versions: Array.from({ length: newestMinor + 1 }, (_, i) => `v1.${newestMinor - i}`),
+    protocols: [QBFT_PROTOCOL, PARSIGEX_PROTOCOL, peerinfoProtocol, ...PRIORITY_PROTOCOLS],
+    proposals: builderApi ? ["builder", "full"] : ["full"],
+  };
 }
 
 function makeP2p(config: RunConfig, { cluster, key, self }: Identity, log: Logger, meter: ExposedMeter): P2p {

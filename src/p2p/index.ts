@@ -6,5 +6,6 @@
 export { type AddressBook, fileAddressBook, type KnownAddresses, memoryAddressBook } from "./address-book.ts";
 export { createP2p, type P2p, type P2pOptions, type PeerStatus } from "./create-p2p.ts";
 export { P2pError, type UnreachableReason } from "./errors.ts";
+export { peerinfoProtocol } from "./peerinfo.ts";
 export type { NodeRecord, ReadEnr } from "./relay-address.ts";
 export { peerIdOf } from "./roster.ts";

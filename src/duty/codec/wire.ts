@@ -1,8 +1,8 @@
 import { proto } from "../../base/index.ts";
 
-const { Any, bytes, int32, int64, map, message, repeated, string, sub, uint64 } = proto;
+const { bytes, int32, map, message, sub, uint64 } = proto;
 
-// The protobuf messages of Charon's core (core/corepb/v1/core.proto, parsigex.proto, priority.proto).
+// The protobuf messages of Charon's core (core/corepb/v1/core.proto, parsigex.proto).
 
 export type DutyMessage = { readonly slot: number; readonly type: number };
 export const DutyMessage: proto.MessageType<DutyMessage> = message({ slot: uint64(1), type: int32(2) });
@@ -40,25 +40,9 @@ export const ParSigExMessage: proto.MessageType<ParSigExMessage> = message({
   dataSet: sub(2, ParSignedDataSetMessage),
 });
 
-const PriorityTopicProposal = message({ topic: sub(1, Any), priorities: repeated(2, Any) });
-const PriorityMessage = message({
-  duty: sub(1, DutyMessage),
-  topics: repeated(2, PriorityTopicProposal),
-  peerId: string(3),
-  signature: bytes(4),
-});
-const PriorityScoredResult = message({ priority: sub(1, Any), score: int64(2) });
-const PriorityTopicResult = message({ topic: sub(1, Any), priorities: repeated(2, PriorityScoredResult) });
-const PriorityResult = message({
-  messages: repeated(1, PriorityMessage),
-  topics: repeated(2, PriorityTopicResult),
-});
-
 export const UNSIGNED_DATA_SET_URL = "type.googleapis.com/core.corepb.v1.UnsignedDataSet";
-export const PRIORITY_RESULT_URL = "type.googleapis.com/core.corepb.v1.PriorityResult";
 
 /** Decodes and encodes again, which sorts map entries and fields as Charon does before it hashes. */
 export const reencodeByUrl: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
   [UNSIGNED_DATA_SET_URL]: (value) => UnsignedDataSetMessage.encode(UnsignedDataSetMessage.decode(value)),
-  [PRIORITY_RESULT_URL]: (value) => PriorityResult.encode(PriorityResult.decode(value)),
 };
