@@ -1,5 +1,5 @@
 import { DvError } from "../src/base/index.ts";
-import type { Clock, SlashingStore } from "../src/ports/index.ts";
+import type { Clock, NoteStore, SlashingStore } from "../src/ports/index.ts";
 import {
   type Interchange,
   type InterchangeKind,
@@ -19,7 +19,7 @@ export interface MemoryDiskOptions {
   readonly genesisValidatorsRoot?: Uint8Array;
 }
 
-export interface MemoryDisk extends SlashingStore {
+export interface MemoryDisk extends SlashingStore, NoteStore {
   importInterchange(interchange: Interchange): Promise<void>;
   exportInterchange(kind: InterchangeKind): Promise<Interchange>;
   /** The machine stops: what is not durable yet is lost, and nobody is answered any more. Then it is up again. */
@@ -30,6 +30,7 @@ export interface MemoryDisk extends SlashingStore {
 
 type Change =
   | { readonly kind: "vote"; readonly pubkey: GroupKey; readonly vote: SlashableVote }
+  | { readonly kind: "note"; readonly key: string; readonly value: Uint8Array | undefined }
   | { readonly kind: "import"; readonly interchange: Interchange };
 
 /** A disk in the simulated world, with the slashing memory on it. */
@@ -38,6 +39,7 @@ export function memoryDisk(clock: Clock, options: MemoryDiskOptions = {}): Memor
   const chain = options.genesisValidatorsRoot ?? new Uint8Array(32);
   const durable: Change[] = [];
   let memory = new Map<GroupKey, ValidatorMemory>();
+  let notes = new Map<string, Uint8Array>();
   let life = 0;
   let failing = false;
 
@@ -74,17 +76,26 @@ export function memoryDisk(clock: Clock, options: MemoryDiskOptions = {}): Memor
     async importInterchange(interchange): Promise<void> {
       requireSameChain(chain, interchange);
       if (failing) throw unavailable("the disk is full");
-      replay(memory, { kind: "import", interchange });
+      replay({ memory, notes }, { kind: "import", interchange });
       return commit([{ kind: "import", interchange }], undefined);
     },
     async exportInterchange(kind): Promise<Interchange> {
       const validators = [...memory].map(([pubkey, of]) => of.record(pubkey));
       return interchangeOf({ genesisValidatorsRoot: chain, validators }, kind);
     },
+    readNote: async (key) => notes.get(key),
+    async writeNote(key, value): Promise<void> {
+      if (failing) throw unavailable("the disk is full");
+      const change: Change = { kind: "note", key, value };
+      replay({ memory, notes }, change);
+      return commit([change], undefined);
+    },
+    noteKeys: async (prefix) => [...notes.keys()].filter((key) => key.startsWith(prefix)).toSorted(),
     crash() {
       life++;
       memory = new Map();
-      for (const change of durable) replay(memory, change);
+      notes = new Map();
+      for (const change of durable) replay({ memory, notes }, change);
     },
     setFailing(value) {
       failing = value;
@@ -92,9 +103,20 @@ export function memoryDisk(clock: Clock, options: MemoryDiskOptions = {}): Memor
   };
 }
 
-function replay(memory: Map<GroupKey, ValidatorMemory>, change: Change): void {
+function replay(
+  {
+    memory,
+    notes,
+  }: { readonly memory: Map<GroupKey, ValidatorMemory>; readonly notes: Map<string, Uint8Array> },
+  change: Change,
+): void {
   if (change.kind === "vote") {
     memoryOf(memory, change.pubkey).admit(change.vote);
+    return;
+  }
+  if (change.kind === "note") {
+    if (change.value === undefined) notes.delete(change.key);
+    else notes.set(change.key, change.value);
     return;
   }
   for (const record of change.interchange.validators) memoryOf(memory, record.pubkey).import(record);

@@ -237,6 +237,7 @@ export class DutyWorld {
       beacon,
       consensus: options.consensus?.(index, consensus) ?? consensus,
       slashing: disk,
+      notes: disk,
       signer: this.keys.signer(index),
       bls: options.bls?.(this.keys.bls) ?? this.keys.bls,
       timeline: {

@@ -20,6 +20,8 @@ export const CAUSES = {
     "The slashing memory could not record the vote, so nothing was signed. Check disk space and permissions.",
   "no-key-share": "This node has no share of this validator's key. Check the keystores in the data folder.",
   "signer-failed": "The signer gave no signature. Check the key shares or the remote signer.",
+  "client-silent":
+    "The validator client did not submit its signature in time. Check that it runs, and that it asks this node alone.",
   "not-enough-partials":
     "Fewer operators than the threshold signed in time. The missing ones are named; check them and the connection to them.",
   "bad-partials":

@@ -4,6 +4,7 @@ import type { BeaconNode, BlsWork, Clock, Logger, ShareSigner, SlashingStore } f
 import type { ChainSpec, GroupKey, OperatorIndex, ShareIndex } from "../spec/index.ts";
 import type { Exchange } from "./exchange.ts";
 import type { DutyMetrics } from "./metrics.ts";
+import type { Offers } from "./offers.ts";
 import type { PartialStore } from "./partial-store.ts";
 
 /** What the stages of all scripts work with. */
@@ -17,7 +18,9 @@ export interface DutyContext {
   readonly beacon: BeaconNode;
   readonly consensus: Consensus;
   readonly slashing: SlashingStore;
-  readonly signer: ShareSigner;
+  /** Signs with our share at once; without it a validator client signs what lies on the desk. */
+  readonly signer: ShareSigner | undefined;
+  readonly offers: Offers;
   readonly bls: BlsWork;
   readonly store: PartialStore;
   readonly exchange: Exchange;

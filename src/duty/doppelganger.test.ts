@@ -229,6 +229,7 @@ test("whatever offers a partial signature during the watch, none leaves but thos
     meter: unmetered,
     onReceived: () => {},
     onForget: () => {},
+    onStanding: () => undefined,
   });
   const watch = new DoppelgangerWatch({
     clock: world.clock,

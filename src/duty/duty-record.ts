@@ -61,10 +61,12 @@ export class DutyRecord {
     }
   }
 
-  /** The reason is gone: what had failed succeeded in the end. */
-  absolve(cause: Cause): void {
-    for (const validator of this.#validators.values())
-      if (validator.cause === cause) validator.cause = undefined;
+  /** The reason is gone for these validators (all when left out): what had failed succeeded in the end. */
+  absolve(cause: Cause, groupKeys: Iterable<GroupKey> = this.#validators.keys()): void {
+    for (const key of groupKeys) {
+      const validator = this.#validators.get(key);
+      if (validator?.cause === cause) validator.cause = undefined;
+    }
   }
 
   /** Validators that got no group signature. */

@@ -18,6 +18,7 @@ import { decodePartials, type EncodedPartial, encodePartials } from "./codec/set
 import { LIMITS } from "./limits.ts";
 import type { Partial, PartialStore } from "./partial-store.ts";
 import { retry } from "./retry.ts";
+import { isStanding, type StandingId } from "./standing.ts";
 
 export const PARSIGEX_PROTOCOL = "/charon/parsigex/2.0.0";
 
@@ -46,6 +47,12 @@ export interface ExchangeContext {
   readonly maySign: (kind: DutyKind) => boolean;
   readonly log: Logger;
   readonly meter: Meter;
+  /** Takes what stands until enough have signed. @returns Why it was not taken. */
+  readonly onStanding: (
+    duty: StandingId,
+    from: OperatorIndex,
+    partials: readonly Partial[],
+  ) => "too-many" | undefined;
   /** Told of every duty of which partial signatures came from a peer. */
   readonly onReceived: (duty: DutyId, from: OperatorIndex, groupKeys: readonly GroupKey[]) => void;
   /** Told at the deadline of a duty, while its partial signatures are still there. */
@@ -95,8 +102,14 @@ export function createExchange(context: ExchangeContext): Exchange {
       throw new ExchangeError("duty/impossible", "take partial signatures", {
         facts: { duty: dutyName(duty) },
       });
-    if (!SCRIPTED.has(duty.kind)) return;
     const share = shareIndexOf(from);
+    if (isStanding(duty)) {
+      const read = partials.map((partial) => readPartial(chain, duty, share, partial));
+      const why = context.onStanding(duty, from, read);
+      if (why !== undefined) dropped.add(read.length, { peer: String(from), reason: why });
+      return;
+    }
+    if (!SCRIPTED.has(duty.kind)) return;
     const read = partials.map((partial) => readPartial(chain, duty, share, partial));
     forgetInTime(duty);
     const notKept = store.add(duty, share, read);

@@ -34,6 +34,18 @@ export const LIMITS = {
   watchEpochs: 2,
   /** How long after the end of an epoch it is asked who signed in it: its last votes are in the next block or the one after. */
   watchLagSlots: 2,
+  /** How long the signatures of a validator client are gathered for one message: some clients send one by one. */
+  gatherMs: 20,
+  /** When a client that asks for an aggregate is told that nobody aggregates: so long after the aggregate was due. */
+  aggregatorsKnownMs: 100,
+  /** Builder registrations in one request to the beacon node: some 250 kB. */
+  registrationsPerRequest: 500,
+  /** Exits, and registrations, of one validator that are kept of one share; an operator makes one. */
+  standingPerShareMax: 4,
+  /** Partial signatures of exits and registrations of one peer that may wait to be verified. */
+  standingWaitingMax: 8_192,
+  /** ... of which so many are verified and written at a time, so that duties go first. */
+  standingPerTurn: 64,
   /** How long stop() waits for duties that are already being signed. */
   stopGraceMs: 4_000,
   /** How long stop() then waits for aborted work to end. */

@@ -63,6 +63,11 @@ export class DutyPartials {
     return undefined;
   }
 
+  /** Whether a share's word on this part is here. */
+  has(groupKey: GroupKey, part: number, share: ShareIndex): boolean {
+    return this.#bySubject.get(subjectOf(groupKey, part))?.has(share) ?? false;
+  }
+
   /** Wakes whoever waits in `changed`. */
   announce(): void {
     this.#wake?.();

@@ -39,6 +39,7 @@ test("partial signatures of real Charon nodes and one of ours make group signatu
     meter: unmetered,
     onReceived: () => {},
     onForget: () => {},
+    onStanding: () => undefined,
     transport: {
       self: 3 as OperatorIndex,
       operatorCount: 4,

@@ -7,9 +7,11 @@ import type {
   BlsWork,
   ChainEvent,
   Clock,
+  DutyDesk,
   DutyOutcome,
   Logger,
   Meter,
+  NoteStore,
   ProposerDuty,
   ShareSigner,
   SlashingStore,
@@ -36,8 +38,10 @@ import {
 } from "../spec/index.ts";
 import type { Cause } from "./causes.ts";
 import type { DutyContext } from "./context.ts";
+import { Desk } from "./desk.ts";
 import type { DoppelgangerWatch, WatchStatus } from "./doppelganger.ts";
 import { DutyRecord } from "./duty-record.ts";
+import { EpochDuties } from "./epoch-duties.ts";
 import { createExchange } from "./exchange.ts";
 import { dutyGate } from "./gate.ts";
 import { createInclusion } from "./inclusion.ts";
@@ -45,11 +49,14 @@ import { Known } from "./known.ts";
 import { LIMITS } from "./limits.ts";
 import { createMetrics } from "./metrics.ts";
 import { observeDuty } from "./observe.ts";
+import { Offers } from "./offers.ts";
 import { PartialStore } from "./partial-store.ts";
+import { Registrations } from "./registrations.ts";
 import { createRepertoire } from "./repertoire.ts";
 import { Schedule } from "./schedule.ts";
 import { DutyOver, type SlotDuty } from "./slot-duty.ts";
 import { tickSlots } from "./slot-ticker.ts";
+import { Standing } from "./standing.ts";
 import { VoteTimes } from "./vote-times.ts";
 
 export interface DutyRunnerOptions {
@@ -66,6 +73,8 @@ export interface DutyRunnerOptions {
 }
 
 export interface DutyRunner {
+  /** For a validator client that signs in the place of the built-in signer; exits come this way in any case. */
+  readonly desk: DutyDesk;
   /** Begins with the next duty that is possible. */
   start(): void;
   /** Starts no more duties, finishes within a bound what is being signed, and ends the rest. */
@@ -89,12 +98,13 @@ export interface DutyRunnerStatus {
 type Script<D> = (duty: SlotDuty<D>, signal: AbortSignal) => Promise<void>;
 
 /** Kinds that are signed without agreement. */
-const UNAGREED: ReadonlySet<DutyKind> = new Set([
-  "randao",
-  "prepare-aggregator",
-  "sync-message",
-  "prepare-sync-contribution",
-]);
+function isUnagreed(kind: DutyKind): boolean {
+  return isProof(kind) || kind === "sync-message";
+}
+/** Kinds in which what is signed is known long before. */
+function isProof(kind: DutyKind): boolean {
+  return kind === "randao" || kind === "prepare-aggregator" || kind === "prepare-sync-contribution";
+}
 
 interface Running {
   readonly record: DutyRecord;
@@ -113,7 +123,10 @@ export function createDutyRunner(ports: {
   readonly consensus: Consensus;
   readonly transport: Transport;
   readonly slashing: SlashingStore;
-  readonly signer: ShareSigner;
+  /** Left out, a validator client signs what it finds on the desk. */
+  readonly signer?: ShareSigner;
+  /** Where exits lie until enough operators have signed them. */
+  readonly notes: NoteStore;
   readonly bls: BlsWork;
   readonly log: Logger;
   readonly meter: Meter;
@@ -142,9 +155,13 @@ export function createDutyRunner(ports: {
     onReceived: (duty, from, groupKeys) =>
       running.get(dutyName(duty))?.record.note("partial-received", { from, validators: groupKeys.length }),
     onForget: (duty) => reportParticipation(duty),
+    onStanding: (duty, from, partials) => standing.receive(duty, from, partials),
   });
+  const offers = new Offers();
   const context: DutyContext = {
     ...ports,
+    signer: ports.signer,
+    offers,
     log,
     metrics,
     store,
@@ -168,6 +185,41 @@ export function createDutyRunner(ports: {
     options: {
       proposer: { graffiti: graffitiBytes(options.graffiti), builder: options.builder },
       severalContributions: options.severalContributions ?? (() => false),
+    },
+  });
+  const recordOf = (id: DutyId, groupKeys: Iterable<GroupKey>): DutyRecord =>
+    new DutyRecord(id, groupKeys, { clock, timeline, onFinish: onOutcome });
+  const registrations = new Registrations(context);
+  const standing = new Standing(
+    context,
+    {
+      notes: ports.notes,
+      registrations,
+      recordOf: (id, groupKey) => recordOf(id, [groupKey]),
+      validator: (groupKey) => schedule.validators.get(groupKey),
+    },
+    ended.signal,
+  );
+  const epochDuties = new EpochDuties(
+    context,
+    {
+      registrations,
+      standing,
+      recordOf,
+      validators: () => schedule.validators,
+      builder: options.builder,
+    },
+    ticking.signal,
+  );
+  const desk = new Desk(context, {
+    known,
+    standing,
+    members: (id) => schedule.membersOf(id),
+    beginEarly: (id) => beginOnDemand(id),
+    begun: (id) => begun.has(dutyName(id)),
+    silentBecause() {
+      if (ticking.signal.aborted) return "the node is stopping";
+      return watch === undefined || watch.over ? undefined : "the node watches for a double before it signs";
     },
   });
   /** Duties that have begun, kept longer than any of them lives: a clock that is set back repeats nothing. */
@@ -203,7 +255,7 @@ export function createDutyRunner(ports: {
     const deadline = dutyDeadline(chain, id);
     if (script === undefined || validators.size === 0 || begun.has(name) || ticking.signal.aborted) return;
     if (deadline === undefined || deadline <= clock.now()) return;
-    const record = new DutyRecord(id, validators.keys(), { clock, timeline, onFinish: onOutcome });
+    const record = recordOf(id, validators.keys());
     const over = new AbortController();
     // The signal lives until the deadline, so that a peer that comes back later still gets our partial signatures.
     clock.at(deadline, () => {
@@ -239,7 +291,7 @@ export function createDutyRunner(ports: {
       const cause: Cause = stopping
         ? "stopped"
         : (known ??
-          (!record.signing && !UNAGREED.has(record.id.kind)
+          (!record.signing && !isUnagreed(record.id.kind)
             ? "no-consensus"
             : partials.hasBad(groupKey)
               ? "bad-partials"
@@ -289,6 +341,12 @@ export function createDutyRunner(ports: {
     timers.set(name, clock.at(time, run));
   }
 
+  /** A randao or selection proof that a client brings before its time. */
+  function beginOnDemand({ slot, kind }: DutyId): void {
+    const known = epochOf(chain, slot) <= epochOf(chain, Math.max(0, slotAt(chain, clock.now()))) + 1;
+    if (known && isProof(kind)) repertoire.find((act) => act.kind === kind)?.start(slot);
+  }
+
   function onSlot(slot: Slot): void {
     latestSlot = slot;
     for (const [name, ofSlot] of begun) if (ofSlot < slot - 3 * chain.slotsPerEpoch) begun.delete(name);
@@ -296,6 +354,7 @@ export function createDutyRunner(ports: {
     schedule.onSlot(slot);
     inclusion.onSlot(slot);
     known.forgetBefore(slot - 1);
+    offers.forgetBefore(slot - chain.slotsPerEpoch - 1);
     beginSlot(slot);
   }
 
@@ -308,7 +367,7 @@ export function createDutyRunner(ports: {
         const duties = kind === "attester" ? schedule.attestersAt(slot) : schedule.proposersAt(slot);
         const id = { slot, kind };
         if (duties.size === 0 || begun.has(dutyName(id))) continue;
-        const record = new DutyRecord(id, duties.keys(), { clock, timeline, onFinish: onOutcome });
+        const record = recordOf(id, duties.keys());
         for (const groupKey of duties.keys()) record.finish(groupKey, "failed", "clock-jump");
       }
     }
@@ -319,6 +378,7 @@ export function createDutyRunner(ports: {
     for (const { slot, pubkey } of vanished)
       log.info("Duty vanished with a reorganisation", { slot, validator: pubkey });
     const slot = slotAt(chain, clock.now());
+    if (epoch === epochOf(chain, slot)) epochDuties.begin(epoch);
     const near = epoch === epochOf(chain, slot) || epoch === epochOf(chain, slot + 1);
     if (slot === latestSlot && near) beginSlot(slot);
   }
@@ -330,6 +390,8 @@ export function createDutyRunner(ports: {
   }
 
   return {
+    desk,
+
     start() {
       if (started) return;
       started = true;

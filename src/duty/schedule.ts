@@ -14,6 +14,7 @@ import type {
 } from "../ports/index.ts";
 import {
   type ChainSpec,
+  type DutyId,
   EPOCHS_PER_SYNC_COMMITTEE_PERIOD,
   type Epoch,
   epochOf,
@@ -25,6 +26,7 @@ import { retry } from "./retry.ts";
 
 interface EpochDuties {
   readonly attesters: Duties<AttesterDuty> | undefined;
+  readonly attestersBySlot: ReadonlyMap<Slot, ReadonlyMap<GroupKey, AttesterDuty>>;
   readonly proposers: Duties<ProposerDuty> | undefined;
   readonly syncMembers: readonly SyncDuty[] | undefined;
 }
@@ -67,8 +69,8 @@ export class Schedule {
   }
 
   attestersAt(slot: Slot): ReadonlyMap<GroupKey, AttesterDuty> {
-    const duties = this.#epochs.get(epochOf(this.#context.chain, slot))?.attesters?.duties ?? [];
-    return new Map(duties.filter((duty) => duty.slot === slot).map((duty) => [duty.pubkey, duty]));
+    const known = this.#epochs.get(epochOf(this.#context.chain, slot));
+    return known?.attestersBySlot.get(slot) ?? new Map<GroupKey, AttesterDuty>();
   }
 
   proposersAt(slot: Slot): ReadonlyMap<GroupKey, ProposerDuty> {
@@ -80,6 +82,29 @@ export class Schedule {
   syncMembersAt(slot: Slot): ReadonlyMap<GroupKey, SyncDuty> {
     const members = this.#epochs.get(epochOf(this.#context.chain, slot + 1))?.syncMembers ?? [];
     return new Map(members.map((duty) => [duty.pubkey, duty]));
+  }
+
+  /** How many of ours have a duty, or may turn out to have it; undefined while that is not known. */
+  membersOf({ slot, kind }: DutyId): number | undefined {
+    const known = this.#epochs.get(epochOf(this.#context.chain, slot));
+    switch (kind) {
+      case "attester":
+      case "prepare-aggregator":
+      case "aggregator":
+        return known?.attesters && this.attestersAt(slot).size;
+      case "proposer":
+      case "randao":
+        return known?.proposers && this.proposersAt(slot).size;
+      case "sync-message":
+      case "prepare-sync-contribution":
+      case "sync-contribution":
+        return this.#epochs.get(epochOf(this.#context.chain, slot + 1))?.syncMembers?.length;
+      case "exit":
+      case "builder-registration":
+      case "signature":
+      case "info-sync":
+        return 0;
+    }
   }
 
   get validators(): ReadonlyMap<GroupKey, ValidatorRecord> {
@@ -247,8 +272,10 @@ export class Schedule {
     const ours = this.#context.cluster.validators.map(({ groupKey }) => groupKey as string);
     const known = new Set(ours);
     const ourMembers = syncMembers?.filter(({ pubkey }) => known.has(pubkey));
+    const ourAttesters = attesters.duties.filter(({ pubkey }) => known.has(pubkey));
     const after: EpochDuties = {
-      attesters: { ...attesters, duties: attesters.duties.filter(({ pubkey }) => known.has(pubkey)) },
+      attesters: { ...attesters, duties: ourAttesters },
+      attestersBySlot: bySlot(ourAttesters),
       proposers: proposers && {
         ...proposers,
         duties: proposers.duties.filter(
@@ -304,6 +331,13 @@ export class Schedule {
       () => this.#refreshedFor === epoch,
     );
   }
+}
+
+function bySlot(duties: readonly AttesterDuty[]): ReadonlyMap<Slot, ReadonlyMap<GroupKey, AttesterDuty>> {
+  const groups = Map.groupBy(duties, ({ slot }) => slot);
+  return new Map(
+    [...groups].map(([slot, ofSlot]) => [slot, new Map(ofSlot.map((duty) => [duty.pubkey, duty]))]),
+  );
 }
 
 /** Duties that were there and are no more. */

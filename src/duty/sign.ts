@@ -1,4 +1,5 @@
 import { explain } from "../base/index.ts";
+import type { ShareSigner } from "../ports/index.ts";
 import { dutyName } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
 import type { ToSign } from "./guard.ts";
@@ -6,8 +7,8 @@ import type { Partial } from "./partial-store.ts";
 import type { SlotDuty } from "./slot-duty.ts";
 
 /**
- * Makes our partial signatures, keeps them beside those of the peers, and sends them to every peer until they are
- * delivered. `encode` puts a signature into what was decided.
+ * Has our share sign what was admitted: at once by the built-in signer, or, when there is none, by the validator client,
+ * which finds it on the desk. `encode` puts a signature into what was decided.
  */
 export async function signAndOffer<T>(
   context: DutyContext,
@@ -16,8 +17,20 @@ export async function signAndOffer<T>(
   encode: (item: ToSign<T>, signature: Uint8Array) => Uint8Array,
   signal: AbortSignal,
 ): Promise<void> {
-  const { signer, store, exchange, share, log, metrics } = context;
+  const { signer } = context;
+  if (signer === undefined) return layOut(context, duty, admitted, encode, signal);
   if (admitted.length === 0) return;
+  release(context, duty, await signAll(context, signer, duty, admitted, encode, signal), signal);
+}
+
+async function signAll<T>(
+  { share, log }: DutyContext,
+  signer: ShareSigner,
+  duty: SlotDuty<unknown>,
+  admitted: readonly ToSign<T>[],
+  encode: (item: ToSign<T>, signature: Uint8Array) => Uint8Array,
+  signal: AbortSignal,
+): Promise<readonly Partial[]> {
   // The signer may be another thread: it gets what it needs and not the blocks.
   const requests = admitted.map(({ groupKey, root }) => ({ groupKey, root }));
   const signatures = await signer.sign(requests, signal).catch((error: unknown) => {
@@ -28,23 +41,46 @@ export async function signAndOffer<T>(
     log.error("Signer failed", { duty: dutyName(duty.id), why: explain(error) });
     throw error;
   });
-  const partials: Partial[] = [];
-  for (const [i, item] of admitted.entries()) {
+  return admitted.flatMap((item, i): Partial[] => {
+    const { groupKey, root, part = 0 } = item;
     const signature = signatures[i];
-    if (signature === undefined) {
-      duty.record.blame("no-key-share", [item.groupKey]);
-      log.error("No key share for this validator", { duty: dutyName(duty.id), validator: item.groupKey });
-      continue;
-    }
-    partials.push({
-      groupKey: item.groupKey,
-      share,
-      root: item.root,
-      part: item.part ?? 0,
-      signature,
-      data: encode(item, signature),
-    });
-  }
+    if (signature !== undefined)
+      return [{ groupKey, share, root, part, signature, data: encode(item, signature) }];
+    duty.record.blame("no-key-share", [groupKey]);
+    log.error("No key share for this validator", { duty: dutyName(duty.id), validator: groupKey });
+    return [];
+  });
+}
+
+/** Lays it on the desk. An empty list is an answer too: the client then knows that there is nothing to sign. */
+function layOut<T>(
+  { offers }: DutyContext,
+  duty: SlotDuty<unknown>,
+  admitted: readonly ToSign<T>[],
+  encode: (item: ToSign<T>, signature: Uint8Array) => Uint8Array,
+  signal: AbortSignal,
+): void {
+  duty.record.blame(
+    "client-silent",
+    admitted.map(({ groupKey }) => groupKey),
+  );
+  const items = admitted.map((item) => ({
+    groupKey: item.groupKey,
+    part: item.part ?? 0,
+    root: item.root,
+    value: item.value,
+    encode: (signature: Uint8Array) => encode(item, signature),
+  }));
+  offers.put(duty, items, signal);
+}
+
+/** Keeps our partial signatures beside those of the peers, and sends them to every peer until they are delivered. */
+export function release(
+  { exchange, store, share, metrics }: DutyContext,
+  duty: SlotDuty<unknown>,
+  partials: readonly Partial[],
+  signal: AbortSignal,
+): void {
   if (partials.length === 0) return;
   metrics.stage(duty.id, "signed");
   duty.record.note("signed", { validators: partials.length });

@@ -257,6 +257,7 @@ async function startNode(
     consensus,
     transport: p2p.transport,
     slashing: store,
+    notes: store,
     signer,
     bls,
     log,

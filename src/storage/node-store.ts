@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { DutyRecord, MemoryStanding, SlashingStore } from "../ports/index.ts";
+import type { DutyRecord, MemoryStanding, NoteStore, SlashingStore } from "../ports/index.ts";
 import type { Interchange, InterchangeKind, Verdict } from "../slashing/index.ts";
 import type { DutyQuery } from "./duty-table.ts";
 import { type ErrorData, errorFromData, StorageError } from "./errors.ts";
@@ -18,7 +18,7 @@ export interface NodeStoreOptions {
 }
 
 /** Everything the node keeps on disk for itself, in one SQLite file behind one thread. */
-export interface NodeStore extends SlashingStore {
+export interface NodeStore extends SlashingStore, NoteStore {
   /** Takes over an interchange file, all or nothing. @throws SlashingError `slashing/other-chain`, StorageError */
   importInterchange(interchange: Interchange): Promise<ImportSummary>;
   exportInterchange(kind: InterchangeKind): Promise<Interchange>;
@@ -30,10 +30,6 @@ export interface NodeStore extends SlashingStore {
   saveDuties(records: readonly DutyRecord[]): void;
   /** Saved duties, latest first. */
   duties(query: DutyQuery): Promise<readonly DutyRecord[]>;
-  readNote(key: string): Promise<Uint8Array | undefined>;
-  /** Durable when it settles. Undefined removes the note. */
-  writeNote(key: string, value: Uint8Array | undefined): Promise<void>;
-  noteKeys(prefix: string): Promise<readonly string[]>;
   /** Writes what waits and lets go of the file. Later calls fail with `storage/unavailable`. */
   close(): Promise<void>;
 }

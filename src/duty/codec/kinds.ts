@@ -133,6 +133,7 @@ export const signedCodecs: { readonly [K in SignedKind]: SignedCodec<SignedDataO
     signature: ({ signature }) => signature,
     signingRoot: ({ message }, chain) =>
       signingRoot(ssz.phase0.VoluntaryExit.hashTreeRoot(message), domainAt(chain, "exit", message.epoch)),
+    fits: ({ message }, duty, chain) => message.epoch === epochOf(chain, duty.slot),
   },
   "builder-registration": {
     ...registrationCodec,

@@ -1,0 +1,223 @@
+import { equalBytes, explain } from "../base/index.ts";
+import {
+  type DecidedKind,
+  type DecidedOf,
+  DeskError,
+  type DutyDesk,
+  type Submission,
+} from "../ports/index.ts";
+import { type altair, type DutyId, dutyDeadline, dutyDue, type GroupKey, type Slot } from "../spec/index.ts";
+import type { UnsignedAttestation } from "./codec/attestation.ts";
+import type { SignedAggregateVersioned } from "./codec/kinds.ts";
+import type { DutyContext } from "./context.ts";
+import { deskError } from "./desk-error.ts";
+import type { Known } from "./known.ts";
+import { partName } from "./known-by-slot.ts";
+import { LIMITS } from "./limits.ts";
+import type { DutyOffer, Offer } from "./offers.ts";
+import { Outboxes } from "./outboxes.ts";
+import type { Partial } from "./partial-store.ts";
+import { type Read, readSubmission, sameButForTheHead } from "./read-submission.ts";
+import type { Standing } from "./standing.ts";
+import { whoseSignature } from "./whose-signature.ts";
+
+export interface DeskContext {
+  readonly known: Known;
+  readonly standing: Standing;
+  /** Whether the validators of a duty are known, and how many have it. */
+  readonly members: (id: DutyId) => number | undefined;
+  /** Begins a duty ahead of its time, where its kind can be: clients sign selection proofs as soon as they know of them. */
+  readonly beginEarly: (id: DutyId) => void;
+  readonly begun: (id: DutyId) => boolean;
+  /** Why nothing may be signed now; undefined when it may. */
+  readonly silentBecause: () => string | undefined;
+}
+
+/** A signature of the client that says what it should, still to be verified. */
+interface Claim {
+  readonly offer: DutyOffer;
+  readonly partial: Partial;
+}
+/** Taken before, so that nothing is left to do. */
+const TAKEN = "taken";
+
+/** What of a signed duty is laid out for the client, by kind. */
+const DECIDED: { readonly [K in DecidedKind]: (values: readonly never[]) => DecidedOf[K] } = {
+  attester: ([vote]: readonly UnsignedAttestation[]) => vote as DecidedOf["attester"],
+  proposer: ([proposal]: readonly DecidedOf["proposer"][]) => proposal as DecidedOf["proposer"],
+  aggregator: ([signed]: readonly SignedAggregateVersioned[]) => {
+    const { fork, value } = signed as SignedAggregateVersioned;
+    return { fork, value: value.message.aggregate };
+  },
+  "sync-message": ([message]: readonly altair.SyncCommitteeMessage[]) => message as DecidedOf["sync-message"],
+  "sync-contribution": (messages: readonly altair.ContributionAndProof[]) =>
+    messages.map(({ contribution }) => contribution),
+};
+
+/** Where a validator client reads what was decided, and leaves its signatures of exactly that. */
+export class Desk implements DutyDesk {
+  readonly #context: DutyContext;
+  readonly #more: DeskContext;
+  readonly #outboxes: Outboxes;
+
+  constructor(context: DutyContext, more: DeskContext) {
+    this.#context = context;
+    this.#more = more;
+    this.#outboxes = new Outboxes(context);
+  }
+
+  async decided<K extends DecidedKind>(
+    kind: K,
+    slot: Slot,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<GroupKey, DecidedOf[K]>> {
+    const id = { slot, kind };
+    this.#requireOurs(id);
+    const { items } = await this.#inTime(id, signal, (either) => this.#context.offers.wait(id, either));
+    const values = Map.groupBy(items.values(), ({ groupKey }) => groupKey);
+    return new Map(
+      [...values].map(([groupKey, parts]) => [
+        groupKey,
+        DECIDED[kind](parts.map(({ value }) => value as never)),
+      ]),
+    );
+  }
+
+  async combined(
+    { kind, slot, groupKey, subcommitteeIndex }: Parameters<DutyDesk["combined"]>[0],
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const { selections, syncSelections } = this.#more.known;
+    return this.#inTime({ slot, kind }, signal, (either) =>
+      kind === "prepare-aggregator"
+        ? selections.wait(slot, groupKey, either)
+        : syncSelections.wait(slot, partName(groupKey, subcommitteeIndex ?? 0), either),
+    );
+  }
+
+  async submit(
+    items: readonly Submission[],
+    signal: AbortSignal,
+  ): Promise<readonly (DeskError | undefined)[]> {
+    const claims = await Promise.all(items.map((item) => this.#claim(item, signal).catch(asDeskError)));
+    const verdicts = await this.#verified(claims).catch((error: unknown) =>
+      claims.map(() => asDeskError(error)),
+    );
+    for (const [i, claim] of claims.entries()) {
+      if (verdicts[i] === undefined && isClaim(claim)) this.#outboxes.put(claim.offer, claim.partial);
+    }
+    return verdicts;
+  }
+
+  /** What the client says it signed, compared with what lies here for it. Nothing has been verified yet. */
+  async #claim(item: Submission, signal: AbortSignal): Promise<Claim | typeof TAKEN> {
+    if (item.kind === "exit" || item.kind === "builder-registration") {
+      await this.#more.standing.submit(item, signal);
+      return TAKEN;
+    }
+    const id: DutyId = { slot: item.slot, kind: item.kind };
+    this.#requireOurs(id);
+    const read = readSubmission(item, this.#context.chain);
+    const offer = await this.#offerOf(id, signal);
+    const own = offer.items.get(partName(item.groupKey, read.part));
+    if (own === undefined) throw withheld(offer, item.groupKey);
+    // A share's first word counts; the same one may come again.
+    if (this.#context.store.of(id).has(item.groupKey, read.part, this.#context.share)) return TAKEN;
+    return { offer, partial: this.#partialOf(item, read, own) };
+  }
+
+  async #offerOf(id: DutyId, signal: AbortSignal): Promise<DutyOffer> {
+    const { offers } = this.#context;
+    if (offers.of(id) === undefined) this.#more.beginEarly(id);
+    const offer = offers.of(id);
+    if (offer !== undefined) return offer;
+    // A client may see the block before we do, and a head needs no agreement: it is signed in a moment.
+    if (id.kind === "sync-message") return this.#inTime(id, signal, (either) => offers.wait(id, either));
+    throw deskError("duty/not-decided", id);
+  }
+
+  #partialOf(item: Submission, read: Read, own: Offer): Partial {
+    const { groupKey, part } = own;
+    const { share } = this.#context;
+    const { signature, root } = read;
+    const id = { slot: item.slot, kind: item.kind };
+    if (equalBytes(root, own.root))
+      return { groupKey, share, part, root, signature, data: own.encode(signature) };
+    // A sync message names the head that its signer sees; no two have to see the same one.
+    if (item.kind !== "sync-message") throw deskError("duty/not-what-was-decided", id);
+    return { groupKey, share, part, root, signature, data: sameButForTheHead(item.signed, own.value) };
+  }
+
+  /** Per claim: undefined when it may go out. */
+  async #verified(
+    claims: readonly (Claim | DeskError | typeof TAKEN)[],
+  ): Promise<readonly (DeskError | undefined)[]> {
+    const { bls, publicShares, self } = this.#context;
+    const open = claims.filter(isClaim);
+    const publicKey = (groupKey: GroupKey): Uint8Array =>
+      publicShares.get(groupKey)?.[self] ?? new Uint8Array(48);
+    const right = await bls.verify(
+      open.map(({ partial: { groupKey, root, signature } }) => ({
+        publicKey: publicKey(groupKey),
+        root,
+        signature,
+      })),
+    );
+    const bad = open.find((_, i) => right[i] !== true);
+    const whose = bad === undefined ? "" : await whoseSignature(this.#context, bad.partial);
+    const good = new Set(open.filter((_, i) => right[i] === true));
+    return claims.map((claim) => {
+      if (claim === TAKEN) return undefined;
+      if (!isClaim(claim)) return claim;
+      return good.has(claim) ? undefined : deskError("duty/wrong-share", claim.offer.duty.id, whose);
+    });
+  }
+
+  /** @throws DeskError when there is nothing to wait for. */
+  #requireOurs(id: DutyId): void {
+    const why = this.#more.silentBecause();
+    if (why !== undefined) throw deskError("duty/unavailable", id, why);
+    const deadline = dutyDeadline(this.#context.chain, id);
+    if (deadline !== undefined && deadline <= this.#context.clock.now()) throw deskError("duty/too-late", id);
+    const members = this.#more.members(id);
+    if (members === undefined) throw deskError("duty/not-known-yet", id);
+    if (members === 0) throw deskError("duty/not-ours", id);
+  }
+
+  /** Ends at the duty's deadline at the latest; and soon after it is due when it turns out that nobody has it. */
+  async #inTime<T>(id: DutyId, signal: AbortSignal, work: (either: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, chain } = this.#context;
+    const over = new AbortController();
+    const deadline = dutyDeadline(chain, id) ?? Number.MAX_SAFE_INTEGER;
+    const cancels = [clock.at(deadline, () => over.abort(deskError("duty/too-late", id)))];
+    if (id.kind === "aggregator" || id.kind === "sync-contribution") {
+      // Who aggregates is known by the time it is due.
+      const known = Math.max(clock.now(), dutyDue(chain, id)) + LIMITS.aggregatorsKnownMs;
+      const look = (): void => {
+        if (!this.#more.begun(id)) over.abort(deskError("duty/not-ours", id));
+      };
+      cancels.push(clock.at(known, look));
+    }
+    try {
+      return await work(AbortSignal.any([signal, over.signal]));
+    } finally {
+      for (const cancel of cancels) cancel();
+    }
+  }
+}
+
+function isClaim(claim: Claim | DeskError | typeof TAKEN): claim is Claim {
+  return claim !== TAKEN && !(claim instanceof DeskError);
+}
+
+/** Why a validator that has the duty has nothing to sign in it. */
+function withheld({ duty }: DutyOffer, groupKey: GroupKey): DeskError {
+  return deskError(
+    duty.record.causeOf(groupKey) === "refused-by-slashing-memory" ? "duty/slashable" : "duty/not-decided",
+    duty.id,
+  );
+}
+
+function asDeskError(error: unknown): DeskError {
+  return error instanceof DeskError ? error : deskError("duty/unavailable", undefined, explain(error));
+}

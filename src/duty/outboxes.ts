@@ -1,0 +1,60 @@
+import { dutyName } from "../spec/index.ts";
+import type { DutyContext } from "./context.ts";
+import { LIMITS } from "./limits.ts";
+import type { DutyOffer } from "./offers.ts";
+import type { Partial } from "./partial-store.ts";
+import { release } from "./sign.ts";
+
+interface Outbox {
+  readonly offer: DutyOffer;
+  readonly waiting: Map<string, Partial>;
+  gone: number;
+  cancel: (() => void) | undefined;
+}
+
+/**
+ * Gathers a client's signatures of one duty for a moment, so that peers get one message for them all: some clients send
+ * every validator's by itself.
+ */
+export class Outboxes {
+  readonly #context: DutyContext;
+  readonly #byDuty = new Map<string, Outbox>();
+
+  constructor(context: DutyContext) {
+    this.#context = context;
+  }
+
+  put(offer: DutyOffer, partial: Partial): void {
+    const outbox = this.#of(offer);
+    const name = `${partial.groupKey}/${partial.part}`;
+    if (!outbox.waiting.has(name)) outbox.waiting.set(name, partial);
+    if (outbox.gone + outbox.waiting.size >= offer.items.size) return this.#send(outbox);
+    const { clock } = this.#context;
+    outbox.cancel ??= clock.at(clock.now() + LIMITS.gatherMs, () => this.#send(outbox));
+  }
+
+  #of(offer: DutyOffer): Outbox {
+    const name = dutyName(offer.duty.id);
+    const known = this.#byDuty.get(name);
+    if (known !== undefined) return known;
+    const outbox: Outbox = { offer, waiting: new Map(), gone: 0, cancel: undefined };
+    this.#byDuty.set(name, outbox);
+    offer.signal.addEventListener("abort", () => this.#byDuty.delete(name), { once: true });
+    return outbox;
+  }
+
+  #send(outbox: Outbox): void {
+    const { offer, waiting } = outbox;
+    outbox.cancel?.();
+    outbox.cancel = undefined;
+    const partials = [...waiting.values()];
+    waiting.clear();
+    outbox.gone += partials.length;
+    if (offer.signal.aborted) return;
+    offer.duty.record.absolve(
+      "client-silent",
+      partials.map(({ groupKey }) => groupKey),
+    );
+    release(this.#context, offer.duty, partials, offer.signal);
+  }
+}
