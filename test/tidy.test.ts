@@ -51,6 +51,8 @@ const rooms: Readonly<
       "storage",
       "signer",
       "telemetry",
+      "http",
+      "validator-api",
       "ceremony",
     ],
     libraries: [],

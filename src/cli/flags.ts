@@ -151,6 +151,33 @@ const runFlags: readonly Flag[] = [
     help: "Addresses of peers, ending with /p2p/ and the peer id",
   },
   {
+    name: "validator-api-address",
+    kind: "text",
+    value: "host:port",
+    default: "",
+    help: "Serve the beacon API here for a validator client, which signs in the place of the keystores; without keystores it is 127.0.0.1:3600",
+  },
+  {
+    name: "no-signer",
+    kind: "switch",
+    default: false,
+    help: "Leave the keystores closed: a validator client signs",
+  },
+  {
+    name: "validator-api-tls-cert",
+    kind: "text",
+    value: "file",
+    default: "",
+    help: "Certificate (PEM) of the validator API, which then speaks HTTPS",
+  },
+  {
+    name: "validator-api-tls-key",
+    kind: "text",
+    value: "file",
+    default: "",
+    help: "The certificate's key (PEM)",
+  },
+  {
     name: "monitoring-address",
     kind: "text",
     value: "host:port",

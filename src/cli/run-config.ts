@@ -4,6 +4,8 @@ import { type Chosen, UsageError } from "./settings.ts";
 
 const GRAFFITI_BYTES_MAX = 32;
 const NICKNAME_MAX = 32;
+/** Charon's, so that a validator client finds it where it was. */
+const VALIDATOR_API_ADDRESS = "127.0.0.1:3600";
 
 /** What the settings of `run` mean: complete and checked. @throws UsageError */
 export function readRunConfig(chosen: Chosen): RunConfig {
@@ -32,6 +34,7 @@ export function readRunConfig(chosen: Chosen): RunConfig {
     p2pRelays: chosen.list("p2p-relays"),
     p2pPeers: chosen.list("p2p-peers"),
     monitoringAddress: chosen.text("monitoring-address"),
+    validatorApi: readValidatorApi(chosen),
     builderApi: chosen.flag("builder-api"),
     graffiti: chosen.text("graffiti"),
     nickname: chosen.text("nickname").slice(0, NICKNAME_MAX),
@@ -41,6 +44,21 @@ export function readRunConfig(chosen: Chosen): RunConfig {
     privateKeyFileLock: chosen.flag("private-key-file-lock"),
     testnet: readTestnet(chosen),
   });
+}
+
+function readValidatorApi(chosen: Chosen): RunConfig["validatorApi"] {
+  const address = chosen.text("validator-api-address");
+  const certificateFile = chosen.text("validator-api-tls-cert");
+  const keyFile = chosen.text("validator-api-tls-key");
+  if ((certificateFile === "") !== (keyFile === ""))
+    throw new UsageError("cli/usage", "--validator-api-tls-cert and --validator-api-tls-key go together", {
+      hint: "Give both, or neither for plain HTTP.",
+    });
+  return {
+    wanted: address !== "" || chosen.flag("no-signer"),
+    address: address === "" ? VALIDATOR_API_ADDRESS : address,
+    tls: certificateFile === "" ? undefined : { certificateFile, keyFile },
+  };
 }
 
 /** The four --testnet flags, of which all or none are given. */

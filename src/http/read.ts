@@ -67,10 +67,17 @@ export async function readBytes(request: Request, bytesMax: number): Promise<Uin
 }
 
 /** The body as JSON, unread. @throws RequestRefused 400, 413, 415 */
-export async function readJson(request: Request, bytesMax: number): Promise<unknown> {
+export async function readJson(
+  request: Request,
+  bytesMax: number,
+  how: { readonly empty?: unknown } = {},
+): Promise<unknown> {
+  const { body } = request;
+  if (body === null && "empty" in how) return how.empty;
   if (mediaType(request) !== "application/json")
     throw new RequestRefused(415, `content type ${mediaType(request).slice(0, 60)} is not supported here`);
   const bytes = await readBytes(request, bytesMax);
+  if (bytes.length === 0 && "empty" in how) return how.empty;
   try {
     return JSON.parse(Buffer.from(bytes).toString("utf8")) as unknown;
   } catch {

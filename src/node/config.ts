@@ -22,6 +22,7 @@ export interface RunConfig {
   readonly p2pPeers: readonly string[];
   /** "host:port" */
   readonly monitoringAddress: string;
+  readonly validatorApi: ValidatorApiConfig;
   readonly builderApi: boolean;
   readonly graffiti: string;
   readonly nickname: string;
@@ -37,4 +38,14 @@ export interface RunConfig {
         readonly genesisTimestamp: number;
       }
     | undefined;
+}
+
+/** The API for a validator client. */
+export interface ValidatorApiConfig {
+  /** A validator client signs, whatever keystores lie in the folder; otherwise it signs when there are none. */
+  readonly wanted: boolean;
+  /** "host:port" */
+  readonly address: string;
+  /** PEM files; plain HTTP without. */
+  readonly tls: { readonly certificateFile: string; readonly keyFile: string } | undefined;
 }

@@ -39,6 +39,7 @@ import type { RunConfig } from "./config.ts";
 import { addressBookFile, slashingDatabase } from "./paths.ts";
 import { type NodeStatus, processStatus } from "./status.ts";
 import { version } from "./version.ts";
+import { clientSigns, type RunningValidatorApi, startValidatorApi } from "./wire-validator-api.ts";
 
 /** Who this node is, read from its folder before anything is started. */
 interface Identity {
@@ -181,11 +182,13 @@ async function startNode(
     });
     running.add(unlock);
   }
-  const shares = await loadKeystores(config.validatorKeysDir, cluster, self, { log });
-  const signer = createKeystoreSigner(shares);
+  const signer = (await clientSigns(config))
+    ? undefined
+    : createKeystoreSigner(await loadKeystores(config.validatorKeysDir, cluster, self, { log }));
   const bls = createBlsThreads({ log });
   running.add(() => bls.close());
-  log.info("Key shares opened", { shares: signer.groupKeys.length, of: cluster.validators.length });
+  if (signer !== undefined)
+    log.info("Key shares opened", { shares: signer.groupKeys.length, of: cluster.validators.length });
 
   const p2p = makeP2p(config, { cluster, key, self }, log, meter);
   const beacon = createBeaconNodes({
@@ -258,7 +261,7 @@ async function startNode(
     transport: p2p.transport,
     slashing: store,
     notes: store,
-    signer,
+    ...(signer === undefined ? {} : { signer }),
     bls,
     log,
     meter,
@@ -270,12 +273,14 @@ async function startNode(
       ...(config.graffiti === "" ? {} : { graffiti: config.graffiti }),
     },
   });
+  let validatorApi: RunningValidatorApi | undefined;
   const ready = (): NotReady[] =>
     readiness(signal, {
       cluster,
       p2p,
       usable: beacon.status().some((one) => one.usable),
-      shares: signer.groupKeys.length,
+      shares: signer?.groupKeys.length,
+      clientConnected: validatorApi?.connected() === true,
       watching: watch.status !== undefined,
     });
   const status = (): NodeStatus => ({
@@ -292,6 +297,7 @@ async function startNode(
     peers: p2p.peers(),
     beacon: beacon.status(),
     duties: duties.status(),
+    ...(validatorApi === undefined ? {} : { validatorClient: validatorApi.status() }),
     process: processStatus(loop.worstMs()),
   });
   const monitoring = await startMonitoring({
@@ -310,6 +316,24 @@ async function startNode(
   running.add(() => infosync.stop());
   duties.start();
   running.add(() => duties.stop());
+  if (signer === undefined) {
+    validatorApi = await startValidatorApi(config, {
+      clock,
+      chain,
+      cluster,
+      self,
+      beacon,
+      desk: duties.desk,
+      log,
+      meter,
+    });
+    running.add(() => validatorApi?.close());
+    const { host, port } = validatorApi.listening;
+    log.info("A validator client signs; waiting for it", {
+      at: `${config.validatorApi.tls === undefined ? "http" : "https"}://${host}:${port}`,
+      ...(config.validatorApi.wanted ? {} : { why: `no keystores in ${config.validatorKeysDir}` }),
+    });
+  }
   log.info("Ready for peers", {
     addresses: p2p.listenAddresses(),
     monitoring: `http://${monitoring.host}:${monitoring.port}`,
@@ -359,7 +383,9 @@ function readiness(
     readonly cluster: Cluster;
     readonly p2p: P2p;
     readonly usable: boolean;
-    readonly shares: number;
+    /** Of the built-in signer; undefined where a validator client signs. */
+    readonly shares: number | undefined;
+    readonly clientConnected: boolean;
     readonly watching: boolean;
   },
 ): NotReady[] {
@@ -369,6 +395,7 @@ function readiness(
   if (of.p2p.transport.connected().length + 1 < of.cluster.threshold)
     reasons.push("quorum peers not connected");
   if (of.shares === 0) reasons.push("key shares missing");
+  if (of.shares === undefined && !of.clientConnected) reasons.push("vc not connected");
   if (of.watching) reasons.push("watching for a double");
   return reasons;
 }

@@ -1,6 +1,7 @@
 import type { BeaconNodeStatus } from "../beacon/index.ts";
 import type { DutyRunnerStatus } from "../duty/index.ts";
 import type { PeerStatus } from "../p2p/index.ts";
+import type { ValidatorApiStatus } from "../validator-api/index.ts";
 
 /** What a node says of itself under /status. */
 export interface NodeStatus {
@@ -17,6 +18,8 @@ export interface NodeStatus {
   readonly peers: readonly PeerStatus[];
   readonly beacon: readonly BeaconNodeStatus[];
   readonly duties: DutyRunnerStatus;
+  /** Where a validator client signs. */
+  readonly validatorClient?: ValidatorApiStatus;
   readonly process: {
     readonly pid: number;
     readonly uptimeSeconds: number;

@@ -25,8 +25,7 @@ export const validatorRoutes: readonly ApiRoute[] = [
     path: PATH,
     run: async (call) => {
       // Clients that want all send no body, an empty object, or null.
-      const text = await call.request.clone().text();
-      const body = text === "" ? {} : ((await readJson(call.request, BODY_BYTES_MAX)) ?? {});
+      const body = (await readJson(call.request, BODY_BYTES_MAX, { empty: null })) ?? {};
       if (typeof body !== "object" || Array.isArray(body)) throw badRequest("body is not an object");
       const { ids, statuses } = body as Record<string, unknown>;
       return list(call, { ids: texts(ids, "ids"), statuses: texts(statuses, "statuses") });

@@ -1,0 +1,63 @@
+import { readdir } from "node:fs/promises";
+import type { BeaconNodes } from "../beacon/index.ts";
+import type { Cluster } from "../cluster/index.ts";
+import type { Listening } from "../http/index.ts";
+import type { Clock, DutyDesk, Logger, Meter } from "../ports/index.ts";
+import type { ChainSpec, OperatorIndex } from "../spec/index.ts";
+import { createValidatorApi, listen, type ValidatorApiStatus } from "../validator-api/index.ts";
+import type { RunConfig } from "./config.ts";
+import { version } from "./version.ts";
+
+/** A client asks several times a slot; one that is silent for this long is gone. */
+const SILENT_AFTER_SLOTS = 2;
+
+/** Whether a validator client signs: when the configuration says so, or when there is no keystore here to sign with. */
+export async function clientSigns({ validatorApi, validatorKeysDir }: RunConfig): Promise<boolean> {
+  if (validatorApi.wanted) return true;
+  const files = await readdir(validatorKeysDir).catch(() => []);
+  return !files.some((file) => /^keystore.*\.json$/.test(file));
+}
+
+/** The validator API of this node, once it listens. */
+export interface RunningValidatorApi {
+  readonly listening: Listening;
+  status(): ValidatorApiStatus;
+  /** Whether a client asked for anything lately. */
+  connected(): boolean;
+  close(): Promise<void>;
+}
+
+/** @throws HttpError - the address is taken, or the certificate cannot be used. */
+export async function startValidatorApi(
+  { validatorApi: { address, tls } }: RunConfig,
+  needs: {
+    readonly clock: Clock;
+    readonly chain: ChainSpec;
+    readonly cluster: Cluster;
+    readonly self: OperatorIndex;
+    readonly beacon: BeaconNodes;
+    readonly desk: DutyDesk;
+    readonly log: Logger;
+    readonly meter: Meter;
+  },
+): Promise<RunningValidatorApi> {
+  const { cluster, self, clock, chain } = needs;
+  const api = createValidatorApi(needs, {
+    validators: cluster.validators,
+    self,
+    version: `Trireme/${version}`,
+  });
+  const listening = await listen(api, { address, ...(tls === undefined ? {} : { tls }) });
+  return {
+    listening,
+    status: () => api.status(),
+    connected() {
+      const { lastRequestAt } = api.status();
+      return lastRequestAt !== undefined && clock.now() - lastRequestAt < SILENT_AFTER_SLOTS * chain.slotMs;
+    },
+    async close() {
+      api.close();
+      await listening.close();
+    },
+  };
+}
