@@ -89,6 +89,23 @@ const noVerify: Flag = {
 };
 const json: Flag = { name: "json", kind: "switch", default: false, help: "Print the result as JSON" };
 
+const external: readonly Flag[] = [
+  {
+    name: "p2p-external-ip",
+    kind: "text",
+    value: "ip",
+    default: "",
+    help: "The address that peers are told, for a node behind a router",
+  },
+  {
+    name: "p2p-external-hostname",
+    kind: "text",
+    value: "name",
+    default: "",
+    help: "The name that peers are told",
+  },
+];
+
 const runFlags: readonly Flag[] = [
   dataDir,
   lockFile,
@@ -122,20 +139,7 @@ const runFlags: readonly Flag[] = [
     default: ["0.0.0.0:3610"],
     help: "Where peers reach this node",
   },
-  {
-    name: "p2p-external-ip",
-    kind: "text",
-    value: "ip",
-    default: "",
-    help: "The address that peers are told, for a node behind a router",
-  },
-  {
-    name: "p2p-external-hostname",
-    kind: "text",
-    value: "name",
-    default: "",
-    help: "The name that peers are told",
-  },
+  ...external,
   {
     name: "p2p-relays",
     kind: "list",
@@ -351,6 +355,60 @@ export const commands: readonly CommandRow[] = [
     arguments: "<file>",
     help: "Add an EIP-3076 interchange file to what this node remembers",
     flags: [dataDir, lockFile],
+  },
+  {
+    path: ["relay"],
+    help: "Serve a relay through which nodes that cannot be reached directly meet",
+    flags: [
+      { ...dataDir, help: "Where the relay's key is" },
+      {
+        name: "auto-p2pkey",
+        kind: "switch",
+        default: true,
+        help: "Make the key when there is none",
+      },
+      {
+        name: "http-address",
+        kind: "text",
+        value: "host:port",
+        default: "127.0.0.1:3640",
+        help: "Where nodes ask for the relay's addresses",
+      },
+      {
+        name: "p2p-tcp-address",
+        kind: "list",
+        value: "host:port,…",
+        default: ["0.0.0.0:3610"],
+        help: "Where nodes reach the relay",
+      },
+      ...external,
+      {
+        name: "p2p-advertise-private-addresses",
+        kind: "switch",
+        default: false,
+        help: "Tell nodes addresses of a private network too",
+      },
+      {
+        name: "p2p-max-connections",
+        kind: "number",
+        default: 16_384,
+        help: "Connections at the same time",
+      },
+      {
+        name: "p2p-max-reservations",
+        kind: "number",
+        default: 512,
+        help: "Connections from one address; each operator holds one",
+      },
+      {
+        name: "monitoring-address",
+        kind: "text",
+        value: "host:port",
+        default: "",
+        help: "Where /metrics is served",
+      },
+      ...logs,
+    ],
   },
   {
     path: ["chain"],

@@ -69,15 +69,23 @@ export function parseEnr(text: string): Enr {
   return { publicKey, seq: BigInt(`0x${Buffer.from(seq ?? []).toString("hex") || "0"}`), entries };
 }
 
-/** The ENR of a node key, with sequence number 0 and no address, as Charon's `create enr` prints it. */
-export function encodeEnr(key: NodeKey): string {
+/**
+ * The ENR of a node key, with sequence number 0, as Charon's `create enr` prints it; a relay's has its address too.
+ *
+ * @param at - IPv4 address (4 bytes) and TCP port.
+ * @source EIP-778
+ */
+export function encodeEnr(key: NodeKey, at?: { readonly ip: Uint8Array; readonly tcpPort: number }): string {
   const text = new TextEncoder();
+  // Sorted by key, as the standard wants it.
   const content = [
     new Uint8Array(0),
     text.encode("id"),
     text.encode("v4"),
+    ...(at === undefined ? [] : [text.encode("ip"), at.ip]),
     text.encode("secp256k1"),
     key.publicKey,
+    ...(at === undefined ? [] : [text.encode("tcp"), Uint8Array.of(at.tcpPort >> 8, at.tcpPort & 0xff)]),
   ];
   const signature = key.sign(keccak256(RLP.encode(content))).subarray(0, 64);
   return `enr:${Buffer.from(RLP.encode([signature, ...content])).toString("base64url")}`;

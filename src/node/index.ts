@@ -7,5 +7,6 @@ export type { RunConfig } from "./config.ts";
 export { LEAN_ENVIRONMENT, LEAN_FLAGS } from "./lean.ts";
 export { addressBookFile, ownFolder, slashingDatabase } from "./paths.ts";
 export { runNode } from "./run-node.ts";
+export { type RelayConfig, runRelay } from "./run-relay.ts";
 export type { NodeStatus } from "./status.ts";
 export { version } from "./version.ts";

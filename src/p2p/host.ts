@@ -165,4 +165,4 @@ const quiet = Object.assign((): void => {}, {
 }) as Logger;
 
 /** libp2p makes a logger per stream; what it has to say reaches us as errors and events. */
-const silentLogger: ComponentLogger = { forComponent: () => quiet };
+export const silentLogger: ComponentLogger = { forComponent: () => quiet };

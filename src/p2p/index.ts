@@ -8,4 +8,5 @@ export { createP2p, type P2p, type P2pOptions, type PeerStatus } from "./create-
 export { P2pError, type UnreachableReason } from "./errors.ts";
 export { peerinfoProtocol } from "./peerinfo.ts";
 export type { NodeRecord, ReadEnr } from "./relay-address.ts";
+export { type RelayServer, type RelayServerOptions, startRelayServer } from "./relay-server.ts";
 export { peerIdOf } from "./roster.ts";

@@ -75,3 +75,10 @@ export const infoValuesMax = 8;
 
 /** A file of addresses larger than this is not ours. */
 export const addressBookBytesMax = 1024 * 1024;
+
+/** What our relay gives each node, as Charon's does: a place for half an hour, circuits of an hour or 32 MiB. */
+export const relayReservationMs = 1_800_000;
+export const relayedCircuitMs = 3_600_000;
+export const relayedBytesMax: bigint = 32n * 1024n * 1024n;
+/** Strangers come and go at a relay: what identify told of them is not kept for longer. */
+export const relayForgetPeerMs = 600_000;

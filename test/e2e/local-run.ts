@@ -188,12 +188,13 @@ export function countDuties(
   report: ChainReport,
   from: number,
   to: number,
+  kinds: readonly string[] = ["attester", "proposer"],
 ): { onTime: number; late: number; missed: number; other: number; bad: string[] } {
   const counts = { onTime: 0, late: 0, missed: 0, other: 0, bad: [] as string[] };
   for (const slot of report.slots) {
     if (slot.slot < from || slot.slot >= to) continue;
     for (const duty of slot.duties) {
-      if (duty.kind !== "attester" && duty.kind !== "proposer") continue;
+      if (!kinds.includes(duty.kind)) continue;
       if (duty.state === "on-time") counts.onTime++;
       else if (duty.state === "late") counts.late++;
       else if (duty.state === "missed") counts.missed++;

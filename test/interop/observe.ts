@@ -4,8 +4,13 @@ import { type Sample, sumOf } from "./metrics.ts";
 import type { MixedCluster, MixedNode } from "./mixed-cluster.ts";
 
 /** Duties of a span of slots as the chain judged them, and what was wrong with those that were not on time. */
-export function dutiesOf(cluster: MixedCluster, from: number, to: number): ReturnType<typeof countDuties> {
-  return countDuties(cluster.chain.report(), from, to);
+export function dutiesOf(
+  cluster: MixedCluster,
+  from: number,
+  to: number,
+  kinds: readonly string[],
+): ReturnType<typeof countDuties> {
+  return countDuties(cluster.chain.report(), from, to, kinds);
 }
 
 /** A consensus instance as a node's log told it. */

@@ -28,6 +28,7 @@ export const runners: Readonly<Record<string, Runner>> = {
     (await import("./slashing-protection.ts")).exportCommand(input),
   "slashing-protection import": async (input) =>
     (await import("./slashing-protection.ts")).importCommand(input),
+  relay: async (input) => (await import("./relay.ts")).relay(input),
   chain: async (input) => (await import("./chain.ts")).chain(input),
   demo: async (input) => (await import("./demo.ts")).demo(input),
   version: async (input) => (await import("./version.ts")).printVersion(input),

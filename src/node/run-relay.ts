@@ -1,0 +1,133 @@
+import { existsSync } from "node:fs";
+import { createNodeKey, encodeEnr, loadNodeKey } from "../cluster/index.ts";
+import type { NodeKey } from "../crypto/index.ts";
+import { createRouter, json, notFound, readAddress, serve } from "../http/index.ts";
+import { type RelayServer, startRelayServer } from "../p2p/index.ts";
+import { createLogger, createMeter, startMonitoring } from "../telemetry/index.ts";
+import type { RunConfig } from "./config.ts";
+import { version } from "./version.ts";
+
+/** Everything that a relay needs to know. */
+export interface RelayConfig
+  extends Pick<RunConfig, "privateKeyFile" | "p2pTcpAddresses" | "p2pExternalIp" | "p2pExternalHostname"> {
+  /** Make the key when there is none. */
+  readonly makeKey: boolean;
+  /** "host:port" where nodes ask for its addresses; "" for nowhere. */
+  readonly httpAddress: string;
+  /** "host:port" of /metrics; "" for none. */
+  readonly monitoringAddress: string;
+  readonly tellPrivate: boolean;
+  readonly connectionsMax: number;
+  readonly connectionsPerHostMax: number;
+  readonly logLevel: RunConfig["logLevel"];
+  readonly logFormat: RunConfig["logFormat"];
+  readonly logColor: RunConfig["logColor"];
+}
+
+/** What one visitor of the HTTP side can hold; its answers have a few hundred bytes. */
+const HTTP_LIMITS = {
+  bodyBytesMax: () => 1_024,
+  bodiesBytesMax: 1024 * 1024,
+  connectionsMax: 1_024,
+  receiveTimeoutMs: 5_000,
+  stallMs: 10_000,
+  keepAliveMs: 60_000,
+} as const;
+/** How often the gauges are read off. */
+const MEASURE_EVERY_MS = 5_000;
+
+/** Runs a relay until `signal` fires. @throws DvError of the part that could not start, with what to do. */
+export async function runRelay(config: RelayConfig, signal: AbortSignal): Promise<void> {
+  const meter = createMeter({ charon_version: version });
+  const log = createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    color: config.logColor === "force" || (config.logColor === "auto" && process.stderr.isTTY),
+    write: (line) => void process.stderr.write(line),
+    meter,
+  }).room("relay");
+  const key = relayKey(config);
+  const port = /:(\d+)$/.exec(config.p2pTcpAddresses[0] ?? "")?.[1] ?? "3610";
+  const relay = await startRelayServer({
+    privateKey: key.revealBytes(),
+    listen: config.p2pTcpAddresses,
+    announce: [
+      ...(config.p2pExternalIp === "" ? [] : [`${bracketed(config.p2pExternalIp)}:${port}`]),
+      ...(config.p2pExternalHostname === "" ? [] : [`${config.p2pExternalHostname}:${port}`]),
+    ],
+    tellPrivate: config.tellPrivate,
+    connectionsMax: config.connectionsMax,
+    connectionsPerHostMax: config.connectionsPerHostMax,
+    agent: `trireme-relay/${version}`,
+  });
+  const connections = meter.gauge("relay_p2p_active_connections", "Open connections of nodes");
+  const reservations = meter.gauge("relay_p2p_reservations", "Places taken by nodes, one each");
+  const measure = (): void => {
+    const status = relay.status();
+    connections.set(status.connections);
+    reservations.set(status.reservations);
+  };
+  const timer = setInterval(measure, MEASURE_EVERY_MS);
+  const ends: (() => Promise<unknown>)[] = [() => relay.stop()];
+  try {
+    if (config.httpAddress !== "") {
+      const handler = addressHandler(relay, key);
+      const listening = await serve((request) => handler.dispatch(request, {}), {
+        ...readAddress(config.httpAddress),
+        limits: HTTP_LIMITS,
+      });
+      ends.push(() => listening.close());
+    }
+    if (config.monitoringAddress !== "") {
+      const monitoring = await startMonitoring({
+        address: config.monitoringAddress,
+        meter,
+        ready: () => [],
+        status: () => ({ version, peerId: relay.peerId, addresses: relay.addresses(), ...relay.status() }),
+        log,
+      });
+      ends.push(() => monitoring.close());
+    }
+    const addresses = relay.addresses();
+    if (addresses.length === 0)
+      log.warn("No address to tell nodes: none of this machine's is public", {
+        hint: "Give --p2p-external-ip or --p2p-external-hostname, or --p2p-advertise-private-addresses in a private network.",
+      });
+    log.info("Relay serves; nodes find it with --p2p-relays", {
+      url: config.httpAddress === "" ? "none" : `http://${config.httpAddress}`,
+      addresses,
+    });
+    if (!signal.aborted)
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  } finally {
+    clearInterval(timer);
+    for (const end of ends.toReversed()) await end().catch(() => {});
+  }
+  log.info("Stopped");
+}
+
+function relayKey({ privateKeyFile, makeKey }: RelayConfig): NodeKey {
+  return makeKey && !existsSync(privateKeyFile) ? createNodeKey(privateKeyFile) : loadNodeKey(privateKeyFile);
+}
+
+const bracketed = (ip: string): string => (ip.includes(":") ? `[${ip}]` : ip);
+
+/** `/` lists the relay's addresses, `/enr` is its record, as nodes of both programs ask for them. */
+function addressHandler(relay: RelayServer, key: NodeKey): ReturnType<typeof createRouter<object>> {
+  return createRouter<object>(
+    [
+      { method: "GET", path: "/", run: () => json(200, relay.addresses()) },
+      { method: "GET", path: "/enr", run: () => new Response(enrOf(relay, key)) },
+    ],
+    { server: "relay" },
+  );
+}
+
+function enrOf(relay: RelayServer, key: NodeKey): string {
+  for (const address of relay.addresses()) {
+    const [, ip, tcpPort] = /^\/ip4\/([\d.]+)\/tcp\/(\d+)\//.exec(address) ?? [];
+    if (ip !== undefined)
+      return encodeEnr(key, { ip: Uint8Array.from(ip.split("."), Number), tcpPort: Number(tcpPort) });
+  }
+  throw notFound("the relay has no IPv4 address to tell");
+}

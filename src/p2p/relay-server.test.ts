@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { test } from "node:test";
+import type { Stream } from "@libp2p/interface";
+import type { OperatorIndex } from "../spec/index.ts";
+import { P2pError } from "./errors.ts";
+import { type RelayServer, type RelayServerOptions, startRelayServer } from "./relay-server.ts";
+import { hostilePeer } from "./testing/hostile-peer.ts";
+import { connected, newKey, testNode } from "./testing/hosts.ts";
+
+const HOP = "/libp2p/circuit/relay/0.2.0/hop";
+const protocol = "/trireme/test/1.0.0";
+const limits = {
+  messageBytesMax: 100_000,
+  messagesPerSecondMax: 100,
+  burstMax: 100,
+  receiveTimeoutMs: 5_000,
+};
+
+const relayWith = (more: Partial<RelayServerOptions> = {}): Promise<RelayServer> =>
+  startRelayServer({
+    privateKey: newKey().revealBytes(),
+    listen: ["127.0.0.1:0"],
+    announce: [],
+    tellPrivate: true,
+    connectionsMax: 100,
+    connectionsPerHostMax: 100,
+    agent: "test",
+    ...more,
+  });
+
+/** Two operators that have nothing but the relay speak through it. */
+async function relays(relay: RelayServer): Promise<void> {
+  const keys = [newKey(), newKey()];
+  const [a, b] = [0, 1].map((i) => testNode(keys, i, { listen: [], relays: relay.addresses() }));
+  assert.ok(a !== undefined && b !== undefined);
+  b.p2p.transport.handle(protocol, limits, (_, message) => message);
+  try {
+    await a.p2p.start();
+    await b.p2p.start();
+    await Promise.all([connected(a, b), connected(b, a)]);
+    assert.deepEqual(
+      await a.p2p.transport.request(1 as OperatorIndex, protocol, Uint8Array.of(1)),
+      Uint8Array.of(1),
+    );
+    assert.equal(relay.status().reservations >= 2, true);
+  } finally {
+    await Promise.all([a.p2p.stop(), b.p2p.stop()]);
+  }
+}
+
+test("two operators that cannot be reached meet at our relay", async () => {
+  const relay = await relayWith();
+  try {
+    await relays(relay);
+  } finally {
+    await relay.stop();
+  }
+});
+
+test("nodes are told public addresses first, private ones only when asked to, and what the operator says in any case", async () => {
+  const announce = ["10.1.2.3:3610", "1.2.3.4:3610"];
+  const shy = await relayWith({ tellPrivate: false, announce });
+  const open = await relayWith({ announce });
+  try {
+    const suffix = `/p2p/${shy.peerId}`;
+    assert.deepEqual(shy.addresses(), [`/ip4/1.2.3.4/tcp/3610${suffix}`, `/ip4/10.1.2.3/tcp/3610${suffix}`]);
+    assert.equal(open.addresses().length, 3);
+    assert.match(open.addresses()[2] ?? "", /^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//);
+  } finally {
+    await Promise.all([shy.stop(), open.stop()]);
+  }
+});
+
+test("a port that is taken, and an address that is none, are told in words", async () => {
+  const relay = await relayWith();
+  const port = /tcp\/(\d+)/.exec(relay.addresses()[0] ?? "")?.[1];
+  try {
+    await assert.rejects(relayWith({ listen: [`127.0.0.1:${port}`] }), (error) => {
+      assert.ok(error instanceof P2pError);
+      return error.code === "p2p/listen-failed";
+    });
+    await assert.rejects(relayWith({ listen: ["nowhere"] }), (error) => {
+      assert.ok(error instanceof P2pError);
+      return error.code === "p2p/bad-option";
+    });
+  } finally {
+    await relay.stop();
+  }
+});
+
+test("one address can hold only so many connections, and what it gives back is free again", async () => {
+  const relay = await relayWith({ connectionsPerHostMax: 3 });
+  const [, ip = "", port] = /^\/ip4\/([\d.]+)\/tcp\/(\d+)/.exec(relay.addresses()[0] ?? "") ?? [];
+  const dial = (): Socket => {
+    const socket = connect(Number(port), ip);
+    socket.on("error", () => {});
+    socket.resume();
+    return socket;
+  };
+  try {
+    const held = [dial(), dial(), dial()];
+    await Promise.all(held.map((socket) => once(socket, "connect")));
+    const beyond = dial();
+    await new Promise((resolve) => beyond.once("close", resolve));
+    assert.ok(held.every(({ destroyed }) => !destroyed));
+    for (const socket of held) socket.destroy();
+    await relays(relay);
+  } finally {
+    await relay.stop();
+  }
+});
+
+test("peers that send rubbish, ask for circuits to nobody, or hold streams open stop nothing", async () => {
+  const relay = await relayWith();
+  const peer = await hostilePeer(newKey(), relay.addresses()[0] ?? "");
+  try {
+    const streams: Stream[] = [];
+    // A length and rubbish; a length that is never filled; CONNECT to a peer without a place; nothing at all.
+    const openings = [
+      [3, 7, 7, 7],
+      [200, 1, 8],
+      [2, 8, 1],
+      [],
+      [0],
+      Array.from({ length: 5_000 }, () => 255),
+    ];
+    for (let i = 0; i < 60; i++) {
+      const stream = await peer.open(HOP);
+      const bytes = openings[i % openings.length] ?? [];
+      if (bytes.length > 0 && stream.status === "open") stream.send(Uint8Array.from(bytes));
+      streams.push(stream);
+    }
+    await relays(relay);
+    for (const stream of streams) stream.abort(new Error("enough"));
+    await relays(relay);
+  } finally {
+    await peer.stop();
+    await relay.stop();
+  }
+});

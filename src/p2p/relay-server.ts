@@ -1,0 +1,162 @@
+import { type CircuitRelayService, circuitRelayServer } from "@libp2p/circuit-relay-v2";
+import { privateKeyFromRaw } from "@libp2p/crypto/keys";
+import { identify } from "@libp2p/identify";
+import type { MultiaddrConnection } from "@libp2p/interface";
+import { noise } from "@libp2p/noise";
+import { ping } from "@libp2p/ping";
+import { tcp } from "@libp2p/tcp";
+import { yamux } from "@libp2p/yamux";
+import { createLibp2p } from "libp2p";
+import { explain } from "../base/index.ts";
+import { scopeOf, tcpAddress } from "./addresses.ts";
+import { P2pError } from "./errors.ts";
+import { silentLogger } from "./host.ts";
+import {
+  connectionsPerSecondPerHostMax,
+  handshakesMax,
+  handshakeTimeoutMs,
+  negotiationTimeoutMs,
+  relayedBytesMax,
+  relayedCircuitMs,
+  relayForgetPeerMs,
+  relayReservationMs,
+} from "./limits.ts";
+
+export interface RelayServerOptions {
+  /** 32 bytes: who the relay is. */
+  readonly privateKey: Uint8Array;
+  /** "host:port" or multiaddrs. */
+  readonly listen: readonly string[];
+  /** Addresses that are told in addition to those it finds of itself. */
+  readonly announce: readonly string[];
+  /** Whether addresses of a private network or of this machine are told too. */
+  readonly tellPrivate: boolean;
+  readonly connectionsMax: number;
+  /** Connections from one address; each operator needs one. */
+  readonly connectionsPerHostMax: number;
+  readonly agent: string;
+}
+
+/** A relay that serves whoever asks, within limits. */
+export interface RelayServer {
+  readonly peerId: string;
+  /** Multiaddrs with the peer id, public ones first. */
+  addresses(): readonly string[];
+  status(): { readonly connections: number; readonly reservations: number };
+  stop(): Promise<void>;
+}
+
+/**
+ * A circuit relay v2 that nodes of any cluster can meet through. It sees only encrypted bytes, and cannot pretend to be
+ * an operator. Its limits are those of Charon's relay.
+ *
+ * @throws P2pError `p2p/bad-option`, `p2p/listen-failed`
+ * @spec libp2p relay/circuit-v2.md
+ */
+export async function startRelayServer(options: RelayServerOptions): Promise<RelayServer> {
+  const hosts = new HostCap(options.connectionsPerHostMax);
+  const announce = options.announce.map((address) => tcpAddress(address, "address to announce").toString());
+  const listen = options.listen.map((address) => tcpAddress(address, "listen address").toString());
+  const node = await createLibp2p({
+    start: false,
+    privateKey: privateKeyFromRaw(options.privateKey),
+    nodeInfo: { userAgent: options.agent },
+    logger: silentLogger,
+    addresses: { listen, appendAnnounce: announce },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionGater: {
+      denyInboundConnection: (connection) => !hosts.admit(connection),
+      denyDialMultiaddr: () => true, // It answers, and never calls.
+    },
+    connectionMonitor: { enabled: false },
+    connectionManager: {
+      maxConnections: options.connectionsMax,
+      maxIncomingPendingConnections: handshakesMax,
+      inboundConnectionThreshold: connectionsPerSecondPerHostMax,
+      inboundUpgradeTimeout: handshakeTimeoutMs,
+      inboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
+      outboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
+      reconnectRetries: 0,
+    },
+    peerStore: { maxPeerAge: relayForgetPeerMs, maxAddressAge: relayForgetPeerMs },
+    services: {
+      identify: identify(),
+      ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }),
+      relay: circuitRelayServer({
+        maxInboundHopStreams: options.connectionsPerHostMax,
+        maxOutboundStopStreams: options.connectionsPerHostMax,
+        reservations: {
+          maxReservations: options.connectionsMax,
+          reservationTtl: relayReservationMs,
+          defaultDurationLimit: relayedCircuitMs,
+          defaultDataLimit: relayedBytesMax,
+        },
+      }),
+    },
+  });
+  try {
+    await node.start();
+  } catch (cause) {
+    throw new P2pError("p2p/listen-failed", "listen for nodes that want to be relayed", {
+      cause: new Error(explain(cause).split("\n").slice(0, 4).join(" ")),
+      facts: { addresses: listen },
+      hint: "Another program may use the port, or the address is not this machine's.",
+    });
+  }
+  const peerId = node.peerId.toString();
+  const relay: CircuitRelayService = node.services.relay;
+  return {
+    peerId,
+    addresses: () => told(node.getMultiaddrs().map(String), announce, options.tellPrivate, peerId),
+    status: () => ({
+      connections: node.getConnections().length,
+      reservations: relay.reservations.size,
+    }),
+    stop: async () => {
+      await node.stop();
+    },
+  };
+}
+
+/** What nodes are told of where the relay is: what the operator says is told whatever it is. */
+function told(
+  own: readonly string[],
+  announce: readonly string[],
+  tellPrivate: boolean,
+  peerId: string,
+): readonly string[] {
+  const suffix = `/p2p/${peerId}`;
+  const found = own
+    .map((address) => (address.endsWith(suffix) ? address.slice(0, -suffix.length) : address))
+    .filter((address) => tellPrivate || ["public", "name"].includes(scopeOf(address)));
+  const order = ["public", "name", "private", "loopback", "link-local", "unusable"];
+  return [...new Set([...announce, ...found])]
+    .toSorted((a, b) => order.indexOf(scopeOf(a)) - order.indexOf(scopeOf(b)))
+    .map((address) => address + suffix);
+}
+
+/** Connections by the address they come from: one machine cannot take all places. */
+class HostCap {
+  readonly #max: number;
+  readonly #open = new Map<string, number>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  admit(connection: MultiaddrConnection): boolean {
+    const host = connection.remoteAddr.toString().split("/")[2] ?? "";
+    const open = this.#open.get(host) ?? 0;
+    if (open >= this.#max) return false;
+    this.#open.set(host, open + 1);
+    const closed = (): void => {
+      const left = (this.#open.get(host) ?? 1) - 1;
+      if (left <= 0) this.#open.delete(host);
+      else this.#open.set(host, left);
+    };
+    connection.addEventListener("close", closed, { once: true });
+    return true;
+  }
+}
