@@ -34,6 +34,7 @@ const rooms: Readonly<
   telemetry: { leansOn: ["base", "spec", "crypto", "ports"], libraries: ["prom-client"] },
   http: { leansOn: ["base"], libraries: [] },
   chain: { leansOn: ["base", "spec", "crypto", "ports", "http"], libraries: [] },
+  dkg: { leansOn: ["base", "spec", "crypto"], libraries: [] },
   ceremony: { leansOn: ["base", "spec", "crypto", "cluster", "dkg", "ports"], libraries: [] },
   node: {
     leansOn: [
@@ -68,7 +69,7 @@ const rooms: Readonly<
 };
 
 // Rooms that decide: the same inputs must give the same outputs, so time, chance and surroundings come in through ports.
-const pure = ["base", "spec", "crypto", "cluster", "qbft", "slashing", "ports", "consensus", "duty"];
+const pure = ["base", "spec", "crypto", "cluster", "dkg", "qbft", "slashing", "ports", "consensus", "duty"];
 const impure =
   /\bDate\.now\b|\bMath\.random\b|\bsetTimeout\b|\bsetInterval\b|\bprocess\.env\b|\bnew Date\(\)/;
 const secretEntropyAllowedIn = ["crypto", "cluster"];

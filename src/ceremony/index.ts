@@ -5,6 +5,7 @@
  */
 export { Ceremony, type CeremonyNeeds, type CeremonyOptions } from "./ceremony.ts";
 export { CeremonyError } from "./errors.ts";
+export { frostKeys } from "./frost-keys.ts";
 export type { PeerNews } from "./meeting.ts";
 export { OutputFolder } from "./output-folder.ts";
 export { type CeremonyProgress, type PartName, type PeerProgress, parts } from "./progress.ts";

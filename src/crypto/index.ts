@@ -19,6 +19,7 @@ export {
   verifyEach,
 } from "./bls.ts";
 export { combineSlot, type SlotJob, type SlotResult } from "./combine-slot.ts";
+export { CommittedPolynomial, hashToScalar, provesKnowledge } from "./commitments.ts";
 export { derOfSignature, signatureOfDer } from "./der-signature.ts";
 export { deriveSecretKey } from "./derive.ts";
 export { hashBytesRoot } from "./hash-bytes.ts";

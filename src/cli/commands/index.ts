@@ -23,6 +23,7 @@ export const runners: Readonly<Record<string, Runner>> = {
   "create enr": async (input) => (await import("./enr.ts")).createEnr(input),
   enr: async (input) => (await import("./enr.ts")).printEnr(input),
   "create cluster": async (input) => (await import("./create-cluster.ts")).createClusterCommand(input),
+  dkg: async (input) => (await import("./dkg.ts")).dkg(input),
   combine: async (input) => (await import("./combine.ts")).combine(input),
   "slashing-protection export": async (input) =>
     (await import("./slashing-protection.ts")).exportCommand(input),

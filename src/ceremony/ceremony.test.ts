@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { seededRandom } from "../base/index.ts";
+import { readKeystores } from "../cluster/index.ts";
+import { parts } from "./progress.ts";
+import { Operators } from "./testing/operators.ts";
+
+function operators(t: TestContext, options: ConstructorParameters<typeof Operators>[0]): Operators {
+  const made = new Operators(options);
+  t.after(() => made.end());
+  return made;
+}
+
+/** Every operator has the same valid lock (the ceremony verified it) and the shares that it names. */
+async function assertComplete(all: Operators): Promise<void> {
+  const first = all.lock(0);
+  for (const i of all.keys.keys()) {
+    const lock = all.lock(i);
+    assert.deepEqual(lock, first);
+    for (const { index, secret } of await readKeystores(`${all.folder(i)}/validator_keys`))
+      assert.deepEqual(secret.publicKey(), lock.validators[index]?.publicShares[i]);
+    assert.ok(!all.hasJournal(i), "the journal is gone");
+  }
+}
+
+test("four operators end with one lock, each with its own shares, and nothing else is left", async (t) => {
+  const all = operators(t, { operators: 4, validators: 3 });
+  for (const i of all.keys.keys()) await all.start(i);
+  for (const i of all.keys.keys()) assert.equal(await all.running(i).over, undefined);
+  await assertComplete(all);
+  assert.equal(all.lock(0).validators.length, 3);
+});
+
+test("operators killed again and again at any moment end with one valid lock", async (t) => {
+  for (let seed = 1; seed <= 5; seed++) {
+    const random = seededRandom(seed);
+    const all = operators(t, { operators: 4, validators: 1 });
+    for (const i of all.keys.keys()) await all.start(i);
+    const seen = new Set<string>();
+    for (let kills = 0; kills < 12; kills++) {
+      await pause(random.next() * 60);
+      const victim = Math.floor(random.next() * 4);
+      if (all.hasJournal(victim) === false) continue; // It has finished.
+      seen.add(all.running(victim).progress().part);
+      await all.kill(victim);
+      await pause(random.next() * 30);
+      if (all.hasJournal(victim)) await all.start(victim);
+    }
+    for (const i of all.keys.keys())
+      assert.equal(await all.running(i).over, undefined, `replay with seed ${seed}`);
+    await assertComplete(all);
+    assert.ok(seen.size >= 2, [...seen].join());
+  }
+});
+
+for (const part of parts)
+  test(`an operator killed while it is ${part.title.toLowerCase()} goes on where it was`, async (t) => {
+    const all = operators(t, { operators: 4, validators: 1 });
+    for (const i of all.keys.keys()) await all.start(i);
+    while (all.running(2).progress().part !== part.name) await pause(1);
+    await all.kill(2);
+    await pause(20);
+    if (all.hasJournal(2)) await all.start(2);
+    for (const i of [0, 1, 3]) assert.equal(await all.running(i).over, undefined);
+    if (part.name !== "finishing") assert.equal(await all.running(2).over, undefined);
+    await assertComplete(all);
+  });
+
+test("an operator that lost its journal ends the ceremony at all, by name, and nothing usable is left", async (t) => {
+  const all = operators(t, { operators: 4, validators: 1 });
+  for (const i of all.keys.keys()) await all.start(i);
+  while (all.running(2).progress().part !== "deposits") await pause(1);
+  await all.kill(2);
+  const { rmSync } = await import("node:fs");
+  rmSync(`${all.folder(2)}/trireme`, { recursive: true });
+  await all.start(2);
+  for (const i of [0, 1, 3]) {
+    const error = await all.running(i).over;
+    assert.match(error?.message ?? "", /operator 2/);
+    assert.deepEqual(all.published(i), []);
+    assert.ok(!all.hasJournal(i));
+  }
+});
+
+test("everyone killed at once goes on together", async (t) => {
+  const all = operators(t, { operators: 4, validators: 1 });
+  for (const i of all.keys.keys()) await all.start(i);
+  while (all.running(1).progress().part !== "registrations") await pause(1);
+  for (const i of all.keys.keys()) await all.kill(i);
+  for (const i of all.keys.keys()) assert.match(String((await all.running(i).over)?.message), /interrupted/);
+  for (const i of all.keys.keys()) await all.start(i);
+  for (const i of all.keys.keys()) assert.equal(await all.running(i).over, undefined);
+  await assertComplete(all);
+});

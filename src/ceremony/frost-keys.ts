@@ -1,0 +1,147 @@
+import {
+  begin,
+  checkAnnouncement,
+  type FrostCast,
+  finish,
+  type KeyOfValidator,
+  type Lie,
+} from "../dkg/index.ts";
+import { type OperatorIndex, operatorOf, shareIndexOf } from "../spec/index.ts";
+import { type BroadcastKind, others } from "./broadcast.ts";
+import { lied } from "./errors.ts";
+import { inTurns } from "./in-turns.ts";
+import type { KeyMaker, KeyMakerNeeds, KeyMaking } from "./key-makers.ts";
+import { messageLimits } from "./limits.ts";
+import type { MadeKey } from "./make-keys.ts";
+import { FrostRound1Casts, FrostRound1P2P, FrostRound2Casts } from "./wire.ts";
+
+const round1: BroadcastKind = { id: "/charon/dkg/frost/2.0.0/round1/cast", type: "FrostRound1Casts" };
+const round2: BroadcastKind = { id: "/charon/dkg/frost/2.0.0/round2/cast", type: "FrostRound2Casts" };
+const sharesProtocol = "/charon/dkg/frost/2.0.0/round1/p2p";
+const sharesMail = "frost/round1/shares";
+
+export function frostKeys(needs: KeyMakerNeeds): KeyMaker {
+  needs.transport.handle(sharesProtocol, messageLimits, async (from, bytes) => {
+    FrostRound1P2P.decode(bytes);
+    await needs.mailbox.deliver(from, sharesMail, bytes);
+    return undefined;
+  });
+  return { broadcasts: [round1, round2], make: (making) => makeKeys(needs, making) };
+}
+
+async function makeKeys(
+  { definition, transport, post }: KeyMakerNeeds,
+  { entropy, broadcast, onKey, signal }: KeyMaking,
+): Promise<readonly MadeKey[]> {
+  const self = shareIndexOf(transport.self);
+  const params = { self, operatorCount: transport.operatorCount, threshold: definition.threshold };
+  const validators = Array.from({ length: definition.numValidators }, (_, i) => i);
+
+  const begun = await inTurns(validators, signal, () => begin(params, entropy));
+  const keyOf = (valIdx: number) => ({ valIdx, sourceId: self, targetId: 0 });
+  const casts = begun.map(({ cast }, valIdx) => ({ key: keyOf(valIdx), ...cast }));
+  await broadcast.send(round1, FrostRound1Casts.encode({ casts }), signal);
+  const sharesFor = (to: OperatorIndex): Uint8Array => {
+    const id = shareIndexOf(to);
+    return FrostRound1P2P.encode({
+      shares: begun.map((one, valIdx) => ({
+        key: { ...keyOf(valIdx), targetId: id },
+        id,
+        value: one.shareFor(id),
+      })),
+    });
+  };
+  post.keep(sharesMail, sharesFor);
+  for (const to of others(transport)) post.send(to, sharesProtocol, sharesFor(to), signal);
+
+  const dealt = await Promise.all(
+    others(transport).map(async (from) => {
+      const cast = await broadcast.receive(from, round1, signal);
+      const shares = await post.receive(from, sharesMail, signal);
+      return {
+        dealer: shareIndexOf(from),
+        casts: ofEach(
+          validators,
+          from,
+          0,
+          read(from, () => FrostRound1Casts.decode(cast).casts),
+        ),
+        shares: ofEach(
+          validators,
+          from,
+          self,
+          read(from, () => FrostRound1P2P.decode(shares).shares),
+        ),
+      };
+    }),
+  );
+  const keys = await inTurns(begun, signal, (one, i) => {
+    const received = dealt.map(
+      ({ dealer, casts: cast, shares }) =>
+        [dealer, { cast: cast[i] as FrostCast, share: shares[i]?.value as Uint8Array }] as const,
+    );
+    const key = orThrow(finish(params, one, new Map(received)), i);
+    onKey();
+    return key;
+  });
+
+  const announced = keys.map(({ groupKey, publicShares }, valIdx) => ({
+    key: keyOf(valIdx),
+    verificationKey: groupKey,
+    vkShare: publicShares[transport.self] as Uint8Array,
+  }));
+  await broadcast.send(round2, FrostRound2Casts.encode({ casts: announced }), signal);
+  for (const from of others(transport)) {
+    const bytes = await broadcast.receive(from, round2, signal);
+    const theirs = ofEach(
+      validators,
+      from,
+      0,
+      read(from, () => FrostRound2Casts.decode(bytes).casts),
+    );
+    for (const [i, { verificationKey, vkShare }] of theirs.entries()) {
+      const key = keys[i] as KeyOfValidator;
+      const announcement = { groupKey: verificationKey, publicShare: vkShare };
+      const lie = checkAnnouncement(key, shareIndexOf(from), announcement);
+      if (lie !== undefined) orThrow(lie, i);
+    }
+  }
+  return keys.map(({ groupKey, publicShares, secret }) => ({ groupKey, publicShares, share: secret }));
+}
+
+/** @throws CeremonyError `ceremony/lied` */
+function orThrow<T extends object>(result: T | Lie, validator: number): T {
+  if ("liar" in result)
+    throw lied(operatorOf(result.liar), `${result.what} (validator ${validator} of the ceremony)`);
+  return result;
+}
+
+/** @throws CeremonyError `ceremony/lied` - the message of a round cannot be read. */
+function read<T>(from: OperatorIndex, decode: () => T): T {
+  try {
+    return decode();
+  } catch (cause) {
+    throw lied(from, "has sent a round that cannot be read", { cause });
+  }
+}
+
+/** What a message holds for each validator, exactly once, under its author's name. @throws CeremonyError `ceremony/lied` */
+function ofEach<T extends { key: { valIdx: number; sourceId: number; targetId: number } | undefined }>(
+  validators: readonly number[],
+  from: OperatorIndex,
+  to: number,
+  items: readonly T[],
+): readonly T[] {
+  const byValidator = new Map<number, T>();
+  for (const item of items) {
+    const { key } = item;
+    if (key === undefined || key.sourceId !== shareIndexOf(from) || key.targetId !== to)
+      throw lied(from, "has sent a round under another name");
+    if (byValidator.has(key.valIdx)) throw lied(from, `has sent validator ${key.valIdx} twice in a round`);
+    byValidator.set(key.valIdx, item);
+  }
+  const sorted = validators.map((i) => byValidator.get(i)).filter((item) => item !== undefined);
+  if (sorted.length !== validators.length || items.length !== validators.length)
+    throw lied(from, `has sent ${items.length} validators in a round, of ${validators.length}`);
+  return sorted;
+}

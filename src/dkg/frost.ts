@@ -1,0 +1,163 @@
+import { equalBytes } from "../base/index.ts";
+import {
+  bytesToScalar,
+  CommittedPolynomial,
+  CURVE_ORDER,
+  hashToScalar,
+  KeyError,
+  modOrder,
+  provesKnowledge,
+  randomScalar,
+  SecretKey,
+  scalarToBytes,
+} from "../crypto/index.ts";
+import type { ShareIndex } from "../spec/index.ts";
+
+// FROST key generation (Komlo and Goldberg, "FROST: Flexible Round-Optimized Schnorr Threshold Signatures", figure 1), which is
+// Pedersen's key generation by Feldman's verifiable sharing with a proof that each dealer knows what it deals. One call is
+// one validator. The encodings are those of the library that Charon uses.
+
+export interface FrostParams {
+  readonly self: ShareIndex;
+  readonly operatorCount: number;
+  readonly threshold: number;
+}
+
+/** What a dealer tells everybody in round 1. */
+export interface FrostCast {
+  /** Coefficients times the generator, constant term first; `threshold` points of 48 bytes. */
+  readonly commitments: readonly Uint8Array[];
+  /** The proof of knowledge of the constant term: response and challenge, 32 bytes each, big-endian. */
+  readonly wi: Uint8Array;
+  readonly ci: Uint8Array;
+}
+
+/** Our part after round 1. It holds secrets and has no text form. */
+export interface FrostBegun {
+  readonly cast: FrostCast;
+  /** The polynomial at an operator's index, for that operator alone: 32 bytes, big-endian. */
+  shareFor(to: ShareIndex): Uint8Array;
+}
+
+/** What each operator tells everybody in round 2. */
+export interface FrostAnnouncement {
+  /** 48 bytes. */
+  readonly groupKey: Uint8Array;
+  /** Its own public share, 48 bytes. */
+  readonly publicShare: Uint8Array;
+}
+
+/** One validator's key, as one operator has it. */
+export interface KeyOfValidator {
+  /** 48 bytes. */
+  readonly groupKey: Uint8Array;
+  /** 48 bytes each, in operator order; computed from the commitments, so that nobody can lie about them. */
+  readonly publicShares: readonly Uint8Array[];
+  readonly secret: SecretKey;
+}
+
+/** Who sent what no honest operator sends. */
+export interface Lie {
+  readonly liar: ShareIndex;
+  readonly what: string;
+}
+
+/** Under which names challenges are hashed; the context of a ceremony does not enter, its broadcast is signed for that. */
+const HASH_DOMAIN = "BLS12381_XMD:SHA-256_SSWU_RO_";
+const CONTEXT = 0;
+
+/**
+ * Round 1: deals a random polynomial. The same entropy gives the same polynomial, so that an interrupted ceremony goes on.
+ *
+ * @param entropy - Gives that many unpredictable bytes.
+ */
+export function begin({ self, threshold }: FrostParams, entropy: (bytes: number) => Uint8Array): FrostBegun {
+  const coefficients = Array.from({ length: threshold }, () => randomScalar(entropy));
+  const [constant = 0n] = coefficients;
+  const nonce = randomScalar(entropy);
+  const commitments = coefficients.map(timesGenerator);
+  const challenge = challengeOf(self, commitments[0] as Uint8Array, timesGenerator(nonce));
+  return {
+    cast: {
+      commitments,
+      wi: scalarToBytes(modOrder(nonce + constant * challenge)),
+      ci: scalarToBytes(challenge),
+    },
+    shareFor: (to) =>
+      scalarToBytes(coefficients.reduceRight((sum, one) => modOrder(sum * BigInt(to) + one), 0n)),
+  };
+}
+
+/**
+ * The end of round 1: checks what every dealer sent and makes the key from it. Order of checks: the dealer's points, its
+ * proof, our share; dealers by index.
+ *
+ * @param received - By dealer, without ourselves; exactly all of them.
+ */
+export function finish(
+  { self, operatorCount, threshold }: FrostParams,
+  begun: FrostBegun,
+  received: ReadonlyMap<ShareIndex, { readonly cast: FrostCast; readonly share: Uint8Array }>,
+): KeyOfValidator | Lie {
+  const polynomials = [CommittedPolynomial.trusted(begun.cast.commitments)];
+  let secret = bytesToScalar(begun.shareFor(self));
+  for (const [dealer, { cast, share }] of [...received].toSorted(([a], [b]) => a - b)) {
+    const lie = (what: string): Lie => ({ liar: dealer, what });
+    if (cast.commitments.length !== threshold)
+      return lie(`committed to ${cast.commitments.length} coefficients in place of ${threshold}`);
+    const polynomial = CommittedPolynomial.read(cast.commitments);
+    if (polynomial === undefined) return lie("committed to something that is no point of the group");
+    if (!isProved(dealer, cast)) return lie("did not prove that it knows the secret it dealt");
+    if (equalBytes(cast.commitments[0] as Uint8Array, begun.cast.commitments[0] as Uint8Array))
+      return lie("committed to our own secret");
+    const publicShare = publicOf(share);
+    if (publicShare === undefined || !equalBytes(polynomial.at(self), publicShare))
+      return lie("dealt us a share that does not fit its commitments");
+    polynomials.push(polynomial);
+    secret = modOrder(secret + bytesToScalar(share));
+  }
+  const sum = CommittedPolynomial.sum(polynomials);
+  return {
+    groupKey: sum.at(0),
+    publicShares: Array.from({ length: operatorCount }, (_, i) => sum.at(i + 1)),
+    secret: SecretKey.fromScalar(secret),
+  };
+}
+
+/** Round 2: whether an operator came to the same key as we. */
+export function checkAnnouncement(
+  { groupKey, publicShares }: KeyOfValidator,
+  from: ShareIndex,
+  announced: FrostAnnouncement,
+): Lie | undefined {
+  if (!equalBytes(announced.groupKey, groupKey))
+    return { liar: from, what: "came to another validator key: dealers told it something else, or it lies" };
+  if (!equalBytes(announced.publicShare, publicShares[from - 1] as Uint8Array))
+    return { liar: from, what: "announced a public share that does not follow from the commitments" };
+  return undefined;
+}
+
+/** Schnorr's proof in the form (response, challenge): the challenge hashes the commitment that the two lead back to. */
+function isProved(dealer: ShareIndex, { commitments, wi, ci }: FrostCast): boolean {
+  const publicKey = commitments[0] as Uint8Array;
+  return provesKnowledge(publicKey, { response: wi, challenge: ci }, (commitment) =>
+    challengeOf(dealer, publicKey, commitment),
+  );
+}
+
+function challengeOf(dealer: ShareIndex, publicKey: Uint8Array, commitment: Uint8Array): bigint {
+  return hashToScalar(HASH_DOMAIN, Uint8Array.of(dealer, CONTEXT), publicKey, commitment);
+}
+
+const timesGenerator = (scalar: bigint): Uint8Array => SecretKey.fromScalar(scalar).publicKey();
+
+/** Undefined for what is no share: of another length than 32 bytes, zero, or not below the order. */
+function publicOf(share: Uint8Array): Uint8Array | undefined {
+  if (share.length !== 32 || bytesToScalar(share) >= CURVE_ORDER) return undefined;
+  try {
+    return SecretKey.fromBytes(share).publicKey();
+  } catch (error) {
+    if (error instanceof KeyError) return undefined;
+    throw error;
+  }
+}
