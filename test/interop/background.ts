@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream, readFileSync } from "node:fs";
+import { createWriteStream, existsSync, readFileSync } from "node:fs";
 
 /** How long a program gets to stop by itself before it is ended. */
 const STOP_TIMEOUT_MS = 15_000;
@@ -29,6 +29,14 @@ export class Background {
     this.#command = command;
     this.#args = args;
     this.#env = { ...process.env, ...env };
+  }
+
+  /** Settles when it ends by itself, with its exit code; null where a signal ended it. */
+  get over(): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined) throw new Error(`${this.name} was not started`);
+    if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
+    return new Promise((resolve) => child.once("close", (code) => resolve(code)));
   }
 
   get pid(): number | undefined {
@@ -75,8 +83,9 @@ export class Background {
     }
   }
 
+  /** All that it has said; nothing before its first line. */
   log(): string {
-    return readFileSync(this.logFile, "utf8");
+    return existsSync(this.logFile) ? readFileSync(this.logFile, "utf8") : "";
   }
 
   tail(): string {
