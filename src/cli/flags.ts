@@ -1,212 +1,17 @@
-/** One flag: the parser, the help, the environment, the configuration file and docs/cli.md all come from its row. */
-export interface Flag {
-  /** Without the dashes; Charon's name where it means the same. */
-  readonly name: string;
-  readonly kind: "text" | "number" | "switch" | "list";
-  /** What stands for the value in the help, e.g. "host:port". */
-  readonly value?: string;
-  readonly default?: string | number | boolean | readonly string[];
-  readonly help: string;
-  readonly choices?: readonly string[];
-  readonly required?: boolean;
-}
-
-export interface CommandRow {
-  /** e.g. ["create", "cluster"] */
-  readonly path: readonly string[];
-  readonly help: string;
-  readonly flags: readonly Flag[];
-  /** Positional arguments, as help shows them. */
-  readonly arguments?: string;
-}
-
-const dataDir: Flag = {
-  name: "data-dir",
-  kind: "text",
-  value: "folder",
-  default: ".charon",
-  help: "The node's folder: key, lock, key shares, and our own state below it",
-};
-const keyFile: Flag = {
-  name: "private-key-file",
-  kind: "text",
-  value: "file",
-  default: "",
-  help: "The node key; by default charon-enr-private-key in the data folder",
-};
-const lockFile: Flag = {
-  name: "lock-file",
-  kind: "text",
-  value: "file",
-  default: "",
-  help: "The cluster lock; by default cluster-lock.json in the data folder",
-};
-const testnet: readonly Flag[] = [
-  {
-    name: "testnet-name",
-    kind: "text",
-    default: "",
-    help: "A network of your own, with all four of these: its name",
-  },
-  { name: "testnet-chain-id", kind: "number", default: 0, help: "Its execution chain id" },
-  { name: "testnet-fork-version", kind: "text", value: "0x…", default: "", help: "Its genesis fork version" },
-  {
-    name: "testnet-genesis-timestamp",
-    kind: "number",
-    value: "seconds",
-    default: 0,
-    help: "Its genesis time",
-  },
-];
-const logs: readonly Flag[] = [
-  {
-    name: "log-level",
-    kind: "text",
-    default: "info",
-    choices: ["debug", "info", "warn", "error"],
-    help: "The least important lines that are written",
-  },
-  {
-    name: "log-format",
-    kind: "text",
-    default: "console",
-    choices: ["console", "json", "logfmt"],
-    help: "How log lines look",
-  },
-  {
-    name: "log-color",
-    kind: "text",
-    default: "auto",
-    choices: ["auto", "force", "disable"],
-    help: "Colours in log lines",
-  },
-];
-const noVerify: Flag = {
-  name: "no-verify",
-  kind: "switch",
-  default: false,
-  help: "Go on when hashes or signatures of cluster files are wrong",
-};
-const json: Flag = { name: "json", kind: "switch", default: false, help: "Print the result as JSON" };
-
-const external: readonly Flag[] = [
-  {
-    name: "p2p-external-ip",
-    kind: "text",
-    value: "ip",
-    default: "",
-    help: "The address that peers are told, for a node behind a router",
-  },
-  {
-    name: "p2p-external-hostname",
-    kind: "text",
-    value: "name",
-    default: "",
-    help: "The name that peers are told",
-  },
-];
-
-const runFlags: readonly Flag[] = [
+import {
+  type CommandRow,
   dataDir,
-  lockFile,
+  external,
+  json,
   keyFile,
-  {
-    name: "validator-keys-dir",
-    kind: "text",
-    value: "folder",
-    default: "",
-    help: "Keystores with this node's key shares; by default validator_keys in the data folder",
-  },
-  {
-    name: "beacon-node-endpoints",
-    kind: "list",
-    value: "url,…",
-    default: [],
-    required: true,
-    help: "Beacon nodes; several act as one",
-  },
-  {
-    name: "beacon-node-timeout",
-    kind: "number",
-    value: "ms",
-    default: 2000,
-    help: "How long a beacon node may take to answer",
-  },
-  {
-    name: "p2p-tcp-address",
-    kind: "list",
-    value: "host:port,…",
-    default: ["0.0.0.0:3610"],
-    help: "Where peers reach this node",
-  },
-  ...external,
-  {
-    name: "p2p-relays",
-    kind: "list",
-    value: "url,…",
-    default: [],
-    help: "Relays for nodes that cannot be reached directly (URL or multiaddr)",
-  },
-  {
-    name: "p2p-peers",
-    kind: "list",
-    value: "multiaddr,…",
-    default: [],
-    help: "Addresses of peers, ending with /p2p/ and the peer id",
-  },
-  {
-    name: "validator-api-address",
-    kind: "text",
-    value: "host:port",
-    default: "",
-    help: "Serve the beacon API here for a validator client, which signs in the place of the keystores; without keystores it is 127.0.0.1:3600",
-  },
-  {
-    name: "no-signer",
-    kind: "switch",
-    default: false,
-    help: "Leave the keystores closed: a validator client signs",
-  },
-  {
-    name: "validator-api-tls-cert",
-    kind: "text",
-    value: "file",
-    default: "",
-    help: "Certificate (PEM) of the validator API, which then speaks HTTPS",
-  },
-  {
-    name: "validator-api-tls-key",
-    kind: "text",
-    value: "file",
-    default: "",
-    help: "The certificate's key (PEM)",
-  },
-  {
-    name: "monitoring-address",
-    kind: "text",
-    value: "host:port",
-    default: "127.0.0.1:3620",
-    help: "Where /metrics, /livez, /readyz and /duties are served",
-  },
-  {
-    name: "fresh-keys",
-    kind: "switch",
-    default: false,
-    help: "Nothing ever signed with these keys: sign with a new slashing memory at once, unless the chain knows better",
-  },
-  { name: "builder-api", kind: "switch", default: false, help: "Take blocks of builders too" },
-  { name: "graffiti", kind: "text", default: "", help: "Up to 32 bytes of text in our blocks" },
-  { name: "nickname", kind: "text", default: "", help: "What peers call this node; at most 32 characters" },
-  {
-    name: "private-key-file-lock",
-    kind: "switch",
-    default: false,
-    help: "Refuse to start while another program uses the node key",
-  },
+  lockFile,
+  logs,
   noVerify,
-  ...testnet,
-  ...logs,
-];
+  testnet,
+} from "./flag.ts";
+import { runFlags } from "./run-flags.ts";
+
+export type { CommandRow, Flag } from "./flag.ts";
 
 export const commands: readonly CommandRow[] = [
   { path: ["run"], help: "Run this node of the cluster", flags: runFlags },
@@ -314,7 +119,7 @@ export const commands: readonly CommandRow[] = [
   },
   {
     path: ["dkg"],
-    help: "Make a cluster's keys together with its other operators, so that no whole key ever exists",
+    help: "Make a cluster's keys together with its other operators",
     flags: [
       dataDir,
       {

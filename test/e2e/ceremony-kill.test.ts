@@ -38,7 +38,11 @@ for (const shift of [0, 1, 2, 3])
         victim.start();
       }
       assert.equal(killed.length, parts.length);
-      assert.deepEqual(await run.over(), [0, 0, 0, 0], run.processes.map((one) => one.tail()).join("\n---\n"));
+      assert.deepEqual(
+        await run.over(),
+        [0, 0, 0, 0],
+        run.processes.map((one) => one.tail()).join("\n---\n"),
+      );
       await verifyResults(run);
     });
   });

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { parseEnr } from "../../src/cluster/enr.ts";
 import {
   createCluster,
   type Definition,
@@ -14,7 +15,6 @@ import {
 import { parseDefinition } from "../../src/cluster/read.ts";
 import { freePorts } from "../../src/demo/free-ports.ts";
 import { peerIdOf } from "../../src/p2p/index.ts";
-import { parseEnr } from "../../src/cluster/enr.ts";
 import { Background } from "./background.ts";
 
 export type CeremonySeat = "trireme" | "charon";
@@ -110,14 +110,18 @@ export async function startCeremony(options: CeremonyRunOptions): Promise<Ceremo
     processes,
     home,
     over: () => Promise.all(processes.map((process) => process.over)),
-    results: (i) => readdirSync(home(i)).filter((name) => /^(cluster-lock|deposit-data|validator_keys)/.test(name)),
+    results: (i) =>
+      readdirSync(home(i)).filter((name) => /^(cluster-lock|deposit-data|validator_keys)/.test(name)),
     lock: (i) => parseLock(readFileSync(join(home(i), "cluster-lock.json"), "utf8")),
     stop,
   };
 }
 
 /** A definition without wallets' signatures, and a folder with a node key for each operator. */
-function writeFolders(home: (i: number) => string, { seats, validators, algorithm }: CeremonyRunOptions): Definition {
+function writeFolders(
+  home: (i: number) => string,
+  { seats, validators, algorithm }: CeremonyRunOptions,
+): Definition {
   // Only its node keys and its definition are used; nobody has seen the keys that it makes.
   const made = createCluster({
     name: "ceremony",
@@ -183,7 +187,8 @@ export async function verifyResults(run: CeremonyRun): Promise<Lock> {
     const lock = run.lock(i);
     if (!isDeepStrictEqual(lock, first)) throw new Error(`operators 0 and ${i} have different locks`);
     const opened = await readKeystores(join(run.home(i), "validator_keys"));
-    if (opened.length !== lock.validators.length) throw new Error(`operator ${i} has ${opened.length} keystores`);
+    if (opened.length !== lock.validators.length)
+      throw new Error(`operator ${i} has ${opened.length} keystores`);
     for (const { index, secret } of opened)
       if (Buffer.compare(secret.publicKey(), lock.validators[index]?.publicShares[i] as Uint8Array) !== 0)
         throw new Error(`keystore ${index} of operator ${i} is not the share in the lock`);

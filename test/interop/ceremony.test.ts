@@ -53,7 +53,11 @@ for (const scenario of scenarios) {
     try {
       const begun = performance.now();
       const codes = await run.over();
-      assert.deepEqual(codes, codes.map(() => 0), run.processes.map((one) => one.tail()).join("\n---\n"));
+      assert.deepEqual(
+        codes,
+        codes.map(() => 0),
+        run.processes.map((one) => one.tail()).join("\n---\n"),
+      );
       t.diagnostic(`${((performance.now() - begun) / 1000).toFixed(1)} s`);
       const lock = await verifyResults(run);
       assert.equal(lock.validators.length, scenario.validators);
