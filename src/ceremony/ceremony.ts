@@ -369,6 +369,6 @@ function assembleValidators(
     publicKey: groupKey,
     publicShares,
     deposits: deposits[i] as DistributedValidator["deposits"],
-    registration: registrations[i] as DistributedValidator["registration"],
+    registration: registrations[i],
   }));
 }

@@ -3,11 +3,14 @@ import { concatBytes, toHex } from "../base/index.ts";
 
 /** What an operator or creator signs with a wallet, by the name of its EIP-712 type. */
 export type TypedMessage =
+  /** In v1.3. */
+  | { readonly type: "ConfigHash"; readonly configHash: Uint8Array }
   | { readonly type: "OperatorConfigHash"; readonly configHash: Uint8Array }
   | { readonly type: "CreatorConfigHash"; readonly configHash: Uint8Array }
   | { readonly type: "ENR"; readonly enr: string };
 
 const FIELD = {
+  ConfigHash: "config_hash",
   OperatorConfigHash: "operator_config_hash",
   CreatorConfigHash: "creator_config_hash",
   ENR: "enr",

@@ -5,9 +5,11 @@ import { test } from "node:test";
 import { missingShared, sharedPath } from "../../test/shared.ts";
 import { fromHex, toHex } from "../base/index.ts";
 import { verify } from "../crypto/index.ts";
+import { createCluster } from "./create.ts";
 import { depositSigningRoot, writeDepositFile } from "./deposit.ts";
 import { readKeystores } from "./folders.ts";
-import { configHash, definitionHash, lockHash } from "./hash.ts";
+import { configHash, definitionHash } from "./hash.ts";
+import { lockHash } from "./hash-lock.ts";
 import { clusterOf, loadCluster, loadNodeKey, operatorOfKey } from "./load.ts";
 import { VERSIONS } from "./model.ts";
 import { parseDefinition, parseLock } from "./read.ts";
@@ -113,4 +115,26 @@ test("a deposit file is Charon's byte for byte, roots and order included", () =>
   }));
   const written = writeDepositFile(deposits.toReversed(), fromHex("0x00001020"), "goerli");
   assert.equal(written, text.trimEnd());
+});
+
+test("a cluster of every version is made, verifies, and is read back as it was written", () => {
+  for (const version of VERSIONS) {
+    const { lock } = createCluster({
+      name: "every version",
+      version,
+      operatorCount: 4,
+      forkVersion: fromHex("0x10000910"),
+      registrationTime: 1_742_213_400,
+      feeRecipients: ["0x000000000000000000000000000000000000dEaD"],
+      withdrawalAddresses: ["0x000000000000000000000000000000000000dEaD"],
+      compounding: false,
+      targetGasLimit: 60_000_000,
+      keys: { newKeys: 2 },
+      timestamp: "2026-01-01T00:00:00Z",
+    });
+    verifyLock(lock);
+    const again = parseLock(writeLock(lock));
+    verifyLock(again);
+    assert.equal(writeLock(again), writeLock(lock), version);
+  }
 });

@@ -1,13 +1,10 @@
 import { fromHex } from "../base/index.ts";
+import { fieldsBeforeV3 } from "./hash-before-v3.ts";
 import {
   atLeast,
   DEPOSIT_AMOUNTS_MAX,
   type Definition,
-  type DepositData,
-  type DistributedValidator,
-  type Lock,
   OPERATORS_MAX,
-  type Registration,
   TEXT_BYTES_MAX,
   VALIDATORS_MAX,
 } from "./model.ts";
@@ -24,64 +21,8 @@ import {
   uint64List,
 } from "./ssz.ts";
 
-const address = (text: string): readonly Chunk[] => fixedBytes(fromHex(text), 20);
-
-/** A secp256k1 signature, which since v1.11 may be several. */
-function walletSignature(definition: Definition, signature: Uint8Array): readonly Chunk[] {
-  return atLeast(definition.version, "v1.11.0") ? signatureList(signature) : fixedBytes(signature, 65);
-}
-
-/** The fields of a definition; the config hash leaves out what is not yet known when it is made (ENRs, signatures). */
-function definitionRoot(definition: Definition, part: "config" | "all"): Uint8Array {
-  const all = part === "all";
-  const operators = definition.operators.map((operator) =>
-    container([
-      address(operator.address),
-      ...(all
-        ? [
-            textList(operator.enr, TEXT_BYTES_MAX.enr),
-            walletSignature(definition, operator.configSignature),
-            walletSignature(definition, operator.enrSignature),
-          ]
-        : []),
-    ]),
-  );
-  const creator = container([
-    address(definition.creator.address),
-    ...(all ? [walletSignature(definition, definition.creator.configSignature)] : []),
-  ]);
-  const validators = definition.validators.map((validator) =>
-    container([address(validator.feeRecipient), address(validator.withdrawal)]),
-  );
-  const root = container([
-    textList(definition.uuid, TEXT_BYTES_MAX.uuid),
-    textList(definition.name, TEXT_BYTES_MAX.name),
-    textList(definition.version, TEXT_BYTES_MAX.version),
-    textList(definition.timestamp, TEXT_BYTES_MAX.timestamp),
-    uint64(definition.numValidators),
-    uint64(definition.threshold),
-    textList(definition.dkgAlgorithm, TEXT_BYTES_MAX.dkgAlgorithm),
-    fixedBytes(definition.forkVersion, 4),
-    list(operators, OPERATORS_MAX),
-    creator,
-    list(validators, VALIDATORS_MAX),
-    uint64List(definition.depositAmounts ?? [], DEPOSIT_AMOUNTS_MAX),
-    ...(atLeast(definition.version, "v1.9.0")
-      ? [textList(definition.consensusProtocol, TEXT_BYTES_MAX.consensusProtocol)]
-      : []),
-    ...(atLeast(definition.version, "v1.10.0")
-      ? [uint64(definition.targetGasLimit), bool(definition.compounding)]
-      : []),
-    ...(all
-      ? [
-          atLeast(definition.version, "v1.11.0")
-            ? bytes(definition.configHash)
-            : fixedBytes(definition.configHash, 32),
-        ]
-      : []),
-  ]);
-  return root[0] as Uint8Array;
-}
+/** The config hash leaves out what is not known yet when it is signed: ENRs and signatures. */
+export type HashedPart = "config" | "all";
 
 /** What operators and creator sign: everything that is agreed before anybody has a key. */
 export function configHash(definition: Definition): Uint8Array {
@@ -93,42 +34,98 @@ export function definitionHash(definition: Definition): Uint8Array {
   return definitionRoot(definition, "all");
 }
 
-function depositRoot(deposit: DepositData): readonly Chunk[] {
-  return container([
-    fixedBytes(deposit.pubkey, 48),
-    fixedBytes(deposit.withdrawalCredentials, 32),
-    uint64(deposit.amount),
-    fixedBytes(deposit.signature, 96),
-  ]);
+function definitionRoot(definition: Definition, part: HashedPart): Uint8Array {
+  const { version } = definition;
+  const fields = !atLeast(version, "v1.3.0")
+    ? fieldsBeforeV3(definition, part)
+    : atLeast(version, "v1.5.0")
+      ? fieldsSinceV5(definition, part)
+      : fieldsOfV3And4(definition, part);
+  return container(fields)[0] as Uint8Array;
 }
 
-function registrationRoot(registration: Registration): readonly Chunk[] {
-  const message = container([
-    bytes(registration.feeRecipient),
-    uint64(registration.gasLimit),
-    uint64(registration.timestamp),
-    fixedBytes(registration.pubkey, 48),
-  ]);
-  return container([message, fixedBytes(registration.signature, 96)]);
+/** Name and kind of a cluster, hashed alike since v1.3. */
+function head(definition: Definition): readonly (readonly Chunk[])[] {
+  return [
+    textList(definition.uuid, TEXT_BYTES_MAX.uuid),
+    textList(definition.name, TEXT_BYTES_MAX.name),
+    textList(definition.version, TEXT_BYTES_MAX.version),
+    textList(definition.timestamp, TEXT_BYTES_MAX.timestamp),
+    uint64(definition.numValidators),
+    uint64(definition.threshold),
+  ];
 }
 
-function validatorRoot(validator: DistributedValidator): readonly Chunk[] {
-  return container([
-    fixedBytes(validator.publicKey, 48),
+/** One pair of addresses for all validators; what is empty has no place at all. */
+function fieldsOfV3And4(definition: Definition, part: HashedPart): readonly (readonly Chunk[])[] {
+  const all = part === "all";
+  const { creator, operators, version } = definition;
+  const [settings] = definition.validators;
+  const rawAddress = (text: string): readonly Chunk[] => bytes(fromHex(text));
+  return [
+    ...head(definition),
+    rawAddress(settings?.feeRecipient ?? ""),
+    rawAddress(settings?.withdrawal ?? ""),
+    textList(definition.dkgAlgorithm, TEXT_BYTES_MAX.dkgAlgorithm),
+    bytes(definition.forkVersion),
     list(
-      validator.publicShares.map((share) => fixedBytes(share, 48)),
+      operators.map(({ address, enr, configSignature, enrSignature }) =>
+        container([
+          rawAddress(address),
+          ...(all ? [textList(enr, TEXT_BYTES_MAX.enr), bytes(configSignature), bytes(enrSignature)] : []),
+        ]),
+      ),
       OPERATORS_MAX,
     ),
-    list(validator.deposits.map(depositRoot), DEPOSIT_AMOUNTS_MAX),
-    registrationRoot(validator.registration),
-  ]);
+    ...(version === "v1.4.0"
+      ? [container([rawAddress(creator.address), ...(all ? [bytes(creator.configSignature)] : [])])]
+      : []),
+    ...(all ? [bytes(definition.configHash)] : []),
+  ];
 }
 
-/** The cluster's identity: definition and validators, without the signatures over it. */
-export function lockHash(lock: Pick<Lock, "definition" | "validators">): Uint8Array {
-  const root = container([
-    [definitionHash(lock.definition)],
-    list(lock.validators.map(validatorRoot), VALIDATORS_MAX),
-  ]);
-  return root[0] as Uint8Array;
+const fixedAddress = (text: string): readonly Chunk[] => fixedBytes(fromHex(text), 20);
+
+/** A secp256k1 signature, which since v1.11 may be several. */
+function walletSignature(definition: Definition, signature: Uint8Array): readonly Chunk[] {
+  return atLeast(definition.version, "v1.11.0") ? signatureList(signature) : fixedBytes(signature, 65);
+}
+
+function fieldsSinceV5(definition: Definition, part: HashedPart): readonly (readonly Chunk[])[] {
+  const all = part === "all";
+  const { creator, version } = definition;
+  const operators = definition.operators.map(({ address, enr, configSignature, enrSignature }) =>
+    container([
+      fixedAddress(address),
+      ...(all
+        ? [
+            textList(enr, TEXT_BYTES_MAX.enr),
+            walletSignature(definition, configSignature),
+            walletSignature(definition, enrSignature),
+          ]
+        : []),
+    ]),
+  );
+  const validators = definition.validators.map(({ feeRecipient, withdrawal }) =>
+    container([fixedAddress(feeRecipient), fixedAddress(withdrawal)]),
+  );
+  return [
+    ...head(definition),
+    textList(definition.dkgAlgorithm, TEXT_BYTES_MAX.dkgAlgorithm),
+    fixedBytes(definition.forkVersion, 4),
+    list(operators, OPERATORS_MAX),
+    container([
+      fixedAddress(creator.address),
+      ...(all ? [walletSignature(definition, creator.configSignature)] : []),
+    ]),
+    list(validators, VALIDATORS_MAX),
+    ...(atLeast(version, "v1.8.0") ? [uint64List(definition.depositAmounts ?? [], DEPOSIT_AMOUNTS_MAX)] : []),
+    ...(atLeast(version, "v1.9.0")
+      ? [textList(definition.consensusProtocol, TEXT_BYTES_MAX.consensusProtocol)]
+      : []),
+    ...(atLeast(version, "v1.10.0") ? [uint64(definition.targetGasLimit), bool(definition.compounding)] : []),
+    ...(all
+      ? [atLeast(version, "v1.11.0") ? bytes(definition.configHash) : fixedBytes(definition.configHash, 32)]
+      : []),
+  ];
 }

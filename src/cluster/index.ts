@@ -1,5 +1,5 @@
 /**
- * The files that operators share and the folder of a node: cluster definition and lock of versions v1.8 to v1.11 with their
+ * The files that operators share and the folder of a node: cluster definition and lock of versions v1.0 to v1.11 with their
  * hashes and signatures, ENRs, deposit data, key shares in keystores; making a cluster by splitting keys, and bringing
  * shares back together. Bytes and layout are Charon's. Does not run anything.
  */
@@ -8,7 +8,6 @@ export {
   type CreatedCluster,
   type CreateOptions,
   createCluster,
-  defaultThreshold,
   shortKey,
 } from "./create.ts";
 export {
@@ -32,7 +31,7 @@ export {
   writeCombined,
   writeKeystores,
 } from "./folders.ts";
-export { lockHash } from "./hash.ts";
+export { lockHash } from "./hash-lock.ts";
 export { clusterOf, loadCluster, loadNodeKey, operatorOfKey, readLock } from "./load.ts";
 export {
   type Definition,
@@ -44,8 +43,27 @@ export {
   type Version,
 } from "./model.ts";
 export { type Network, networkByForkVersion, networkByName, networks } from "./networks.ts";
+export {
+  checksummed,
+  type DefinitionRequest,
+  defaultThreshold,
+  newDefinition,
+  readAddress,
+} from "./new-definition.ts";
 export { createNodeKey } from "./node-key.ts";
 export { parseDefinition, parseLock } from "./read.ts";
 export type { Cluster, ClusterValidator, Operator } from "./types.ts";
+export {
+  type DepositMessage,
+  depositAmountsOf,
+  depositsToSign,
+  type GroupSignatures,
+  makeLock,
+  makeValidators,
+  type RegistrationMessage,
+  registrationsToSign,
+  type ToSign,
+  type ValidatorKeys,
+} from "./validators.ts";
 export { verifyDefinitionHashes, verifyDefinitionSignatures, verifyLock } from "./verify.ts";
 export { writeDefinition, writeLock } from "./write.ts";

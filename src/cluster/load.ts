@@ -57,12 +57,16 @@ export function clusterOf(lock: Lock): Cluster {
         publicShares: validator.publicShares,
         feeRecipient: (settings?.feeRecipient ?? "0x").toLowerCase() as Hex,
         withdrawalAddress: (settings?.withdrawal ?? "0x").toLowerCase() as Hex,
-        builderRegistration: {
-          feeRecipient: toHex(registration.feeRecipient),
-          gasLimit: registration.gasLimit,
-          timestamp: registration.timestamp,
-          signature: registration.signature,
-        },
+        ...(registration === undefined
+          ? {}
+          : {
+              builderRegistration: {
+                feeRecipient: toHex(registration.feeRecipient),
+                gasLimit: registration.gasLimit,
+                timestamp: registration.timestamp,
+                signature: registration.signature,
+              },
+            }),
       };
     }),
   };

@@ -125,7 +125,7 @@ test("before v1.11 a wallet signature is one signature", () => {
 });
 
 test("a version that we do not know is refused with those that we do", () => {
-  for (const version of ["v1.7.0", "v1.12.0", "", "v1.10.0 "]) {
+  for (const version of ["v0.9.0", "v1.12.0", "", "v1.10.0 "]) {
     const error = failureOf(() => parseLock(changed("cluster_definition.version", version)));
     assert.equal(error.code, "cluster/unsupported-version");
     assert.deepEqual(error.facts["supported"], VERSIONS);

@@ -1,4 +1,4 @@
-/** A cluster definition, v1.8 to v1.11: what the operators agree to before keys exist. */
+/** A cluster definition, v1.0 to v1.11: what the operators agree to before keys exist. */
 export interface Definition {
   readonly name: string;
   readonly uuid: string;
@@ -10,10 +10,12 @@ export interface Definition {
   readonly dkgAlgorithm: string;
   /** 4 bytes. */
   readonly forkVersion: Uint8Array;
+  /** From v1.4. */
   readonly creator: { readonly address: string; readonly configSignature: Uint8Array };
   readonly operators: readonly DefinitionOperator[];
+  /** Before v1.5 the same addresses for all. */
   readonly validators: readonly { readonly feeRecipient: string; readonly withdrawal: string }[];
-  /** Gwei; undefined where the file says null. */
+  /** Gwei, from v1.8; undefined where the file says null. */
   readonly depositAmounts: readonly number[] | undefined;
   /** From v1.9. */
   readonly consensusProtocol: string;
@@ -53,8 +55,10 @@ export interface DistributedValidator {
   readonly publicKey: Uint8Array;
   /** 48 bytes each, in operator order. */
   readonly publicShares: readonly Uint8Array[];
+  /** From v1.6; before v1.8 one. */
   readonly deposits: readonly DepositData[];
-  readonly registration: Registration;
+  /** From v1.7. */
+  readonly registration: Registration | undefined;
 }
 
 /** A cluster lock: the definition and what the ceremony or the split made. */
@@ -63,11 +67,25 @@ export interface Lock {
   readonly validators: readonly DistributedValidator[];
   readonly signatureAggregate: Uint8Array;
   readonly lockHash: Uint8Array;
+  /** From v1.7. */
   readonly nodeSignatures: readonly Uint8Array[];
 }
 
 /** File versions that can be read and written. Released Charon nodes read nothing newer than v1.10.0. */
-export const VERSIONS = ["v1.8.0", "v1.9.0", "v1.10.0", "v1.11.0"] as const;
+export const VERSIONS = [
+  "v1.0.0",
+  "v1.1.0",
+  "v1.2.0",
+  "v1.3.0",
+  "v1.4.0",
+  "v1.5.0",
+  "v1.6.0",
+  "v1.7.0",
+  "v1.8.0",
+  "v1.9.0",
+  "v1.10.0",
+  "v1.11.0",
+] as const;
 export type Version = (typeof VERSIONS)[number];
 
 export function atLeast(version: Version, wanted: Version): boolean {

@@ -4,9 +4,11 @@ import {
   atLeast,
   DEPOSIT_AMOUNTS_MAX,
   type Definition,
+  type DepositData,
   type DistributedValidator,
   type Lock,
   OPERATORS_MAX,
+  type Registration,
   TEXT_BYTES_MAX,
   VALIDATORS_MAX,
   VERSIONS,
@@ -46,8 +48,24 @@ function hexUpTo(fields: JsonFieldsType, name: string, max: number): Uint8Array 
   return value;
 }
 
+/** Bytes of any length, which v1.0 and v1.1 wrote in base64. */
+function bytesOrNothing(fields: JsonFieldsType, name: string, version: Version): Uint8Array {
+  if (atLeast(version, "v1.2.0")) return hexOrNothing(fields, name);
+  const text = fields.text(name, "");
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text)) throw fields.failure(name, "base64");
+  return new Uint8Array(Buffer.from(text, "base64"));
+}
+
+/** Bytes of exactly this length. */
+function bytesOf(fields: JsonFieldsType, name: string, version: Version, length: number): Uint8Array {
+  const value = bytesOrNothing(fields, name, version);
+  if (value.length !== length) throw fields.failure(name, `${length} bytes`);
+  return value;
+}
+
 /** One signature of a wallet; from v1.11 up to 32, one after the other. */
 function walletSignature(fields: JsonFieldsType, name: string, version: Version): Uint8Array {
+  if (!atLeast(version, "v1.2.0")) return bytesOrNothing(fields, name, version);
   if (!atLeast(version, "v1.11.0")) return hexUpTo(fields, name, SIGNATURE_BYTES);
   const value = hexUpTo(fields, name, WALLET_SIGNATURES_MAX * SIGNATURE_BYTES);
   if (value.length % SIGNATURE_BYTES !== 0)
@@ -84,19 +102,19 @@ export function parseDefinition(text: string): Definition {
 export function parseLock(text: string): Lock {
   const root = JsonFields.parse(text, "cluster-lock", malformed);
   const definition = readDefinition(root.object("cluster_definition"));
+  const { version } = definition;
   return {
     definition,
-    validators: root.list("distributed_validators", VALIDATORS_MAX, readValidator),
-    signatureAggregate: hexOrNothing(root, "signature_aggregate"),
-    lockHash: hexOf(root, "lock_hash", 32),
-    nodeSignatures: root
-      .items("node_signatures", OPERATORS_MAX)
-      .map((item, i) =>
+    validators: root.list("distributed_validators", VALIDATORS_MAX, (item) => readValidator(item, version)),
+    signatureAggregate: bytesOrNothing(root, "signature_aggregate", version),
+    lockHash: bytesOf(root, "lock_hash", version, 32),
+    nodeSignatures: (atLeast(version, "v1.7.0") ? root.items("node_signatures", OPERATORS_MAX) : []).map(
+      (item, i) =>
         hexOrNothing(
           new JsonFields({ signature: item }, `cluster-lock.node_signatures[${i}]`, malformed),
           "signature",
         ),
-      ),
+    ),
   };
 }
 
@@ -114,12 +132,9 @@ function readVersion(root: JsonFieldsType): Version {
 
 function readDefinition(root: JsonFieldsType): Definition {
   const version = readVersion(root);
-  const creator = root.object("creator");
+  const creator = atLeast(version, "v1.4.0") ? root.object("creator") : undefined;
   const numValidators = root.number("num_validators");
-  const validators = root.list("validators", VALIDATORS_MAX, (item) => ({
-    feeRecipient: addressOrNothing(item, "fee_recipient_address"),
-    withdrawal: addressOrNothing(item, "withdrawal_address"),
-  }));
+  const validators = readSettings(root, version, numValidators);
   if (validators.length !== numValidators)
     throw root.failure("validators", `as many as num_validators (${numValidators})`);
   const operators = root.list("operators", OPERATORS_MAX, (item) => ({
@@ -138,8 +153,9 @@ function readDefinition(root: JsonFieldsType): Definition {
     dkgAlgorithm: textUpTo(root, "dkg_algorithm", TEXT_BYTES_MAX.dkgAlgorithm),
     forkVersion: hexOf(root, "fork_version", 4),
     creator: {
-      address: addressOrNothing(creator, "address"),
-      configSignature: walletSignature(creator, "config_signature", version),
+      address: creator === undefined ? "" : addressOrNothing(creator, "address"),
+      configSignature:
+        creator === undefined ? new Uint8Array(0) : walletSignature(creator, "config_signature", version),
     },
     operators,
     validators,
@@ -147,9 +163,31 @@ function readDefinition(root: JsonFieldsType): Definition {
     consensusProtocol: textUpTo(root, "consensus_protocol", TEXT_BYTES_MAX.consensusProtocol, ""),
     targetGasLimit: root.number("target_gas_limit", 0),
     compounding: root.flag("compounding"),
-    configHash: hexUpTo(root, "config_hash", 32),
-    definitionHash: hexUpTo(root, "definition_hash", 32),
+    configHash: hashUpTo32(root, "config_hash", version),
+    definitionHash: hashUpTo32(root, "definition_hash", version),
   };
+}
+
+/** Addresses of each validator; before v1.5 one pair for all. */
+function readSettings(
+  root: JsonFieldsType,
+  version: Version,
+  numValidators: number,
+): Definition["validators"] {
+  const settings = (item: JsonFieldsType) => ({
+    feeRecipient: addressOrNothing(item, "fee_recipient_address"),
+    withdrawal: addressOrNothing(item, "withdrawal_address"),
+  });
+  if (atLeast(version, "v1.5.0")) return root.list("validators", VALIDATORS_MAX, settings);
+  if (numValidators > VALIDATORS_MAX) throw root.failure("num_validators", `at most ${VALIDATORS_MAX}`);
+  const same = settings(root);
+  return Array.from({ length: numValidators }, () => same);
+}
+
+function hashUpTo32(root: JsonFieldsType, name: string, version: Version): Uint8Array {
+  const value = bytesOrNothing(root, name, version);
+  if (value.length > 32) throw root.failure(name, "at most 32 bytes");
+  return value;
 }
 
 function readAmounts(root: JsonFieldsType): readonly number[] | undefined {
@@ -161,26 +199,42 @@ function readAmounts(root: JsonFieldsType): readonly number[] | undefined {
   });
 }
 
-function readValidator(item: JsonFieldsType): DistributedValidator {
-  const registration = item.object("builder_registration");
-  const message = registration.object("message");
+function readValidator(item: JsonFieldsType, version: Version): DistributedValidator {
+  const shares = item.items("public_shares", OPERATORS_MAX);
   return {
     publicKey: hexOf(item, "distributed_public_key", 48),
-    publicShares: item
-      .items("public_shares", OPERATORS_MAX)
-      .map((share) => hexOf(new JsonFields({ share }, item.path("public_shares"), malformed), "share", 48)),
-    deposits: item.list("partial_deposit_data", DEPOSIT_AMOUNTS_MAX, (deposit) => ({
-      pubkey: hexOf(deposit, "pubkey", 48),
-      withdrawalCredentials: hexOf(deposit, "withdrawal_credentials", 32),
-      amount: quotedBig(deposit, "amount"),
-      signature: hexOf(deposit, "signature", 96),
-    })),
-    registration: {
-      feeRecipient: hexOf(message, "fee_recipient", 20),
-      gasLimit: message.number("gas_limit"),
-      timestamp: message.number("timestamp"),
-      pubkey: hexOf(message, "pubkey", 48),
-      signature: hexOf(registration, "signature", 96),
-    },
+    publicShares: shares.map((share) =>
+      bytesOf(new JsonFields({ share }, item.path("public_shares"), malformed), "share", version, 48),
+    ),
+    deposits: readDeposits(item, version),
+    registration: atLeast(version, "v1.7.0")
+      ? readRegistration(item.object("builder_registration"))
+      : undefined,
+  };
+}
+
+function readDeposits(item: JsonFieldsType, version: Version): readonly DepositData[] {
+  if (!atLeast(version, "v1.6.0")) return [];
+  if (!atLeast(version, "v1.8.0")) return [readDeposit(item.object("deposit_data"))];
+  return item.list("partial_deposit_data", DEPOSIT_AMOUNTS_MAX, readDeposit);
+}
+
+function readDeposit(deposit: JsonFieldsType): DepositData {
+  return {
+    pubkey: hexOf(deposit, "pubkey", 48),
+    withdrawalCredentials: hexOf(deposit, "withdrawal_credentials", 32),
+    amount: quotedBig(deposit, "amount"),
+    signature: hexOf(deposit, "signature", 96),
+  };
+}
+
+function readRegistration(registration: JsonFieldsType): Registration {
+  const message = registration.object("message");
+  return {
+    feeRecipient: hexOf(message, "fee_recipient", 20),
+    gasLimit: message.number("gas_limit"),
+    timestamp: message.number("timestamp"),
+    pubkey: hexOf(message, "pubkey", 48),
+    signature: hexOf(registration, "signature", 96),
   };
 }

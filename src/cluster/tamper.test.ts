@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { fromHex } from "../base/index.ts";
 import { signedBy, type TypedMessage } from "./eip712.ts";
 import type { ClusterError } from "./errors.ts";
-import type { Definition, DistributedValidator, Lock } from "./model.ts";
+import type { Definition, DistributedValidator, Lock, Registration } from "./model.ts";
 import { parseLock } from "./read.ts";
 import { signedCluster, signLock } from "./testing/signed-cluster.ts";
 import { verifyLock } from "./verify.ts";
@@ -54,7 +54,7 @@ const swapped = withFirst(({ publicShares: [a, b, ...rest] }) => ({
   publicShares: [b as Uint8Array, a as Uint8Array, ...rest],
 }));
 const otherRegistration = withFirst(({ registration }) => ({
-  registration: { ...registration, gasLimit: 1 },
+  registration: { ...(registration as Registration), gasLimit: 1 },
 }));
 
 const cases: Readonly<Record<string, readonly [Lock, string | RegExp]>> = {
@@ -137,7 +137,7 @@ const cases: Readonly<Record<string, readonly [Lock, string | RegExp]>> = {
   ],
   "a registration": [otherRegistration, "cluster/hash-differs lock_hash"],
   "a registration of another validator, hashes made again": [
-    rehashed(withFirst(() => ({ registration: original.validators[1]?.registration as never }))),
+    rehashed(withFirst(() => ({ registration: original.validators[1]?.registration }))),
     "cluster/malformed distributed_validators[0].builder_registration",
   ],
   "a registration, hashes made again": [

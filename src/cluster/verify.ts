@@ -4,8 +4,9 @@ import { registrationSigningRoot } from "./deposit.ts";
 import { signedBy } from "./eip712.ts";
 import { parseEnr } from "./enr.ts";
 import { ClusterError } from "./errors.ts";
-import { configHash, definitionHash, lockHash } from "./hash.ts";
-import type { Definition, Lock } from "./model.ts";
+import { configHash, definitionHash } from "./hash.ts";
+import { lockHash } from "./hash-lock.ts";
+import { atLeast, type Definition, type Lock } from "./model.ts";
 import { chainIdOf, type Network } from "./networks.ts";
 
 function hashDiffers(which: string, found: Uint8Array, right: Uint8Array): ClusterError {
@@ -34,7 +35,8 @@ export function verifyDefinitionHashes(definition: Definition): void {
 
 /** Checks the wallets' signatures of operators and creator. @throws ClusterError `cluster/bad-signature` */
 export function verifyDefinitionSignatures(definition: Definition, custom?: Network): void {
-  const hash = definition.configHash;
+  const { configHash: hash, version } = definition;
+  if (!atLeast(version, "v1.3.0")) return refuseOldSignatures(definition);
   const unsigned = definition.operators.filter(
     (operator) =>
       operator.address === "" && operator.configSignature.length === 0 && operator.enrSignature.length === 0,
@@ -53,7 +55,9 @@ export function verifyDefinitionSignatures(definition: Definition, custom?: Netw
     });
   }
   const { creator } = definition;
+  const withCreator = atLeast(version, "v1.4.0");
   if (
+    withCreator &&
     !signedBy(
       creator.address,
       { type: "CreatorConfigHash", configHash: hash },
@@ -68,7 +72,7 @@ export function verifyDefinitionSignatures(definition: Definition, custom?: Netw
     if (
       !signedBy(
         operator.address,
-        { type: "OperatorConfigHash", configHash: hash },
+        { type: withCreator ? "OperatorConfigHash" : "ConfigHash", configHash: hash },
         chainId,
         operator.configSignature,
       )
@@ -77,6 +81,13 @@ export function verifyDefinitionSignatures(definition: Definition, custom?: Netw
     if (!signedBy(operator.address, { type: "ENR", enr: operator.enr }, chainId, operator.enrSignature))
       throw badSignature(whose, "its ENR");
   }
+}
+
+/** Before v1.3 wallets signed otherwise, and neither program can check that. @throws ClusterError `cluster/bad-signature` */
+function refuseOldSignatures({ operators, version }: Definition): void {
+  for (const [i, { configSignature, enrSignature }] of operators.entries())
+    if (configSignature.length > 0 || enrSignature.length > 0)
+      throw badSignature(`operator ${i}`, `something that nobody can check in a file of ${version}`);
 }
 
 /**
@@ -96,10 +107,13 @@ export function verifyLock(lock: Lock, custom?: Network): void {
   if (!fastAggregateVerify(lock.lockHash, shares, lock.signatureAggregate))
     throw badSignature("all key shares together", "lock_hash (signature_aggregate)");
   for (const [i, validator] of lock.validators.entries()) {
-    const root = registrationSigningRoot(validator.registration, definition.forkVersion);
-    if (!verify({ publicKey: validator.publicKey, root, signature: validator.registration.signature }))
+    const { publicKey, registration } = validator;
+    if (registration === undefined) continue; // Before v1.7.
+    const root = registrationSigningRoot(registration, definition.forkVersion);
+    if (!verify({ publicKey, root, signature: registration.signature }))
       throw badSignature(`validator ${i} (${toHex(validator.publicKey)})`, "its builder registration");
   }
+  if (!atLeast(definition.version, "v1.7.0")) return;
   for (const [i, operator] of definition.operators.entries()) {
     const signature = lock.nodeSignatures[i] ?? new Uint8Array(0);
     if (!verifySecp256k1(lock.lockHash, parseEnr(operator.enr).publicKey, signature))
@@ -127,7 +141,8 @@ function verifyShape(lock: Lock): void {
   for (const [i, validator] of validators.entries()) {
     if (validator.publicShares.length !== definition.operators.length)
       fail(`distributed_validators[${i}].public_shares`, "one share per operator");
-    if (!equalBytes(validator.registration.pubkey, validator.publicKey))
+    const { registration } = validator;
+    if (registration !== undefined && !equalBytes(registration.pubkey, validator.publicKey))
       fail(`distributed_validators[${i}].builder_registration`, "the validator's own key");
   }
   const shares = validators.flatMap((validator) => validator.publicShares.map(toHex));

@@ -1,6 +1,15 @@
 import { toHex } from "../base/index.ts";
-import { configHash, definitionHash, lockHash } from "./hash.ts";
-import { atLeast, type Definition, type DistributedValidator, type Lock } from "./model.ts";
+import { configHash, definitionHash } from "./hash.ts";
+import { lockHash } from "./hash-lock.ts";
+import {
+  atLeast,
+  type Definition,
+  type DepositData,
+  type DistributedValidator,
+  type Lock,
+  type Registration,
+  type Version,
+} from "./model.ts";
 
 /**
  * JSON as Go's encoder writes it: one space of indentation, the characters <, >, & and the line separators escaped. The
@@ -13,41 +22,56 @@ export function goJson(value: unknown): string {
   );
 }
 
-const hex = (bytes: Uint8Array): string => (bytes.length === 0 ? "" : toHex(bytes));
+/** Bytes as a version writes them: v1.0 and v1.1 in base64. */
+function bytesText(bytes: Uint8Array, version: Version): string {
+  if (!atLeast(version, "v1.2.0")) return Buffer.from(bytes).toString("base64");
+  return bytes.length === 0 ? "" : toHex(bytes);
+}
 
 function definitionJson(definition: Definition): Record<string, unknown> {
+  const { version, creator } = definition;
   const config = configHash(definition);
+  const text = (bytes: Uint8Array): string => bytesText(bytes, version);
   return {
     ...(definition.name === "" ? {} : { name: definition.name }),
-    creator: {
-      address: definition.creator.address,
-      config_signature: hex(definition.creator.configSignature),
-    },
+    ...(atLeast(version, "v1.4.0")
+      ? { creator: { address: creator.address, config_signature: text(creator.configSignature) } }
+      : {}),
     operators: definition.operators.map(({ address, enr, configSignature, enrSignature }) => ({
       address,
       enr,
-      config_signature: hex(configSignature),
-      enr_signature: hex(enrSignature),
+      ...(atLeast(version, "v1.2.0") ? {} : { nonce: 0 }),
+      config_signature: text(configSignature),
+      enr_signature: text(enrSignature),
     })),
     uuid: definition.uuid,
-    version: definition.version,
+    version,
     ...(definition.timestamp === "" ? {} : { timestamp: definition.timestamp }),
     num_validators: definition.numValidators,
     threshold: definition.threshold,
-    validators: definition.validators.map(({ feeRecipient, withdrawal }) => ({
-      fee_recipient_address: feeRecipient,
-      withdrawal_address: withdrawal,
-    })),
+    ...settingsJson(definition),
     dkg_algorithm: definition.dkgAlgorithm,
     fork_version: toHex(definition.forkVersion),
-    deposit_amounts: definition.depositAmounts?.map(String) ?? null,
-    ...(atLeast(definition.version, "v1.9.0") ? { consensus_protocol: definition.consensusProtocol } : {}),
-    ...(atLeast(definition.version, "v1.10.0")
+    ...(atLeast(version, "v1.8.0")
+      ? { deposit_amounts: definition.depositAmounts?.map(String) ?? null }
+      : {}),
+    ...(atLeast(version, "v1.9.0") ? { consensus_protocol: definition.consensusProtocol } : {}),
+    ...(atLeast(version, "v1.10.0")
       ? { target_gas_limit: definition.targetGasLimit, compounding: definition.compounding }
       : {}),
-    config_hash: hex(config),
-    definition_hash: hex(definitionHash({ ...definition, configHash: config })),
+    config_hash: text(config),
+    definition_hash: text(definitionHash({ ...definition, configHash: config })),
   };
+}
+
+/** Addresses of each validator; before v1.5 one pair for all, left out when empty. */
+function settingsJson({ version, validators }: Definition): Record<string, unknown> {
+  const settings = validators.map(({ feeRecipient, withdrawal }) => ({
+    fee_recipient_address: feeRecipient,
+    withdrawal_address: withdrawal,
+  }));
+  if (atLeast(version, "v1.5.0")) return { validators: settings };
+  return Object.fromEntries(Object.entries(settings[0] ?? {}).filter(([, address]) => address !== ""));
 }
 
 /** A definition file; its hashes are computed anew, so a stale one cannot be written. */
@@ -55,41 +79,50 @@ export function writeDefinition(definition: Definition): string {
   return goJson(definitionJson(definition));
 }
 
-function validatorJson(validator: DistributedValidator): Record<string, unknown> {
-  const { registration } = validator;
+function validatorJson(validator: DistributedValidator, version: Version): Record<string, unknown> {
+  const { publicKey, publicShares, deposits, registration } = validator;
+  const of8 = atLeast(version, "v1.8.0");
   return {
-    distributed_public_key: hex(validator.publicKey),
-    public_shares: validator.publicShares.map(hex),
-    builder_registration: {
-      message: {
-        fee_recipient: hex(registration.feeRecipient),
-        gas_limit: registration.gasLimit,
-        timestamp: registration.timestamp,
-        pubkey: hex(registration.pubkey),
-      },
-      signature: hex(registration.signature),
+    distributed_public_key: toHex(publicKey),
+    public_shares: publicShares.map((share) => bytesText(share, version)),
+    ...(!of8 && deposits[0] !== undefined ? { deposit_data: depositJson(deposits[0]) } : {}),
+    ...(registration === undefined ? {} : { builder_registration: registrationJson(registration) }),
+    ...(of8 && deposits.length > 0 ? { partial_deposit_data: deposits.map(depositJson) } : {}),
+  };
+}
+
+function depositJson(deposit: DepositData): Record<string, unknown> {
+  return {
+    pubkey: toHex(deposit.pubkey),
+    withdrawal_credentials: toHex(deposit.withdrawalCredentials),
+    amount: String(deposit.amount),
+    signature: toHex(deposit.signature),
+  };
+}
+
+function registrationJson(registration: Registration): Record<string, unknown> {
+  return {
+    message: {
+      fee_recipient: toHex(registration.feeRecipient),
+      gas_limit: registration.gasLimit,
+      timestamp: registration.timestamp,
+      pubkey: toHex(registration.pubkey),
     },
-    ...(validator.deposits.length === 0
-      ? {}
-      : {
-          partial_deposit_data: validator.deposits.map((deposit) => ({
-            pubkey: hex(deposit.pubkey),
-            withdrawal_credentials: hex(deposit.withdrawalCredentials),
-            amount: String(deposit.amount),
-            signature: hex(deposit.signature),
-          })),
-        }),
+    signature: toHex(registration.signature),
   };
 }
 
 /** A lock file; its hashes are computed anew. */
 export function writeLock(lock: Lock): string {
   const definition = { ...lock.definition, configHash: configHash(lock.definition) };
+  const { version } = definition;
   return goJson({
     cluster_definition: definitionJson(definition),
-    distributed_validators: lock.validators.map(validatorJson),
-    signature_aggregate: hex(lock.signatureAggregate),
-    lock_hash: hex(lockHash({ ...lock, definition })),
-    node_signatures: lock.nodeSignatures.map(hex),
+    distributed_validators: lock.validators.map((validator) => validatorJson(validator, version)),
+    signature_aggregate: bytesText(lock.signatureAggregate, version),
+    lock_hash: bytesText(lockHash({ ...lock, definition }), version),
+    ...(atLeast(version, "v1.7.0")
+      ? { node_signatures: lock.nodeSignatures.map((signature) => bytesText(signature, version)) }
+      : {}),
   });
 }

@@ -3,7 +3,8 @@ import { fromHex, type Hex, toHex } from "../../base/index.ts";
 import { aggregateSignatures, type KeyShare, type NodeKey, sha256 } from "../../crypto/index.ts";
 import { type CreatedCluster, type CreateOptions, createCluster } from "../create.ts";
 import { type TypedMessage, typedData } from "../eip712.ts";
-import { configHash, definitionHash, lockHash } from "../hash.ts";
+import { configHash, definitionHash } from "../hash.ts";
+import { lockHash } from "../hash-lock.ts";
 import type { Lock } from "../model.ts";
 
 /** What tests ask for when they do not care. */

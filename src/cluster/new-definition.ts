@@ -1,0 +1,201 @@
+import { randomUUID } from "node:crypto";
+import { toHex } from "../base/index.ts";
+import { keccak256 } from "../crypto/index.ts";
+import { checkDepositAmounts } from "./deposit.ts";
+import { parseEnr } from "./enr.ts";
+import { ClusterError } from "./errors.ts";
+import { atLeast, type Definition, TEXT_BYTES_MAX, VALIDATORS_MAX, type Version } from "./model.ts";
+import { withHashes } from "./validators.ts";
+
+/** What somebody wants a cluster to be, as typed; `newDefinition` checks it. */
+export interface DefinitionRequest {
+  readonly name: string;
+  readonly version: Version;
+  /** An ENR, or the Ethereum address of somebody who gives an ENR when signing. */
+  readonly operators: readonly { readonly enr: string; readonly address: string }[];
+  /** The Ethereum address of the one who signs as creator; without it nobody signs. */
+  readonly creatorAddress?: string;
+  /** Default: ceil(2n / 3). */
+  readonly threshold?: number;
+  readonly validators: number;
+  /** 4 bytes. */
+  readonly forkVersion: Uint8Array;
+  /** One for all validators, or one for each. */
+  readonly feeRecipients: readonly string[];
+  readonly withdrawalAddresses: readonly string[];
+  /** Gwei. */
+  readonly depositAmounts?: readonly number[];
+  readonly compounding: boolean;
+  readonly targetGasLimit: number;
+  readonly consensusProtocol?: string;
+  readonly dkgAlgorithm?: string;
+  /** RFC 3339. */
+  readonly timestamp: string;
+}
+
+/** Partial signatures that are needed when nobody says otherwise: ceil(2n / 3). */
+export function defaultThreshold(operatorCount: number): number {
+  return Math.ceil((operatorCount * 2) / 3);
+}
+
+export const badRequest = (
+  what: string,
+  facts: Record<string, number | string>,
+  hint: string,
+): ClusterError => new ClusterError("cluster/bad-request", what, { facts, hint });
+
+/** An address as it is written: capital letters are its checksum. @spec EIP-55 */
+export function checksummed(address: string): string {
+  const digits = address.slice(2).toLowerCase();
+  const hash = toHex(keccak256(new TextEncoder().encode(digits))).slice(2);
+  const cased = Array.from(digits, (digit, i) =>
+    Number.parseInt(hash[i] as string, 16) >= 8 ? digit.toUpperCase() : digit,
+  );
+  return `0x${cased.join("")}`;
+}
+
+/**
+ * An address that somebody typed, with its checksum.
+ *
+ * @throws ClusterError `cluster/bad-request` - it is none, or its letters' cases say that it was mistyped.
+ */
+export function readAddress(what: string, address: string): string {
+  if (!/^0x[0-9a-fA-F]{40}$/.test(address))
+    throw badRequest(
+      "read an address",
+      { [what]: address.slice(0, 50) },
+      `A ${what} is 0x and 40 hexadecimal digits.`,
+    );
+  const digits = address.slice(2);
+  const saysNothing = digits === digits.toLowerCase() || digits === digits.toUpperCase();
+  const right = checksummed(address);
+  if (!saysNothing && right !== address)
+    throw badRequest(
+      "read an address",
+      { [what]: address },
+      `Capital and small letters of this ${what} do not fit its digits (EIP-55), so it was probably mistyped.`,
+    );
+  return right;
+}
+
+/**
+ * A definition with its hashes, signed by nobody yet.
+ *
+ * @throws ClusterError `cluster/bad-request`, `cluster/malformed` for an ENR that is none
+ */
+export function newDefinition(request: DefinitionRequest): Definition {
+  const { version, operators, validators, compounding } = request;
+  const threshold = request.threshold ?? defaultThreshold(operators.length);
+  checkNumbers(request, threshold);
+  checkVersion(request);
+  checkOperators(operators);
+  if (request.depositAmounts !== undefined) checkDepositAmounts(request.depositAmounts, compounding);
+  const none = new Uint8Array(0);
+  const feeRecipients = forEach("fee recipient", request.feeRecipients, validators);
+  const withdrawals = forEach("withdrawal address", request.withdrawalAddresses, validators);
+  return withHashes({
+    name: request.name,
+    uuid: randomUUID().toUpperCase(),
+    version,
+    timestamp: request.timestamp,
+    numValidators: validators,
+    threshold,
+    dkgAlgorithm: request.dkgAlgorithm ?? "default",
+    forkVersion: request.forkVersion,
+    creator: {
+      address:
+        request.creatorAddress === undefined ? "" : readAddress("creator address", request.creatorAddress),
+      configSignature: none,
+    },
+    operators: operators.map(({ enr, address }) => ({
+      address: address === "" ? "" : readAddress("operator address", address),
+      enr,
+      configSignature: none,
+      enrSignature: none,
+    })),
+    validators: feeRecipients.map((feeRecipient, i) => ({
+      feeRecipient,
+      withdrawal: withdrawals[i] as string,
+    })),
+    depositAmounts: request.depositAmounts,
+    consensusProtocol: request.consensusProtocol ?? "",
+    targetGasLimit: atLeast(version, "v1.10.0") ? request.targetGasLimit : 0,
+    compounding,
+    configHash: none,
+    definitionHash: none,
+  });
+}
+
+const refused = "define a cluster";
+
+function checkNumbers({ name, operators, validators }: DefinitionRequest, threshold: number): void {
+  if (Buffer.byteLength(name) > TEXT_BYTES_MAX.name)
+    throw badRequest(
+      refused,
+      { nameBytes: Buffer.byteLength(name) },
+      `A cluster's name has at most ${TEXT_BYTES_MAX.name} bytes.`,
+    );
+  if (operators.length < 3 || operators.length > 64)
+    throw badRequest(
+      refused,
+      { nodes: operators.length },
+      "A cluster has 3 to 64 nodes; 4, 7 or 10 tolerate 1, 2 or 3 faulty ones.",
+    );
+  if (validators < 1 || validators > VALIDATORS_MAX)
+    throw badRequest(
+      refused,
+      { validators },
+      `Ask for 1 to ${VALIDATORS_MAX} validators with --num-validators.`,
+    );
+  if (threshold < 2 || threshold > operators.length)
+    throw badRequest(
+      refused,
+      { threshold, nodes: operators.length },
+      "The threshold must be between 2 and the number of nodes.",
+    );
+}
+
+/** What an old file has no room for would get lost without a word. */
+function checkVersion(request: DefinitionRequest): void {
+  const { version, feeRecipients, withdrawalAddresses } = request;
+  const needs = (what: string, since: Version): void => {
+    if (!atLeast(version, since))
+      throw badRequest(
+        refused,
+        { version, since },
+        `Files of ${version} have no room for ${what}; leave it out, or take --definition-version ${since}.`,
+      );
+  };
+  if (new Set(feeRecipients).size > 1 || new Set(withdrawalAddresses).size > 1)
+    needs("addresses of each validator", "v1.5.0");
+  if (request.depositAmounts !== undefined) needs("--deposit-amounts", "v1.8.0");
+  if ((request.consensusProtocol ?? "") !== "") needs("--consensus-protocol", "v1.9.0");
+  if (request.compounding) needs("--compounding", "v1.10.0");
+  if (request.creatorAddress !== undefined) needs("a creator", "v1.4.0");
+  if (request.operators.some(({ address }) => address !== "")) needs("operators that sign", "v1.4.0");
+}
+
+function checkOperators(operators: DefinitionRequest["operators"]): void {
+  const seen = new Set<string>();
+  for (const [i, { enr, address }] of operators.entries()) {
+    const who = enr === "" ? address.toLowerCase() : toHex(parseEnr(enr).publicKey);
+    if (seen.has(who))
+      throw badRequest(
+        refused,
+        { operator: i, given: who },
+        "This operator was named before; each has its own node key and its own address.",
+      );
+    seen.add(who);
+  }
+}
+
+function forEach(what: string, given: readonly string[], count: number): readonly string[] {
+  if (given.length !== 1 && given.length !== count)
+    throw badRequest(
+      refused,
+      { given: given.length, validators: count },
+      `Give one ${what} for all validators, or one for each.`,
+    );
+  const addresses = given.map((address) => readAddress(what, address));
+  return Array.from({ length: count }, (_, i) => addresses[given.length === 1 ? 0 : i] as string);
+}
