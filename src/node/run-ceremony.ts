@@ -74,6 +74,10 @@ export async function runCeremony(
       await lockPrivateKey(clock, {
         keyPath,
         command: "trireme dkg",
+        onWait: (ms) =>
+          log.info("The node key was in use a moment ago; waiting to see whether it still is", {
+            seconds: Math.ceil(ms / 1_000),
+          }),
         onLost: (error) => log.error("The lock of the node key cannot be renewed", { why: explain(error) }),
       }),
     );

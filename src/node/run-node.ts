@@ -177,6 +177,10 @@ async function startNode(
     const unlock = await lockPrivateKey(clock, {
       keyPath: config.privateKeyFile,
       command: "trireme run",
+      onWait: (ms) =>
+        log.info("The node key was in use a moment ago; waiting to see whether it still is", {
+          seconds: Math.ceil(ms / 1_000),
+        }),
       lockHash: toHex(cluster.lockHash),
       onLost,
     });

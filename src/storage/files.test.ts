@@ -105,6 +105,28 @@ test("the private key's lock is Charon's file: renewed just now it refuses, afte
   assert.equal(clock.due.length, 0);
 });
 
+test("who can wait sees whether a fresh lock is a dead process's, and is refused when it is renewed meanwhile", async () => {
+  for (const alive of [false, true]) {
+    const clock = new ManualClock();
+    const keyPath = join(folder(), "charon-enr-private-key");
+    const lock = (renewed: number): void =>
+      writeFileSync(
+        `${keyPath}.lock`,
+        JSON.stringify({ command: "dkg", timestamp: new Date(renewed).toISOString() }),
+      );
+    lock(clock.time - 2_000);
+    const waiting = Promise.withResolvers<number>();
+    const options = { keyPath, command: "dkg", onLost: unexpected, onWait: waiting.resolve };
+    const locked = lockPrivateKey(clock, options);
+    assert.equal(await waiting.promise, 3_001);
+    clock.time += 3_001;
+    if (alive) lock(clock.time - 500);
+    clock.due.shift()?.();
+    if (alive) await assert.rejects(locked, { code: "storage/locked" });
+    else (await locked)();
+  }
+});
+
 test("a key that worked for another cluster waits two epochs", async () => {
   const clock = new ManualClock();
   const keyPath = join(folder(), "key");

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { explain } from "../base/index.ts";
-import type { Clock } from "../ports/index.ts";
+import { type Clock, sleepUntil } from "../ports/index.ts";
 import { StorageError } from "./errors.ts";
 import { writeFileAtomic } from "./write-file.ts";
 
@@ -17,6 +17,8 @@ export interface PrivateKeyLockOptions {
   readonly lockHash?: string;
   /** Told when the lock cannot be renewed; another process could then take the key. */
   readonly onLost: (error: unknown) => void;
+  /** Told before we wait, for five seconds at most, to see whether a lock that was just renewed is renewed again. */
+  readonly onWait?: (ms: number) => void;
 }
 
 /**
@@ -24,11 +26,12 @@ export interface PrivateKeyLockOptions {
  * on one folder, even on a shared disk, see each other. It stays after the end, as Charon's does.
  *
  * @returns A function that ends the renewal.
- * @throws StorageError `storage/locked` - renewed less than 5 s ago, or of another cluster less than 768 s ago;
+ * @throws StorageError `storage/locked` - renewed while we looked, or of another cluster less than 768 s ago;
  *   `storage/corrupt` - there is a lock that cannot be read.
  */
 export async function lockPrivateKey(clock: Clock, options: PrivateKeyLockOptions): Promise<() => void> {
   const path = `${options.keyPath}.lock`;
+  await untilStale(clock, path, options);
   await refuseWhenHeld(clock, path, options);
   await write(clock, path, options);
 
@@ -48,6 +51,17 @@ export async function lockPrivateKey(clock: Clock, options: PrivateKeyLockOption
     stopped = true;
     cancel();
   };
+}
+
+/** A process that was killed leaves its lock fresh; whoever is alive renews it while we wait. */
+async function untilStale(clock: Clock, path: string, { onWait }: PrivateKeyLockOptions): Promise<void> {
+  const held = await read(path);
+  const staleAt = (held?.renewed ?? 0) + STALE_MS + 1;
+  const waitMs = staleAt - clock.now();
+  // A lock from the future is not waited for: its clock or ours is wrong.
+  if (onWait === undefined || waitMs <= 0 || waitMs > STALE_MS + 1) return;
+  onWait(waitMs);
+  await sleepUntil(clock, staleAt, new AbortController().signal);
 }
 
 async function refuseWhenHeld(clock: Clock, path: string, options: PrivateKeyLockOptions): Promise<void> {

