@@ -5,6 +5,7 @@ import {
   type ChainSpec,
   type DutyId,
   epochOf,
+  forkAt,
   type GroupKey,
   isForkPostElectra,
   type Slot,
@@ -32,7 +33,7 @@ export function isSignableVote(chain: ChainSpec, slot: Slot, { data, duty }: Uns
     duty.committeeLength <= MAX_COMMITTEE_LENGTH &&
     duty.validatorCommitteeIndex < duty.committeeLength &&
     // From Electra on the committee is outside of what is signed (EIP-7549).
-    data.index === (isForkPostElectra(chain.config.getForkName(slot)) ? 0 : duty.committeeIndex)
+    data.index === (isForkPostElectra(forkAt(chain, slot)) ? 0 : duty.committeeIndex)
   );
 }
 
@@ -67,7 +68,7 @@ function sameDuty(a: AttesterDuty, b: AttesterDuty): boolean {
 
 /** Whether a block can be the one of `slot`. */
 export function isSignableBlock(chain: ChainSpec, slot: Slot, proposal: Proposal): boolean {
-  return proposal.block.slot === slot && proposal.fork === chain.config.getForkName(slot);
+  return proposal.block.slot === slot && proposal.fork === forkAt(chain, slot);
 }
 
 /** Whether the value is one block for the slot by the right proposer, with the randao that the cluster made. */

@@ -3,6 +3,7 @@ import type { Aggregate, AttesterDuty } from "../ports/index.ts";
 import {
   dutyName,
   type electra,
+  forkAt,
   type GroupKey,
   isAggregator,
   type Root,
@@ -44,7 +45,7 @@ export function createAggregatorStages(
   known: Known,
 ): AgreedStages<AttesterDuty, SignedAggregateVersioned> {
   const { chain, consensus, beacon, log, metrics } = context;
-  const forkAt = (slot: Slot): WireFork => forkOfNumber(forkNumber(chain.config.getForkName(slot)));
+  const wireFork = (slot: Slot): WireFork => forkOfNumber(forkNumber(forkAt(chain, slot)));
 
   async function fetchAggregates(
     duty: AggregatorSlot,
@@ -70,7 +71,7 @@ export function createAggregatorStages(
     const committees = (value as electra.Attestation).committeeBits?.getTrueBitIndexes();
     return (
       own !== undefined &&
-      fork === forkAt(duty.id.slot) &&
+      fork === wireFork(duty.id.slot) &&
       value.data.slot === duty.id.slot &&
       (committees === undefined
         ? value.data.index === own.committeeIndex

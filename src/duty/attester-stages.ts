@@ -2,6 +2,7 @@ import type { AttesterDuty } from "../ports/index.ts";
 import {
   dutyName,
   type ForkName,
+  forkAt,
   type GroupKey,
   isForkPostElectra,
   type phase0,
@@ -43,7 +44,7 @@ export function createAttesterStages(
   },
 ): AttesterStages {
   const { chain, consensus, beacon, log, metrics } = context;
-  const forkAt = (slot: Slot): WireFork => forkOfNumber(forkNumber(chain.config.getForkName(slot)));
+  const wireFork = (slot: Slot): WireFork => forkOfNumber(forkNumber(forkAt(chain, slot)));
 
   return {
     async fetch(duty, signal) {
@@ -86,14 +87,15 @@ export function createAttesterStages(
         context,
         duty,
         admitted,
-        ({ value }, signature) => encodeSignedAttestation(singleVote(forkAt(duty.id.slot), value, signature)),
+        ({ value }, signature) =>
+          encodeSignedAttestation(singleVote(wireFork(duty.id.slot), value, signature)),
         signal,
       ),
 
     collect: (duty, signal) => collect(context, duty, signal),
 
     async broadcast(duty, signed, signal) {
-      const fork = forkAt(duty.id.slot);
+      const fork = wireFork(duty.id.slot);
       const votes = signed.flatMap((item) => groupVote(duty, item) ?? []);
       const groupKeys = votes.map(({ groupKey }) => groupKey);
       const attestations = votes.map(({ attestation }) => attestation);
@@ -111,7 +113,7 @@ async function fetchVotes(
   duty: AttesterSlot,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<GroupKey, UnsignedAttestation>> {
-  const electra = isForkPostElectra(chain.config.getForkName(duty.id.slot));
+  const electra = isForkPostElectra(forkAt(chain, duty.id.slot));
   const committees = new Set([...duty.validators.values()].map((d) => (electra ? 0 : d.committeeIndex)));
   const answers = await Promise.all(
     [...committees].map(async (i) => [i, await beacon.attestationData(duty.id.slot, i, signal)] as const),

@@ -19,6 +19,7 @@ import {
   type Epoch,
   epochOf,
   ForkSeq,
+  forkAt,
   type GroupKey,
   type Slot,
 } from "../spec/index.ts";
@@ -250,8 +251,7 @@ export class Schedule {
     const none = { dependentRoot: "0x" as Hex, duties: [] };
     // Before Fulu the proposers of an epoch are known only when it begins.
     const early =
-      epoch > this.#refreshedFor &&
-      ForkSeq[chain.config.getForkName(epoch * chain.slotsPerEpoch)] < ForkSeq.fulu;
+      epoch > this.#refreshedFor && ForkSeq[forkAt(chain, epoch * chain.slotsPerEpoch)] < ForkSeq.fulu;
     const [attesters, proposers, syncMembers] = await Promise.all([
       indices.length === 0
         ? none

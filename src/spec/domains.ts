@@ -10,10 +10,11 @@ import {
   DOMAIN_SYNC_COMMITTEE,
   DOMAIN_SYNC_COMMITTEE_SELECTION_PROOF,
   DOMAIN_VOLUNTARY_EXIT,
+  type ForkName,
 } from "@lodestar/params";
 import { ssz } from "@lodestar/types";
-import type { ChainSpec } from "./chain-spec.ts";
-import type { Epoch, Root } from "./units.ts";
+import { type ChainSpec, epochOf } from "./chain-spec.ts";
+import type { Epoch, Root, Slot } from "./units.ts";
 
 /** The domain types of the consensus specification by our names. */
 export type DomainName =
@@ -64,6 +65,14 @@ export function genesisDomain(
   name: "deposit" | "applicationBuilder",
 ): Uint8Array {
   return computeDomain(DOMAIN_TYPES[name], genesisForkVersion, new Uint8Array(32));
+}
+
+/**
+ * The fork in force at `slot`. Lodestar's own question by slot counts epochs of its preset, 32 slots each, and this chain's may
+ * be shorter: 16 on Gnosis.
+ */
+export function forkAt(chain: ChainSpec, slot: Slot): ForkName {
+  return chain.config.getForkInfoAtEpoch(epochOf(chain, slot)).name;
 }
 
 /** The 4-byte fork version in force at `epoch`. */

@@ -38,7 +38,7 @@ export {
   slotAt,
   slotStart,
 } from "./chain-spec.ts";
-export { type DomainName, domainAt, forkVersionAt, genesisDomain, signingRoot } from "./domains.ts";
+export { type DomainName, domainAt, forkAt, forkVersionAt, genesisDomain, signingRoot } from "./domains.ts";
 export {
   type DutyId,
   type DutyKind,

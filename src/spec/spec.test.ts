@@ -11,6 +11,7 @@ import {
   dutyName,
   dutyWireNumber,
   epochOf,
+  forkAt,
   readChainSpec,
   SpecError,
   slotAt,
@@ -75,6 +76,12 @@ test("domains follow the fork, except those that are fixed by the specification"
   assert.deepEqual(domainAt(later, "exit", 4), domainAt(later, "exit", 5));
   assert.deepEqual(domainAt(early, "applicationBuilder", 0), domainAt(later, "applicationBuilder", 9));
   assert.ok(toHex(domainAt(early, "applicationBuilder", 0)).startsWith("0x00000001"));
+});
+
+test("the fork of a slot goes by the epochs of the chain, however many slots they have", () => {
+  const chain = chainOf({ ELECTRA_FORK_EPOCH: "2", FULU_FORK_EPOCH: "5", SLOTS_PER_EPOCH: "16" });
+  const forks = [2 * 16 - 1, 2 * 16, 5 * 16 - 1, 5 * 16].map((slot) => forkAt(chain, slot));
+  assert.deepEqual(forks, ["deneb", "electra", "electra", "fulu"]);
 });
 
 test("every duty kind keeps its number on the wire", () => {

@@ -6,6 +6,7 @@ import {
   epochOf,
   ForkName,
   firstSlotOf,
+  forkAt,
   listType,
   type Slot,
   sszTypesFor,
@@ -76,7 +77,7 @@ export function forkOf(request: Request): ForkName {
 }
 
 export function checkForkAt(chain: ChainSpec, fork: Fork, slot: Slot): void {
-  const due = chain.config.getForkName(slot);
+  const due = forkAt(chain, slot);
   if (due !== fork)
     throw badRequest(
       `header Eth-Consensus-Version says ${fork}, and slot ${slot} (epoch ${epochOf(chain, slot)}, from slot ${firstSlotOf(chain, epochOf(chain, slot))}) is of ${due}`,

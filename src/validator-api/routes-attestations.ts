@@ -2,6 +2,7 @@ import { acceptsSsz, badRequest, json, octets, queryList } from "../http/index.t
 import { DeskError } from "../ports/index.ts";
 import {
   type electra,
+  forkAt,
   type GroupKey,
   isForkPostElectra,
   type phase0,
@@ -46,7 +47,7 @@ async function attestationData(call: ApiCall): Promise<Response> {
     if (data === undefined) return await call.passage.through(call);
     return acceptsSsz(call.request)
       ? octets(ssz.phase0.AttestationData.serialize(data), {
-          "eth-consensus-version": call.chain.config.getForkName(slot),
+          "eth-consensus-version": forkAt(call.chain, slot),
         })
       : json(200, { data: ssz.phase0.AttestationData.toJson(data) });
   } catch (error) {
@@ -68,7 +69,7 @@ function ofCommittee(
   const votes = [...decided.values()];
   const exact = votes.find(({ duty }) => duty.committeeIndex === committee);
   if (exact !== undefined) return exact.data;
-  return isForkPostElectra(chain.config.getForkName(slot)) ? votes[0]?.data : undefined;
+  return isForkPostElectra(forkAt(chain, slot)) ? votes[0]?.data : undefined;
 }
 
 async function submitAttestations(call: ApiCall): Promise<Response> {
