@@ -4,6 +4,7 @@ import { assert, explain, toHex } from "../base/index.ts";
 import type { Channels, Clock, Logger, Meter, Transport } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import type { AddressBook } from "./address-book.ts";
+import { AddressExchange, addressesLimits, addressesProtocol } from "./address-exchange.ts";
 import { credibleAddresses, tcpAddress } from "./addresses.ts";
 import { ChannelServer, StreamChannel } from "./channel.ts";
 import { Dialer } from "./dialer.ts";
@@ -11,7 +12,7 @@ import { P2pError } from "./errors.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { createHost, type Host, serveProtocol, startHost } from "./host.ts";
 import { Inbound } from "./inbound.ts";
-import { addressesMaxPerPeer, peerinfoBytesMax, relaysMax } from "./limits.ts";
+import { addressesBytesMax, addressesMaxPerPeer, peerinfoBytesMax, relaysMax } from "./limits.ts";
 import { Links } from "./links.ts";
 import { Outbound } from "./outbound.ts";
 import { PeerPlaces } from "./peer-places.ts";
@@ -110,6 +111,7 @@ class Network implements P2p {
   readonly #channelServer: ChannelServer;
   readonly #places: PeerPlaces;
   readonly #peerinfo: PeerInfoExchange;
+  readonly #addresses: AddressExchange;
   readonly #relays: readonly Relay[];
   readonly #dialers: ReadonlyMap<OperatorIndex, Dialer>;
   readonly #listen: ReturnType<typeof tcpAddress>[];
@@ -152,6 +154,14 @@ class Network implements P2p {
       },
       nodeInfo(options),
     );
+    this.#addresses = new AddressExchange({
+      links,
+      log,
+      places: this.#places,
+      roster,
+      request: ({ operator }, message, signal) =>
+        this.#outbound.request(operator, addressesProtocol, message, signal, addressesBytesMax),
+    });
     this.#relays = this.#createRelays(options, log, random);
     this.#dialers = new Map(
       roster.peers.map((peer) => {
@@ -182,6 +192,15 @@ class Network implements P2p {
   async start(): Promise<void> {
     assert(this.#host === undefined && !this.#end.signal.aborted, "p2p started twice");
     this.#inbound.register(peerinfoProtocol, peerinfoLimits, () => this.#peerinfo.own(), { relaysToo: true });
+    this.#inbound.register(
+      addressesProtocol,
+      addressesLimits,
+      (from) => {
+        assert(from.kind === "operator", "message of a relay where none may be");
+        return this.#addresses.answerTo(from.peer);
+      },
+      { relaysToo: false },
+    );
     await this.#places.load();
     const host = await createHost(
       { roster: this.#roster, violations: this.#violations },
@@ -218,7 +237,10 @@ class Network implements P2p {
     const { signal } = this.#end;
     for (const relay of this.#relays) this.#own(relay.keep(signal));
     for (const dialer of this.#dialers.values()) this.#own(dialer.keep(signal));
-    for (const peer of this.#roster.peers) this.#own(this.#peerinfo.keepAsking(peer, signal));
+    for (const peer of this.#roster.peers) {
+      this.#own(this.#peerinfo.keepAsking(peer, signal));
+      this.#own(this.#addresses.keepAsking(peer, signal));
+    }
   }
 
   async stop(): Promise<void> {

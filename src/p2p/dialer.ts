@@ -3,6 +3,7 @@ import { explain } from "../base/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { Backoff } from "./backoff.ts";
 import {
+  addressesHeardMax,
   addressesMaxPerPeer,
   dialBackoffFactor,
   dialBackoffFirstMs,
@@ -17,6 +18,7 @@ import { deadline, orAborted, pause } from "./waiting.ts";
 
 /** A connection that lasted so long was a success, so the next attempt is quick again. */
 const steadyAfterMs = 5_000;
+const dialsMax = addressesMaxPerPeer + addressesHeardMax;
 
 /** What the dialer needs of the host. */
 export interface DialHost {
@@ -26,7 +28,7 @@ export interface DialHost {
 
 /** Where a peer may be found. */
 export interface PeerPlaces {
-  /** Plain TCP addresses without the peer id, best first. */
+  /** Plain TCP addresses without the peer id, best first; a bounded number. */
   addressesOf(peer: Peer): readonly string[];
   /** Called when a dialled address led to the peer. */
   worked(peer: Peer, address: string): void;
@@ -116,7 +118,7 @@ export class Dialer {
 
   async #attempt(options: { readonly relaysToo: boolean }, signal: AbortSignal): Promise<boolean> {
     const { places, relays, links } = this.#needs;
-    const direct = places.addressesOf(this.#peer).slice(0, addressesMaxPerPeer);
+    const direct = places.addressesOf(this.#peer);
     const routes = options.relaysToo ? relays.flatMap((relay) => relay.routesTo(this.#peer)) : [];
     if (direct.length + routes.length === 0) {
       if (links.best(this.#peer.operator) === undefined)
@@ -154,7 +156,7 @@ export class Dialer {
     limit.signal.addEventListener("abort", giveUp, { once: true });
     if (limit.signal.aborted) giveUp();
     try {
-      const dials = addresses.slice(0, addressesMaxPerPeer).map(async (address) => {
+      const dials = addresses.slice(0, dialsMax).map(async (address) => {
         const dial = new AbortController();
         pending.add(dial);
         await orAborted(this.#needs.host.connect(address, dial.signal), dial.signal);

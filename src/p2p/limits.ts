@@ -57,6 +57,14 @@ export const dialTimeoutMs = 6_000;
 /** Addresses tried for one peer at a time, and kept of what a peer says about itself. */
 export const addressesMaxPerPeer = 8;
 
+/** Addresses of one peer that an operator tells another; and how many of all that was heard are tried at a time. */
+export const addressesToldMax = 4;
+export const addressesHeardMax = 8;
+/** Four addresses of each of thirty peers have 10 kB where all are long names. */
+export const addressesBytesMax = 16 * 1024;
+/** While somebody is not connected directly, each operator is asked so often where the others are. */
+export const addressesIntervalMs = 60_000;
+
 export const relaysMax = 16;
 export const relayQueryTimeoutMs = 10_000;
 export const relayAnswerBytesMax = 64 * 1024;

@@ -1,14 +1,17 @@
 import { explain } from "../base/index.ts";
 import type { Logger } from "../ports/index.ts";
+import type { OperatorIndex } from "../spec/index.ts";
 import type { AddressBook, KnownAddresses } from "./address-book.ts";
 import { peerAddress } from "./addresses.ts";
 import { P2pError } from "./errors.ts";
-import { addressesMaxPerPeer } from "./limits.ts";
+import { addressesHeardMax, addressesMaxPerPeer, addressesToldMax } from "./limits.ts";
 import type { Peer, Roster } from "./roster.ts";
 
 /**
- * Where peers can be found: addresses that worked (kept on disk over restarts), addresses from the configuration, and those
- * that the peers themselves tell while connected.
+ * Where peers can be found: addresses that worked (kept on disk over restarts), addresses from the configuration, those
+ * that the peers themselves tell while connected, and at last those that other operators tell of them. What others tell is
+ * kept apart by who told it, so that a liar cannot push out what an honest operator says, and reaches the disk only once it
+ * has led to the peer.
  */
 export class PeerPlaces {
   readonly #book: AddressBook;
@@ -17,6 +20,8 @@ export class PeerPlaces {
   readonly #configured = new Map<string, readonly string[]>();
   readonly #worked = new Map<string, readonly string[]>();
   readonly #told = new Map<string, readonly string[]>();
+  /** By peer, then by who told it. */
+  readonly #heard = new Map<string, Map<OperatorIndex, readonly string[]>>();
   #saving: Promise<void> = Promise.resolve();
   #saved = "";
 
@@ -57,8 +62,8 @@ export class PeerPlaces {
   }
 
   addressesOf(peer: Peer): readonly string[] {
-    const all = [this.#configured, this.#worked, this.#told].flatMap((source) => source.get(peer.id) ?? []);
-    return [...new Set(all)].slice(0, addressesMaxPerPeer);
+    const own = [this.#configured, this.#worked, this.#told].flatMap((source) => source.get(peer.id) ?? []);
+    return [...new Set([...new Set(own)].slice(0, addressesMaxPerPeer).concat(this.#hearsayOf(peer)))];
   }
 
   worked(peer: Peer, address: string): void {
@@ -73,18 +78,37 @@ export class PeerPlaces {
     this.#save();
   }
 
+  /**
+   * @param addresses - Where another operator says that the peer is, as far as it is credible.
+   * @returns Whether that is news.
+   */
+  heard(teller: Peer, peer: Peer, addresses: readonly string[]): boolean {
+    const before = this.addressesOf(peer);
+    const tellers = this.#heard.get(peer.id) ?? new Map<OperatorIndex, readonly string[]>();
+    this.#heard.set(peer.id, tellers.set(teller.operator, addresses.slice(0, addressesToldMax)));
+    return this.addressesOf(peer).some((address) => !before.includes(address));
+  }
+
+  /** What we can tell others of a peer: where we reached it ourselves, then what it told us; nothing that is only hearsay. */
+  knownOf(peer: Peer): readonly string[] {
+    const known = [...(this.#worked.get(peer.id) ?? []), ...(this.#told.get(peer.id) ?? [])];
+    return [...new Set(known)].slice(0, addressesMaxPerPeer);
+  }
+
   /** Settles when what is known is on disk. */
   async flush(): Promise<void> {
     await this.#saving;
   }
 
   #entries(): KnownAddresses {
-    return Object.fromEntries(
-      this.#roster.peers.map(({ id }) => {
-        const addresses = [...(this.#worked.get(id) ?? []), ...(this.#told.get(id) ?? [])];
-        return [id, [...new Set(addresses)].slice(0, addressesMaxPerPeer)];
-      }),
-    );
+    return Object.fromEntries(this.#roster.peers.map((peer) => [peer.id, this.knownOf(peer)]));
+  }
+
+  /** The first address of each teller, then the second of each, and so on. */
+  #hearsayOf(peer: Peer): readonly string[] {
+    const lists = [...(this.#heard.get(peer.id)?.values() ?? [])];
+    const inTurn = Array.from({ length: addressesToldMax }, (_, i) => lists.flatMap((list) => list[i] ?? []));
+    return [...new Set(inTurn.flat())].slice(0, addressesHeardMax);
   }
 
   #text(): string {

@@ -7,6 +7,7 @@ import { yamux } from "@libp2p/yamux";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 import type { NodeKey } from "../../crypto/index.ts";
+import { frame } from "../framing.ts";
 
 /** An operator's key in the hands of somebody who keeps no rule: raw streams to a node. */
 export interface HostilePeer {
@@ -15,7 +16,12 @@ export interface HostilePeer {
   stop(): Promise<void>;
 }
 
-export async function hostilePeer(key: NodeKey, address: string): Promise<HostilePeer> {
+/** @param answers - What it says to every stream of a protocol, as one message. */
+export async function hostilePeer(
+  key: NodeKey,
+  address: string,
+  answers: Readonly<Record<string, Uint8Array>> = {},
+): Promise<HostilePeer> {
   const node = await createLibp2p({
     privateKey: privateKeyFromRaw(key.revealBytes()),
     transports: [tcp()],
@@ -24,6 +30,10 @@ export async function hostilePeer(key: NodeKey, address: string): Promise<Hostil
     connectionMonitor: { enabled: false },
     services: { ping: ping() }, // Who does not answer pings is not even connected.
   });
+  for (const [protocol, answer] of Object.entries(answers))
+    await node.handle(protocol, (stream) => {
+      stream.send(frame(answer));
+    });
   const connection = await node.dial(multiaddr(address));
   return {
     connection,
