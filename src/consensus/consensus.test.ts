@@ -351,6 +351,30 @@ test("a proposal that comes after the end, or never comes, holds nothing up and 
   assert.deepEqual(world.operators[0]?.debug(), []);
 });
 
+test("a duty that lacks its quorum for minutes asks seldom, and is agreed on soon after the others are back", async (t) => {
+  const world = worldOf(t);
+  for (const away of [2, 3]) world.network.setDown(away, true);
+  const seen = [0, 1, 2, 3].map((i) => watch(world.agree(i)));
+  const minutes = 20 * chain.slotMs;
+  await world.clock.run({ until: start + minutes });
+  const asked = world.sent.filter(({ from, to }) => from === 0 && to === 1).length;
+  assert.ok(asked < 40, `${asked} messages to each peer in ${minutes / 1_000} s`);
+
+  for (const back of [2, 3]) world.network.setDown(back, false);
+  await world.clock.run({ forMs: 20_000 });
+  assert.equal(new Set(seen.map(({ decision }) => decision && textOf(decision))).size, 1);
+  assert.ok(seen.every(({ decision }) => decision !== undefined));
+});
+
+test("an operator that joins minutes late leaves out the rounds that are over", async (t) => {
+  const world = worldOf(t);
+  await world.clock.run({ until: start + 100_000 });
+  watch(world.agree(0));
+  await world.clock.run({ forMs: 1_000 });
+  const calls = world.sent.filter(({ from, to, kind }) => from === 0 && to === 1 && kind === "round-change");
+  assert.equal(calls.length, 1);
+});
+
 test("every measurement fits its declaration, with Charon's names and labels", async (t) => {
   const meter = createMeter();
   const world = worldOf(t, { meter });

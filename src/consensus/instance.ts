@@ -19,7 +19,7 @@ import type { ConsensusError } from "./errors.ts";
 import { EARLY_MESSAGES_MAX } from "./limits.ts";
 import type { PeerRoom } from "./peer-room.ts";
 import { type Refusal, toQbft, type Unproved } from "./receive.ts";
-import { roundEnd } from "./round-timer.ts";
+import { nextRound, roundEnd } from "./round-timer.ts";
 import type { ConsensusValue, Decision } from "./types.ts";
 import { ValueStore } from "./value-store.ts";
 import {
@@ -299,7 +299,15 @@ export class Instance {
     const ends = roundEnd(this.#context.chain, this.duty, round);
     const at = this.#timerRound === round ? ends.extended : ends.first;
     this.#timerRound = round;
-    this.#cancelTimer = this.#context.clock.at(at, () => this.#handle({ kind: "timeout", round }));
+    const { chain, clock, publicKeys } = this.#context;
+    this.#cancelTimer = clock.at(at, () => {
+      const next = nextRound(chain, this.duty, {
+        after: round,
+        operatorCount: publicKeys.length,
+        now: clock.now(),
+      });
+      this.#handle({ kind: "timeout", round, next });
+    });
   }
 
   #send(message: QbftMessage, to: OperatorIndex | undefined): void {

@@ -223,7 +223,7 @@ test("how often one operator is helped is bounded, and says nothing about the ot
 });
 
 test("a quorum of commits for a round that we have left decides all the same", () => {
-  const { state } = step(config, initialState(), { kind: "timeout", round: 1 });
+  const { state } = step(config, initialState(), { kind: "timeout", round: 1, next: 2 });
   assert.equal(state.round, 2);
   const commits = [1, 2, 3].map((source) => message({ kind: "commit", source, value: "a" }));
   assert.deepEqual(feed(state, ...commits).sent, ["stop-timer", "decide"]);
@@ -272,14 +272,14 @@ test("a leader whose proposal comes late sends it in the round that waits for it
   assert.deepEqual(started.effects.map(describe), ["start-timer"]);
   const inTime = step(leading, started.state, { kind: "input", value: "mine" });
   assert.deepEqual(inTime.effects.map(describe), ["pre-prepare mine"]);
-  const { state } = step(leading, started.state, { kind: "timeout", round: 1 });
+  const { state } = step(leading, started.state, { kind: "timeout", round: 1, next: 2 });
   assert.deepEqual(step(leading, state, { kind: "input", value: "mine" }).effects, []);
 });
 
 test("a leader proposes what the quorum prepared, and its own value only when nobody prepared any", () => {
   const leading: QbftConfig = { ...config, self: 2 };
   const { state: ready } = step(leading, initialState(), { kind: "input", value: "mine" });
-  const { state: round2 } = step(leading, ready, { kind: "timeout", round: 1 });
+  const { state: round2 } = step(leading, ready, { kind: "timeout", round: 1, next: 2 });
   const run = (...messages: readonly QbftMessage[]): string[] => {
     let state = round2;
     const sent: string[] = [];
@@ -309,7 +309,7 @@ test("every step of an event that comes too late leaves the decision as it is", 
   );
   const others = [1, 2, 3].map((source) => message({ kind: "commit", source, value: "b" }));
   assert.deepEqual(feed(state, ...others).sent, []);
-  assert.deepEqual(step(config, state, { kind: "timeout", round: 1 }).effects, []);
+  assert.deepEqual(step(config, state, { kind: "timeout", round: 1, next: 2 }).effects, []);
   assert.deepEqual(step(config, state, { kind: "input", value: "b" }).effects, []);
   assert.equal(feed(state, ...others).state.decided?.value, "a");
 });

@@ -46,7 +46,7 @@ export function step(config: QbftConfig, state: QbftState, event: QbftEvent): Tr
       return onInput(config, state, event.value);
     case "timeout":
       return event.round === state.round && state.decided === undefined
-        ? changeRoundByTimeout(config, state)
+        ? changeRoundByTimeout(config, state, event.next)
         : stay(state);
     case "message":
       return onMessage(config, state, event.message, event.acceptable);
@@ -114,9 +114,13 @@ function inRound(state: QbftState, round: number): QbftState {
   return round === state.round ? state : { ...state, round, owedPrePrepare: undefined, fired: new Set() };
 }
 
-/** Algorithm 3, lines 1-4. */
-function changeRoundByTimeout(config: QbftConfig, state: QbftState): Transition {
-  const next = inRound(state, state.round + 1);
+/**
+ * Algorithm 3, lines 1-4. The paper goes on to the very next round; which one it is matters to liveness alone, as any
+ * operator may time out of any round at any moment.
+ */
+function changeRoundByTimeout(config: QbftConfig, state: QbftState, to: number): Transition {
+  assert(to > state.round, "a round is followed by a later one");
+  const next = inRound(state, to);
   return {
     state: next,
     effects: [{ kind: "start-timer", round: next.round }, broadcastRoundChange(config, next)],
@@ -133,12 +137,20 @@ function onMessage(
   if (!isJustified(config, message)) return stay(state);
   // A proposal that we would not sign counts as not proposed: its round ends by time, and the next leader has a turn.
   if (message.kind === "pre-prepare" && !acceptable) return stay(state);
-  const known = state.buffer.get(message.source) ?? [];
+  const known = (state.buffer.get(message.source) ?? []).filter((one) => stillCounts(state, one));
   const buffer = new Map(state.buffer).set(
     message.source,
     [...known, message].slice(-MESSAGES_PER_SOURCE_MAX),
   );
   return applyRules(config, { ...state, buffer }, message);
+}
+
+/**
+ * Calls for rounds that are over count for nothing any more, and proposals are judged when they come: without them, an
+ * instance that cannot decide for an epoch stays as cheap as in its first round.
+ */
+function stillCounts(state: QbftState, { kind, round }: QbftMessage): boolean {
+  return round >= state.round || (kind !== "round-change" && kind !== "pre-prepare");
 }
 
 /** The state with a rule marked as fired, or undefined when it fired before in this round. */

@@ -57,7 +57,8 @@ export type QbftEvent =
   | { readonly kind: "input"; readonly value: ValueId }
   /** `acceptable`: whether we would vote for the value of a pre-prepare. */
   | { readonly kind: "message"; readonly message: QbftMessage; readonly acceptable: boolean }
-  | { readonly kind: "timeout"; readonly round: number };
+  /** The timer of `round` fired; `next`, a later one, is the round to ask for. Rounds between them are left out. */
+  | { readonly kind: "timeout"; readonly round: number; readonly next: number };
 
 export type QbftEffect =
   /** Sign and send to everybody, and hand back to ourselves as a message event. */

@@ -181,8 +181,15 @@ export class QbftCluster {
     this.#timers.set(operator, { round, token });
     const at = ROUND_MS * round * (extended ? 2 : 1);
     this.#after(Math.max(1, at - this.#now), () => {
-      if (this.#timers.get(operator)?.token === token) this.#handle(operator, { kind: "timeout", round });
+      if (this.#timers.get(operator)?.token === token)
+        this.#handle(operator, { kind: "timeout", round, next: this.#roundAfter(round) });
     });
+  }
+
+  /** Later rounds are left out, as the consensus room does. */
+  #roundAfter(round: number): number {
+    const stride = this.operatorCount + 1;
+    return round < 2 * stride ? round + 1 : (Math.floor(round / stride) + 1) * stride;
   }
 
   #broadcast(from: number, message: QbftMessage): void {
