@@ -99,9 +99,13 @@ export function createExchange(context: ExchangeContext): Exchange {
   function receive(from: OperatorIndex, bytes: Uint8Array): undefined {
     const { duty, partials } = decodePartials(bytes);
     if (!gate(duty))
-      throw new ExchangeError("duty/impossible", "take partial signatures", {
-        facts: { duty: dutyName(duty) },
-      });
+      throw new ExchangeError(
+        "duty/impossible",
+        "take partial signatures of a duty that is over or cannot be",
+        {
+          facts: { duty: dutyName(duty) },
+        },
+      );
     const share = shareIndexOf(from);
     if (isStanding(duty)) {
       const read = partials.map((partial) => readPartial(chain, duty, share, partial));

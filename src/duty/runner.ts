@@ -282,6 +282,8 @@ export function createDutyRunner(ports: {
   function endUnsigned(record: DutyRecord, signal: AbortSignal): void {
     const stopping = signal.reason instanceof DutyOver && signal.reason.why === "stopping";
     const partials = store.of(record.id);
+    /** Validators that lack partial signatures, by the operators whose are missing. */
+    const lacking = new Map<string, { readonly missing: readonly number[]; readonly validators: number }>();
     for (const groupKey of record.unsigned) {
       const signers = partials.signers(groupKey);
       const missing = cluster.operators
@@ -296,10 +298,14 @@ export function createDutyRunner(ports: {
             : partials.hasBad(groupKey)
               ? "bad-partials"
               : "not-enough-partials"));
-      if (cause === "not-enough-partials")
-        log.warn("Partial signatures missing", { duty: dutyName(record.id), validator: groupKey, missing });
+      if (cause === "not-enough-partials") {
+        const { validators } = lacking.get(String(missing)) ?? { validators: 0 };
+        lacking.set(String(missing), { missing, validators: validators + 1 });
+      }
       record.finish(groupKey, "failed", cause);
     }
+    for (const { missing, validators } of lacking.values())
+      log.warn("Partial signatures missing", { duty: dutyName(record.id), validators, missing });
   }
 
   function reportParticipation(duty: DutyId): void {

@@ -34,6 +34,8 @@ async function signAll<T>(
   // The signer may be another thread: it gets what it needs and not the blocks.
   const requests = admitted.map(({ groupKey, root }) => ({ groupKey, root }));
   const signatures = await signer.sign(requests, signal).catch((error: unknown) => {
+    // The duty's deadline passed, or the node stops: the signer is not to blame.
+    if (signal.aborted) throw error;
     duty.record.blame(
       "signer-failed",
       admitted.map(({ groupKey }) => groupKey),
