@@ -5,9 +5,11 @@ import {
   type ChainSpec,
   type DutyId,
   epochOf,
+  type ForkName,
   forkAt,
   type GroupKey,
   isForkPostElectra,
+  isForkPostGloas,
   type Slot,
 } from "../spec/index.ts";
 import { MAX_COMMITTEES_PER_SLOT, type UnsignedAttestation } from "./codec/attestation.ts";
@@ -32,9 +34,18 @@ export function isSignableVote(chain: ChainSpec, slot: Slot, { data, duty }: Uns
     duty.committeeIndex < MAX_COMMITTEES_PER_SLOT &&
     duty.committeeLength <= MAX_COMMITTEE_LENGTH &&
     duty.validatorCommitteeIndex < duty.committeeLength &&
-    // From Electra on the committee is outside of what is signed (EIP-7549).
-    data.index === (isForkPostElectra(forkAt(chain, slot)) ? 0 : duty.committeeIndex)
+    fitsIndex(forkAt(chain, slot), data.index, duty)
   );
+}
+
+/**
+ * What a vote's index says depends on the fork: the committee; nothing since Electra, where the committee is outside of
+ * what is signed (EIP-7549); from Gloas on whether the block's payload was there, which the operators agree on with the
+ * rest of the vote (EIP-7732).
+ */
+function fitsIndex(fork: ForkName, index: number, { committeeIndex }: AttesterDuty): boolean {
+  if (isForkPostGloas(fork)) return index <= 1;
+  return index === (isForkPostElectra(fork) ? 0 : committeeIndex);
 }
 
 /**

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { DutyWorld } from "../../sim/duty-world.ts";
 import { toHex } from "../base/index.ts";
 import type { ConsensusValue } from "../consensus/index.ts";
-import { type DutyId, firstSlotOf, type GroupKey, slotStart, ssz } from "../spec/index.ts";
+import { type DutyId, dutyDue, firstSlotOf, type GroupKey, slotStart, ssz } from "../spec/index.ts";
 import { decodePartials, decodeUnsignedSet, encodePartials, encodeUnsignedSet } from "./codec/sets.ts";
 import { PARSIGEX_PROTOCOL } from "./exchange.ts";
 
@@ -427,9 +427,7 @@ test("a vote is not fetched before its slot, and at the latest when it is due", 
   await world.runToSlot(16);
   assert.equal(votesOf(world, 8, 15), world.chain.attesterDuties(1).filter(({ slot }) => slot < 15).length);
   for (const { at, attestation } of world.chain.votes) {
-    const due =
-      slotStart(world.spec, attestation.data.slot) +
-      (world.spec.slotMs * world.spec.attestationDueBps) / 10_000;
+    const due = dutyDue(world.spec, { slot: attestation.data.slot, kind: "attester" });
     if (attestation.data.slot > 0)
       assert.ok(at > due && at < due + 1_000, "the slot is empty, so the vote waits");
   }

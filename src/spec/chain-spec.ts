@@ -16,15 +16,28 @@ export interface ChainSpec {
   readonly genesisForkVersion: Uint8Array;
   readonly slotMs: number;
   readonly slotsPerEpoch: number;
-  readonly attestationDueBps: number;
-  readonly aggregateDueBps: number;
-  readonly syncMessageDueBps: number;
-  readonly contributionDueBps: number;
+  /** When in its slot a duty is due, by kind; the newest fork first. */
+  readonly dueBps: Readonly<Record<TimedKind, readonly DueFrom[]>>;
   /** Forks and domains, ready for use by domains.ts. */
   readonly config: BeaconConfig;
   /** The answer of the beacon node, as it came. */
   readonly raw: Readonly<Record<string, string>>;
 }
+
+/** A duty is due at this share of its slot from an epoch on. */
+export interface DueFrom {
+  readonly epoch: Epoch;
+  readonly bps: number;
+}
+
+/** Duties that are due within their slot, and what their deadline is called in the specification; basis points where it is silent. */
+const DUE = {
+  attester: ["ATTESTATION_DUE_BPS", 3333],
+  aggregator: ["AGGREGATE_DUE_BPS", 6667],
+  "sync-message": ["SYNC_MESSAGE_DUE_BPS", 3333],
+  "sync-contribution": ["CONTRIBUTION_DUE_BPS", 6667],
+} as const;
+export type TimedKind = keyof typeof DUE;
 
 /**
  * @param raw - `data` of `/eth/v1/config/spec`; list values (blob schedule) may be present and are kept out of `raw`.
@@ -49,8 +62,19 @@ export function readChainSpec(
     }
     return value;
   };
-  const config = chainConfigFromJson(raw);
   const root = fromHex(genesis.genesis_validators_root, 32);
+  const beaconConfig = createBeaconConfig(chainConfigFromJson(raw), root);
+  // A fork that moves a deadline says so in a value of its own, e.g. ATTESTATION_DUE_BPS_GLOAS.
+  const due = (kind: TimedKind): readonly DueFrom[] => {
+    const [name, otherwise] = DUE[kind];
+    const moved = beaconConfig.forksDescendingEpochOrder
+      .map(({ name: fork, epoch }) => ({ epoch, name: `${name}_${fork.toUpperCase()}` }))
+      .filter((one) => texts[one.name] !== undefined);
+    return [
+      ...moved.map((one) => ({ epoch: one.epoch, bps: number(one.name) })),
+      { epoch: 0, bps: number(name, otherwise) },
+    ];
+  };
   const slotMs =
     texts["SLOT_DURATION_MS"] === undefined ? number("SECONDS_PER_SLOT") * 1000 : number("SLOT_DURATION_MS");
   return {
@@ -59,11 +83,13 @@ export function readChainSpec(
     genesisForkVersion: fromHex(genesis.genesis_fork_version, 4),
     slotMs,
     slotsPerEpoch: number("SLOTS_PER_EPOCH"),
-    attestationDueBps: number("ATTESTATION_DUE_BPS", 3333),
-    aggregateDueBps: number("AGGREGATE_DUE_BPS", 6667),
-    syncMessageDueBps: number("SYNC_MESSAGE_DUE_BPS", 3333),
-    contributionDueBps: number("CONTRIBUTION_DUE_BPS", 6667),
-    config: createBeaconConfig(config, root),
+    dueBps: {
+      attester: due("attester"),
+      aggregator: due("aggregator"),
+      "sync-message": due("sync-message"),
+      "sync-contribution": due("sync-contribution"),
+    },
+    config: beaconConfig,
     raw: texts,
   };
 }
@@ -90,26 +116,10 @@ export function dutyDue(chain: ChainSpec, duty: DutyId): UnixMs {
   return slotStart(chain, duty.slot) + Math.floor((chain.slotMs * dueBps(chain, duty)) / 10_000);
 }
 
-function dueBps(chain: ChainSpec, duty: DutyId): number {
-  switch (duty.kind) {
-    case "attester":
-      return chain.attestationDueBps;
-    case "sync-message":
-      return chain.syncMessageDueBps;
-    case "aggregator":
-      return chain.aggregateDueBps;
-    case "sync-contribution":
-      return chain.contributionDueBps;
-    case "proposer":
-    case "randao":
-    case "signature":
-    case "exit":
-    case "builder-registration":
-    case "prepare-aggregator":
-    case "prepare-sync-contribution":
-    case "info-sync":
-      return 0;
-  }
+function dueBps(chain: ChainSpec, { slot, kind }: DutyId): number {
+  if (!Object.hasOwn(chain.dueBps, kind)) return 0;
+  const epoch = epochOf(chain, slot);
+  return chain.dueBps[kind as TimedKind].find((from) => epoch >= from.epoch)?.bps ?? 0;
 }
 
 /**

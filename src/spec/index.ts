@@ -3,7 +3,7 @@
  * and the kinds of duties. The one home of `@lodestar/*` and `@chainsafe/ssz`; nothing of the specification is retyped.
  */
 export { BitArray } from "@chainsafe/ssz";
-export { ForkName, ForkSeq, isForkPostElectra } from "@lodestar/params";
+export { ForkName, ForkSeq, isForkPostElectra, isForkPostGloas } from "@lodestar/params";
 export {
   type Attestation,
   type altair,

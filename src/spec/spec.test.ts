@@ -51,13 +51,22 @@ test("slots, epochs and deadlines come from the beacon node's own numbers", () =
   assert.equal(dutyDeadline(chain, { slot: 0, kind: "exit" }), undefined);
 });
 
-test("slots of 5 s, 6 s and 1 s, and the earlier deadlines of Gloas, need no code", () => {
+test("slots of 5 s, 6 s and 1 s need no code", () => {
   assert.equal(chainOf({ SECONDS_PER_SLOT: "5" }).slotMs, 5000);
   assert.equal(chainOf({ SLOT_DURATION_MS: "1000" }).slotMs, 1000);
-  assert.equal(
-    dutyDue(chainOf({ ATTESTATION_DUE_BPS: "2500" }), { slot: 0, kind: "attester" }),
-    1_000_000 + 3000,
-  );
+});
+
+test("a deadline that a fork moves holds from that fork on", () => {
+  const chain = chainOf({
+    GLOAS_FORK_EPOCH: "5",
+    ATTESTATION_DUE_BPS_GLOAS: "2500",
+    ATTESTATION_DUE_BPS: "3333",
+  });
+  const intoSlot = (slot: number): number =>
+    dutyDue(chain, { slot, kind: "attester" }) - slotStart(chain, slot);
+  assert.equal(intoSlot(5 * 32 - 1), 3999);
+  assert.equal(intoSlot(5 * 32), 3000);
+  assert.equal(dutyDue(chain, { slot: 5 * 32, kind: "sync-message" }) - slotStart(chain, 5 * 32), 3999);
 });
 
 test("a specification without its slot length is refused with the name of what is missing", () => {

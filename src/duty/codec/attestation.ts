@@ -15,6 +15,7 @@ import {
   type ValidatorIndex,
 } from "../../spec/index.ts";
 import { forkOfNumber, readEnvelope, type WireFork, writeEnvelope } from "./envelope.ts";
+import { typeNamed } from "./fork-types.ts";
 import { decodeEither, integerOf, member, type SszType } from "./parse.ts";
 
 /** What the cluster agrees on for one attester: the vote and the duty it belongs to. */
@@ -100,8 +101,7 @@ function readUnsignedJson(json: unknown): UnsignedAttestation {
   };
 }
 
-const typeOf = (fork: WireFork): SszType<Attestation> =>
-  isForkPostElectra(fork as ForkName) ? ssz.electra.Attestation : ssz.phase0.Attestation;
+const typeOf = (fork: WireFork): SszType<Attestation> => typeNamed(fork, "Attestation");
 
 export function encodeSignedAttestation({
   fork,

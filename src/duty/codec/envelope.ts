@@ -1,22 +1,23 @@
 import { concatBytes } from "../../base/index.ts";
 import type { Fork } from "../../ports/index.ts";
+import { ForkName, ForkSeq } from "../../spec/index.ts";
 import { CodecError } from "./codec-error.ts";
 
 // Charon wraps what depends on a fork: u64 fork number, perhaps one more field, u32 offset of the rest (core/ssz.go).
 
-/** The place of a fork in this list is its number on the wire. */
-const FORKS = ["phase0", "altair", "bellatrix", "capella", "deneb", "electra", "fulu"] as const;
-/** The forks that Charon's encodings know. */
-export type WireFork = (typeof FORKS)[number];
+/** A fork whose containers this program knows. */
+export type WireFork = ForkName;
 
+/** A fork's number on the wire is its place in the order of all forks. */
 export function forkNumber(fork: Fork): number {
-  const number = (FORKS as readonly string[]).indexOf(fork);
-  if (number < 0) throw new CodecError("duty/unknown-fork", "encode data of a fork", { facts: { fork } });
+  const number = Object.hasOwn(ForkSeq, fork) ? ForkSeq[fork as ForkName] : undefined;
+  if (number === undefined)
+    throw new CodecError("duty/unknown-fork", "encode data of a fork", { facts: { fork } });
   return number;
 }
 
 export function forkOfNumber(number: number | bigint): WireFork {
-  const fork = FORKS[Number(number)];
+  const fork = Object.values(ForkName).find((name) => ForkSeq[name] === Number(number));
   if (fork === undefined)
     throw new CodecError("duty/unknown-fork", "decode data of a fork", { facts: { number: String(number) } });
   return fork;

@@ -20,7 +20,7 @@ import {
   type UnsignedAttestation,
 } from "./attestation.ts";
 import { CodecError } from "./codec-error.ts";
-import type { WireFork } from "./envelope.ts";
+import { typeNamed } from "./fork-types.ts";
 import {
   decodeProposal,
   decodeSignedProposal,
@@ -97,10 +97,7 @@ export type SignedKind = keyof SignedDataOf;
 export const unsignedCodecs: { readonly [K in AgreedKind]: Codec<UnsignedDataOf[K]> } = {
   attester: { encode: encodeUnsignedAttestation, decode: decodeUnsignedAttestation },
   proposer: { encode: encodeProposal, decode: decodeProposal },
-  aggregator: versionedCodec("aggregate", "attestation", {
-    before: ssz.phase0.Attestation,
-    electra: ssz.electra.Attestation,
-  }),
+  aggregator: versionedCodec("aggregate", "attestation", "Attestation"),
   "sync-contribution": oneOrMoreCodec("sync contribution", ssz.altair.SyncCommitteeContribution),
 };
 
@@ -152,10 +149,7 @@ export const signedCodecs: { readonly [K in SignedKind]: SignedCodec<SignedDataO
     fits: ({ slot }, duty) => slot === duty.slot,
   },
   aggregator: {
-    ...versionedCodec("signed aggregate", "aggregate_and_proof", {
-      before: ssz.phase0.SignedAggregateAndProof,
-      electra: ssz.electra.SignedAggregateAndProof,
-    }),
+    ...versionedCodec<SignedAggregate>("signed aggregate", "aggregate_and_proof", "SignedAggregateAndProof"),
     signature: ({ value }) => value.signature,
     signingRoot: aggregateSigningRoot,
     fits: ({ value }, duty) => value.message.aggregate.data.slot === duty.slot,
@@ -193,10 +187,9 @@ export const signedCodecs: { readonly [K in SignedKind]: SignedCodec<SignedDataO
 };
 
 function aggregateSigningRoot({ fork, value }: SignedAggregateVersioned, chain: ChainSpec): Root {
-  const electra: WireFork[] = ["electra", "fulu"];
-  const type = electra.includes(fork) ? ssz.electra.AggregateAndProof : ssz.phase0.AggregateAndProof;
+  const type = typeNamed<SignedAggregate["message"]>(fork, "AggregateAndProof");
   const domain = domainAt(chain, "aggregateAndProof", epochOf(chain, value.message.aggregate.data.slot));
-  return signingRoot(type.hashTreeRoot(value.message as never), domain);
+  return signingRoot(type.hashTreeRoot(value.message), domain);
 }
 
 /** The row of a kind that came from a peer. @throws CodecError `duty/unsupported-kind` */

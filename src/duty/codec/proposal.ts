@@ -11,10 +11,9 @@ import {
   type SignedBeaconBlock,
   type SignedBlindedBeaconBlock,
   signingRoot,
-  sszTypesFor,
 } from "../../spec/index.ts";
-import { CodecError } from "./codec-error.ts";
 import { forkOfNumber, readEnvelope, type WireFork, writeEnvelope } from "./envelope.ts";
+import { typeNamed } from "./fork-types.ts";
 import { decodeEither, integerOf, member, type SszType } from "./parse.ts";
 
 // From Deneb on, a block travels with its blobs.
@@ -26,17 +25,6 @@ type BlockContents = Blobs & { readonly block: BeaconBlock };
 type SignedBlockContents = Blobs & { readonly signedBlock: SignedBeaconBlock };
 
 const carriesBlobs = (fork: Fork): boolean => ForkSeq[fork as ForkName] >= ForkSeq.deneb;
-
-/** The SSZ type of one fork by its name in the specification. */
-function typeNamed<T>(fork: Fork, name: string): SszType<T> {
-  const types = Object.hasOwn(ForkSeq, fork)
-    ? (sszTypesFor(fork as ForkName) as unknown as Record<string, SszType<T> | undefined>)
-    : {};
-  const type = types[name];
-  if (type === undefined)
-    throw new CodecError("duty/unknown-fork", "find the encoding of a block", { facts: { fork, name } });
-  return type;
-}
 
 export const blockType = (fork: Fork): SszType<BeaconBlock> => typeNamed(fork, "BeaconBlock");
 export const blindedBlockType = (fork: Fork): SszType<BlindedBeaconBlock> =>

@@ -1,6 +1,7 @@
 import { fromHex } from "../../base/index.ts";
-import { type ForkName, isForkPostElectra, SYNC_SUBCOMMITTEES, ssz } from "../../spec/index.ts";
+import { SYNC_SUBCOMMITTEES, ssz } from "../../spec/index.ts";
 import { forkOfNumber, readEnvelope, type WireFork, writeEnvelope } from "./envelope.ts";
+import { typeNamed } from "./fork-types.ts";
 import { decodeEither, decodeJson, encodeJson, integerOf, member, type SszType } from "./parse.ts";
 
 // Encodings of the kinds that are one SSZ container, with or without a fork number before it.
@@ -34,17 +35,15 @@ export interface Versioned<T> {
   readonly value: T;
 }
 
-/** Electra has one type, all forks before it another; `jsonName` is the member that holds it in JSON. */
-export function versionedCodec<Before, Electra>(
-  what: string,
-  jsonName: string,
-  types: { readonly before: SszType<Before>; readonly electra: SszType<Electra> },
-): Codec<Versioned<Before | Electra>> {
-  const typeOf = (fork: WireFork): SszType<Before | Electra> =>
-    isForkPostElectra(fork as ForkName) ? types.electra : types.before;
-  const encode = ({ fork, value }: Versioned<Before | Electra>): Uint8Array =>
+/**
+ * @param container - Its name in the specification; each fork has its own.
+ * @param jsonName - The member that holds it in JSON.
+ */
+export function versionedCodec<T>(what: string, jsonName: string, container: string): Codec<Versioned<T>> {
+  const typeOf = (fork: WireFork): SszType<T> => typeNamed(fork, container);
+  const encode = ({ fork, value }: Versioned<T>): Uint8Array =>
     writeEnvelope("plain", fork, 0, typeOf(fork).serialize(value));
-  const decode = (bytes: Uint8Array): Versioned<Before | Electra> => {
+  const decode = (bytes: Uint8Array): Versioned<T> => {
     const { fork, body } = readEnvelope("plain", bytes);
     return { fork, value: typeOf(fork).deserialize(body.slice()) };
   };
