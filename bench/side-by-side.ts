@@ -34,7 +34,7 @@ interface Figures {
 async function measure(seat: Seat, size: (typeof SIZES)[number]): Promise<Figures> {
   const cluster = await startMixedCluster({
     charon: peerProgram("CHARON_BIN").path,
-    prysm: peerProgram("PRYSM_VALIDATOR_BIN").path,
+    clients: { prysm: peerProgram("PRYSM_VALIDATOR_BIN").path },
     seats: [seat, seat, seat, seat],
     relay: "charon",
     main: BUILT,

@@ -71,7 +71,7 @@ test("an aggregate is hashed by the container of its own fork", () => {
     const value = ssz.gloas.SignedAggregateAndProof.defaultValue();
     value.message.aggregate.data = vote(1).data;
     value.message.aggregate.aggregationBits = BitArray.fromSingleBit(8, 3);
-    return { fork, value: value as never };
+    return { fork, value };
   };
   assert.notDeepEqual(
     signedCodecs.aggregator.signingRoot(signed(ForkName.gloas), chain),

@@ -1,7 +1,6 @@
 import type { AttesterDuty } from "../ports/index.ts";
 import {
   dutyName,
-  type ForkName,
   forkAt,
   type GroupKey,
   isForkPostElectra,
@@ -161,7 +160,7 @@ function groupVote(
   const attesterDuty = duty.validators.get(groupKey);
   if (attesterDuty === undefined) return undefined;
   const { fork, attestation } = decodeSignedAttestation(data);
-  if (!isForkPostElectra(fork as ForkName))
+  if (!isForkPostElectra(fork))
     return { groupKey, attesterDuty, attestation: { ...(attestation as phase0.Attestation), signature } };
   // Committee and index are not covered by the signature, so they come from what we know and not from a peer.
   const single = {

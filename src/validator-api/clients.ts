@@ -10,6 +10,8 @@ export interface ValidatorClientTraits {
    * validators are found to be no aggregators, or their aggregates are refused.
    */
   readonly shorterSelections: "takes" | "refuses";
+  /** What it looks for in the version of its beacon node to know that the block may carry another randao than its own. */
+  readonly seesMiddlewareBy?: string;
   /** How long it waits for an answer to selections, in milliseconds; ours is sent somewhat before. */
   readonly selectionsTimeoutMs: number;
 }
@@ -42,7 +44,14 @@ export const VALIDATOR_CLIENTS: readonly ValidatorClientTraits[] = [
     selectionsTimeoutMs: 10_000,
   },
   { name: "teku", userAgent: /^teku/i, shorterSelections: "takes", selectionsTimeoutMs: 10_000 },
-  { name: "vouch", userAgent: /^vouch/i, shorterSelections: "takes", selectionsTimeoutMs: 10_000 },
+  {
+    // attestantio/go-eth2-client http/service.go, checkDVT. It never asks for selections.
+    name: "vouch",
+    userAgent: /^(vouch|go-eth2-client)/i,
+    shorterSelections: "takes",
+    seesMiddlewareBy: "charon",
+    selectionsTimeoutMs: 10_000,
+  },
   { name: "vero", userAgent: /^vero/i, shorterSelections: "takes", selectionsTimeoutMs: 6_000 },
 ];
 

@@ -1,4 +1,5 @@
 import { badRequest, json, listOf, queryList, RequestRefused, readJson } from "../http/index.ts";
+import { clientOf } from "./clients.ts";
 import type { ApiCall, ApiRoute } from "./context.ts";
 import { BODY_BYTES_MAX, ITEMS_MAX } from "./limits.ts";
 
@@ -64,7 +65,7 @@ export const otherRoutes: readonly ApiRoute[] = [
     name: "node_version",
     method: "GET",
     path: "/eth/v1/node/version",
-    run: ({ version }) => json(200, { data: { version } }),
+    run: nodeVersion,
   },
   ...FIXED.map((path): ApiRoute => ({ name: "fixed", method: "GET", path, run: fixed })),
   ...TRANSLATED.map(
@@ -86,6 +87,11 @@ export const otherRoutes: readonly ApiRoute[] = [
     }),
   ),
 ];
+
+function nodeVersion({ version, request }: ApiCall): Response {
+  const { seesMiddlewareBy: word } = clientOf(request);
+  return json(200, { data: { version: word === undefined ? version : `${version} (speaks ${word})` } });
+}
 
 /** Everything else goes to the beacon node as it came. */
 export function passOn(call: ApiCall): Promise<Response> {

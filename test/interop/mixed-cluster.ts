@@ -7,23 +7,29 @@ import { createCluster, writeClusterFolders } from "../../src/cluster/index.ts";
 import { freePorts } from "../../src/demo/free-ports.ts";
 import { LEAN_ENVIRONMENT, LEAN_FLAGS } from "../../src/node/index.ts";
 import { Background } from "./background.ts";
+import type { ClientOptions } from "./client-options.ts";
 import { readMetrics, type Sample } from "./metrics.ts";
-import { prysmValidator } from "./prysm.ts";
+import { prysm } from "./prysm.ts";
+import { vouch } from "./vouch.ts";
 
 /** What an operator runs: the node, and who signs for it. Charon carries a mock client, Trireme a signer. */
-export type Seat = "trireme" | "trireme+prysm" | "charon" | "charon+prysm" | "charon+nobody";
+export type Seat = Program | `${Program}+${ClientName}` | "charon+nobody";
+export type Program = "trireme" | "charon";
+export type ClientName = keyof typeof CLIENTS;
 export type RelayKind = "charon" | "trireme";
 
 export interface MixedOptions {
   /** Paths of the programs; those that no seat needs may be empty. */
   readonly charon: string;
-  readonly prysm?: string;
+  readonly clients?: { readonly [name in ClientName]?: string };
   readonly seats: readonly Seat[];
   readonly relay: RelayKind;
   readonly validators: number;
   /** Validators beside the cluster's, whom the chain plays. */
   readonly others?: number;
   readonly slotMs: number;
+  /** Whether a builder bids for every block, and nodes and clients take its bids. */
+  readonly builder?: boolean;
   /** Trireme's program: source by default. */
   readonly main?: string;
 }
@@ -49,8 +55,11 @@ export interface MixedCluster {
   stop(): Promise<void>;
 }
 
+/** Validator clients by name, each as a process that is still to be started. */
+const CLIENTS = { prysm, vouch } as const;
 const SOURCE = resolve(import.meta.dirname, "../../src/main.ts");
 const ADDRESS = "0x000000000000000000000000000000000000dEaD";
+const GAS_LIMIT = 60_000_000;
 const FORK_VERSION = "0x10424242";
 /** The version that blocks' capella fork has on the simulated chain: Charon wants to be told. */
 const CAPELLA_VERSION = "0x10424245";
@@ -66,7 +75,7 @@ const START_UP_MS = 20_000;
 export async function startMixedCluster(options: MixedOptions): Promise<MixedCluster> {
   const folder = mkdtempSync(join(tmpdir(), "trireme-interop-"));
   const running: Background[] = [];
-  const ports = [...(await freePorts(3 + 3 * options.seats.length))];
+  const ports = [...(await freePorts(3 + 4 * options.seats.length))];
   const port = () => ports.pop() as number;
   const genesisTime = Math.ceil((Date.now() + START_UP_MS) / 1000) * 1000 - FIRST_SLOT * options.slotMs;
   const keys = await writeCluster(join(folder, "cluster"), options);
@@ -78,6 +87,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
     genesisForkVersion: FORK_VERSION,
     chainId: CHAIN_ID,
     networkName: "interop",
+    builder: options.builder ?? false,
   });
   const stop = async () => {
     await Promise.all(running.slice(1).map((process) => process.end()));
@@ -94,6 +104,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
       beaconNode: chain.url ?? "",
       relay: relay.url,
       genesis: Math.floor(genesisTime / 1000),
+      builder: options.builder ?? false,
     };
     const nodes: (MixedNode & { ready(): Promise<void> })[] = [];
     for (const [index, seat] of options.seats.entries()) {
@@ -104,17 +115,13 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
         program === "trireme"
           ? triremeNode(options.main ?? SOURCE, home, seat, addresses, network)
           : charonNode(options.charon, home, seat, addresses, network);
-      const client = seat.endsWith("+prysm")
-        ? await prysmValidator({
-            bin: options.prysm ?? "",
-            name: `prysm ${index}`,
-            folder: join(folder, `prysm${index}`),
-            keystores: join(home, "validator_keys"),
-            validatorApi: `http://127.0.0.1:${addresses.validatorApi}`,
-            beaconNode: network.beaconNode,
-            logFile: join(folder, "cluster", `prysm${index}.log`),
-          })
-        : undefined;
+      const client = await clientOf(seat, options, {
+        folder: join(folder, `client${index}`),
+        keystores: join(home, "validator_keys"),
+        validatorApi: `http://127.0.0.1:${addresses.validatorApi}`,
+        beaconNode: network.beaconNode,
+        port: port(),
+      });
       nodes.push({
         index,
         seat,
@@ -147,6 +154,27 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
   }
 }
 
+/** The validator client of a seat, where it is a process of its own. */
+async function clientOf(
+  seat: Seat,
+  { clients, slotMs, builder = false }: MixedOptions,
+  at: Pick<ClientOptions, "folder" | "keystores" | "validatorApi" | "beaconNode" | "port">,
+): Promise<Background | undefined> {
+  const name = seat.split("+")[1];
+  if (name !== "prysm" && name !== "vouch") return undefined;
+  mkdirSync(at.folder, { recursive: true });
+  return CLIENTS[name]({
+    ...at,
+    bin: clients?.[name] ?? "",
+    name: `${name} in ${basename(at.folder)}`,
+    logFile: `${at.folder}.log`,
+    slotMs,
+    feeRecipient: ADDRESS,
+    gasLimit: GAS_LIMIT,
+    builder,
+  });
+}
+
 /** The cluster's folders; gives the group keys. */
 async function writeCluster(folder: string, options: MixedOptions): Promise<readonly `0x${string}`[]> {
   const created = createCluster({
@@ -158,7 +186,7 @@ async function writeCluster(folder: string, options: MixedOptions): Promise<read
     feeRecipients: [ADDRESS],
     withdrawalAddresses: [ADDRESS],
     compounding: false,
-    targetGasLimit: 60_000_000,
+    targetGasLimit: GAS_LIMIT,
     keys: { newKeys: options.validators },
     timestamp: "",
   });
@@ -172,6 +200,7 @@ interface Network {
   readonly relay: string;
   /** Unix seconds. */
   readonly genesis: number;
+  readonly builder: boolean;
 }
 
 interface Ports {
@@ -192,6 +221,7 @@ function commonFlags(ports: Ports, network: Network): string[] {
     `--testnet-fork-version=${FORK_VERSION}`,
     `--testnet-genesis-timestamp=${network.genesis}`,
     "--log-level=debug",
+    ...(network.builder ? ["--builder-api"] : []),
   ];
 }
 

@@ -19,7 +19,7 @@ const SLOT_MS = Number(process.env["INTEROP_SLOT_MS"] ?? 5_000);
 const VALIDATORS = 16;
 const ONLY = process.env["INTEROP_ONLY"] ?? "";
 const charon = peerProgram("CHARON_BIN");
-const prysm = peerProgram("PRYSM_VALIDATOR_BIN");
+const clients = { prysm: peerProgram("PRYSM_VALIDATOR_BIN"), vouch: peerProgram("VOUCH_BIN") };
 
 interface Scenario {
   readonly name: string;
@@ -27,12 +27,18 @@ interface Scenario {
   readonly relay: RelayKind;
   /** Duties that must all be on time; attestations and proposals when left out: Charon's mock client does no more. */
   readonly kinds?: readonly string[];
+  /** Blocks are those of a builder. */
+  readonly builder?: boolean;
 }
 
 const T = "trireme";
 const C = "charon";
 const P = "charon+prysm";
 const TP = "trireme+prysm";
+const V = "charon+vouch";
+const TV = "trireme+vouch";
+/** Vouch asks nobody for the cluster's selection proofs, so it takes no part in aggregates and contributions. */
+const WITHOUT_SELECTIONS = ["attester", "proposer", "sync-message"];
 const scenarios: readonly Scenario[] = [
   { name: "1 Trireme, 3 Charon, Charon's relay", seats: [C, T, C, C], relay: C },
   { name: "2 Trireme, 2 Charon, Charon's relay", seats: [T, C, T, C], relay: C },
@@ -54,6 +60,33 @@ const scenarios: readonly Scenario[] = [
     relay: T,
     kinds: judgedKinds,
   },
+  { name: "4 Trireme with Vouch", seats: [TV, TV, TV, TV], relay: T, kinds: WITHOUT_SELECTIONS },
+  {
+    name: "2 Trireme and 2 Charon, all with Vouch",
+    seats: [TV, V, TV, V],
+    relay: T,
+    kinds: WITHOUT_SELECTIONS,
+  },
+  {
+    name: "Trireme alone, with Vouch, with Prysm's validator, and Charon with Prysm's",
+    seats: [T, TV, TP, P],
+    relay: T,
+    kinds: judgedKinds,
+  },
+  {
+    name: "4 Trireme, two with Prysm's validator, blocks of a builder",
+    seats: [T, TP, TP, T],
+    relay: T,
+    kinds: judgedKinds,
+    builder: true,
+  },
+  {
+    name: "4 Trireme, three with Vouch, blocks of a builder",
+    seats: [T, TV, TV, TV],
+    relay: T,
+    kinds: WITHOUT_SELECTIONS,
+    builder: true,
+  },
   { name: "3 Trireme, 1 Charon without a signer", seats: [T, T, "charon+nobody", T], relay: C },
 ];
 
@@ -61,11 +94,12 @@ for (const scenario of scenarios) {
   test(`mixed cluster: ${scenario.name}`, { skip: skipped(scenario) }, async (t) => {
     const cluster = await startMixedCluster({
       charon: charon.path,
-      prysm: prysm.path,
+      clients: { prysm: clients.prysm.path, vouch: clients.vouch.path },
       seats: scenario.seats,
       relay: scenario.relay,
       validators: VALIDATORS,
       slotMs: SLOT_MS,
+      builder: scenario.builder ?? false,
     });
     try {
       const end = FIRST_WATCHED_SLOT + EPOCHS * 32;
@@ -114,10 +148,11 @@ test("mixed cluster: one Charon killed, then one Trireme, then both back", {
   }
 });
 
-function skipped({ name, seats }: Scenario): string | false {
+function skipped({ name, seats, relay }: Scenario): string | false {
   if (!name.includes(ONLY)) return `INTEROP_ONLY is ${ONLY}`;
-  if (seats.some((seat) => seat.endsWith("+prysm")) && prysm.skip !== false) return prysm.skip;
-  return charon.skip;
+  for (const [name, program] of Object.entries({ charon, ...clients }))
+    if (seats.some((seat) => seat.includes(name)) && program.skip !== false) return program.skip;
+  return relay === C ? charon.skip : false;
 }
 
 function expectEveryDuty(

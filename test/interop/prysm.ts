@@ -6,26 +6,10 @@ import { promisify } from "node:util";
 import { readKeystores } from "../../src/cluster/index.ts";
 import { encryptKeystore, PBKDF2_ROUNDS } from "../../src/crypto/index.ts";
 import { Background } from "./background.ts";
-
-export interface PrysmOptions {
-  /** Prysm's validator program. */
-  readonly bin: string;
-  readonly name: string;
-  /** Its own folder, made by this function. */
-  readonly folder: string;
-  /** A node's validator_keys folder: the shares that it signs with. */
-  readonly keystores: string;
-  /** The distributed-validator node that it takes for a beacon node. */
-  readonly validatorApi: string;
-  /** Where the chain's configuration is read from. */
-  readonly beaconNode: string;
-  readonly logFile: string;
-  /** Address of its metrics; none by default. */
-  readonly monitoringPort?: number;
-}
+import type { ClientOptions } from "./client-options.ts";
 
 /** Prysm's validator client with a node's shares in its wallet; not started yet. */
-export async function prysmValidator(options: PrysmOptions): Promise<Background> {
+export async function prysm(options: ClientOptions): Promise<Background> {
   const { folder } = options;
   const wallet = join(folder, "wallet");
   const keys = join(folder, "keys");
@@ -52,10 +36,6 @@ export async function prysmValidator(options: PrysmOptions): Promise<Background>
     `--account-password-file=${password}`,
     "--accept-terms-of-use",
   ]);
-  const monitoring =
-    options.monitoringPort === undefined
-      ? ["--disable-monitoring"]
-      : [`--monitoring-port=${options.monitoringPort}`];
   return new Background(options.name, options.logFile, options.bin, [
     `--wallet-dir=${wallet}`,
     `--wallet-password-file=${password}`,
@@ -64,11 +44,13 @@ export async function prysmValidator(options: PrysmOptions): Promise<Background>
     "--enable-beacon-rest-api",
     `--beacon-rest-api-provider=${options.validatorApi}`,
     "--distributed",
-    "--suggested-fee-recipient=0x000000000000000000000000000000000000dEaD",
+    `--suggested-fee-recipient=${options.feeRecipient}`,
+    ...(options.builder ? ["--enable-builder", `--suggested-gas-limit=${options.gasLimit}`] : []),
+    "--graffiti=from prysm",
     "--accept-terms-of-use",
     "--disable-log-colors",
     "--disable-ephemeral-log-file",
-    ...monitoring,
+    "--disable-monitoring",
   ]);
 }
 

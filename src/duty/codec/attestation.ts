@@ -5,7 +5,6 @@ import {
   BitArray,
   type ChainSpec,
   domainAt,
-  type ForkName,
   type GroupKey,
   isForkPostElectra,
   type phase0,
@@ -154,7 +153,7 @@ export function singleVote(
   signature: Uint8Array,
 ): SignedAttestation {
   const aggregationBits = BitArray.fromSingleBit(duty.committeeLength, duty.validatorCommitteeIndex);
-  const attestation = isForkPostElectra(fork as ForkName)
+  const attestation = isForkPostElectra(fork)
     ? {
         aggregationBits,
         data,
