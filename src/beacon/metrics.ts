@@ -50,17 +50,11 @@ const LATENCY_SECONDS = [
 
 export function beaconMetrics(meter: Meter): BeaconMetrics {
   return {
-    requests: meter.counter("app_eth2_requests_total", "Total number of requests sent to eth2 beacon node", [
-      "endpoint",
-    ]),
-    errors: meter.counter(
-      "app_eth2_errors_total",
-      "Total number of errors returned by eth2 beacon node requests",
-      ["endpoint"],
-    ),
+    requests: meter.counter("app_eth2_requests_total", "Requests to beacon nodes", ["endpoint"]),
+    errors: meter.counter("app_eth2_errors_total", "Requests to beacon nodes that failed", ["endpoint"]),
     latency: meter.histogram(
       "app_eth2_latency_seconds",
-      "Latency in seconds for eth2 beacon node requests",
+      "Seconds until a beacon node answered",
       ["endpoint"],
       LATENCY_SECONDS,
     ),
@@ -70,23 +64,21 @@ export function beaconMetrics(meter: Meter): BeaconMetrics {
     ),
     version: meter.gauge(
       "app_beacon_node_version",
-      "Constant gauge with labels set to the version and beacon_id of the upstream beacon node",
+      "Always 1; the labels name the version of each beacon node",
       ["version", "beacon_id"],
     ),
-    headSlot: meter.gauge(
-      "app_beacon_node_sse_head_slot",
-      "Current beacon node head slot, supplied by beacon node's SSE endpoint",
-      ["addr"],
-    ),
+    headSlot: meter.gauge("app_beacon_node_sse_head_slot", "Slot of the latest head that an event told of", [
+      "addr",
+    ]),
     headDelay: meter.histogram(
       "app_beacon_node_sse_head_delay",
-      "Delay in seconds between slot start and head update, supplied by beacon node's SSE endpoint",
+      "Seconds into the slot when the event of its head came",
       ["addr"],
       [1, 2, 4, 6, 8, 10, 12],
     ),
     reorgDepth: meter.histogram(
       "app_beacon_node_sse_chain_reorg_depth",
-      "Chain reorg depth, supplied by beacon node's SSE endpoint",
+      "Blocks that a reorganisation took back",
       ["addr"],
       [1, 2, 4, 6, 8, 16],
     ),

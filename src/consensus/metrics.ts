@@ -22,28 +22,28 @@ export function consensusMetrics(meter: Meter): ConsensusMetrics {
   const byTimer = ["protocol", "duty", "timer"];
   const rounds = meter.gauge(
     "core_consensus_decided_rounds",
-    "Number of decided rounds by protocol, duty, and timer",
+    "Round in which the latest instance of this kind of duty decided",
     byTimer,
   );
   const leaders = meter.gauge(
     "core_consensus_decided_leader_index",
-    "Index of the decided leader by protocol and duty",
+    "Operator who led the round that decided last",
     ["protocol", "duty"],
   );
   const durations = meter.histogram(
     "core_consensus_duration_seconds",
-    "Duration of the consensus process by protocol, duty, and timer",
+    "Seconds from joining an instance to its decision",
     byTimer,
     [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.25, 2.5, 2.75, 3, 5],
   );
   const timeouts = meter.counter(
     "core_consensus_timeout_total",
-    "Total count of consensus timeouts by protocol, duty, and timer",
+    "Instances that ended without a decision",
     byTimer,
   );
   const insufficient = meter.counter(
     "core_consensus_insufficient_round_changes_total",
-    "Total count of consensus instances with insufficient round change messages by protocol, duty, timer, and outcome (decided or timeout)",
+    "Instances with a round that fewer than a quorum of operators asked for; outcome says how they ended",
     [...byTimer, "outcome"],
   );
   const dropped = meter.counter(

@@ -77,7 +77,7 @@ export function createExchange(context: ExchangeContext): Exchange {
   );
   const stored = meter.histogram(
     "core_parsigdb_store",
-    "Latency of partial signatures received since earliest expected time, per duty, per peer index",
+    "Seconds from a duty's due time to the arrival of an operator's partial signatures",
     ["duty", "peer_idx"],
     [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12],
   );

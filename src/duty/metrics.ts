@@ -39,26 +39,20 @@ export function createMetrics(meter: Meter, clock: Clock, chain: ChainSpec): Dut
       ["duty"],
       SECONDS_INTO_SLOT,
     );
-  const scheduled = count("core_scheduler_duty_total", "The total count of duties scheduled by type");
-  const skipped = meter.counter(
-    "core_scheduler_skipped_slots_total",
-    "Total number times slots were skipped",
-  );
+  const scheduled = count("core_scheduler_duty_total", "Duties that were begun");
+  const skipped = meter.counter("core_scheduler_skipped_slots_total", "Slots that this node slept through");
   const currentSlot = meter.gauge("core_scheduler_current_slot", "The current slot");
   const currentEpoch = meter.gauge("core_scheduler_current_epoch", "The current epoch");
-  const broadcasts = count(
-    "core_bcast_broadcast_total",
-    "The total count of successfully broadcast duties by type",
-  );
+  const broadcasts = count("core_bcast_broadcast_total", "Signed duties that a beacon node took");
   const delay = meter.histogram(
     "core_bcast_broadcast_delay_seconds",
-    "Duty broadcast delay since the expected duty submission in seconds by type",
+    "Seconds from the due time to the moment a beacon node took the signed duty",
     ["duty"],
     SECONDS_INTO_SLOT,
   );
   const aggregation = meter.histogram(
     "core_sigagg_slot_aggregation_seconds",
-    "Total duration to aggregate all validators for a duty in a slot, in seconds",
+    "Seconds to combine and verify the group signatures of a duty for all validators of its slot",
     ["duty"],
     [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
   );
@@ -85,56 +79,56 @@ export function createMetrics(meter: Meter, clock: Clock, chain: ChainSpec): Dut
   ]);
   const expected = count(
     "core_tracker_expect_duties_total",
-    "Total number of expected duties (failed + success) by type",
+    "Duties that were due, one per validator, however they ended",
   );
-  const failed = count("core_tracker_failed_duties_total", "Total number of failed duties by type");
+  const failed = count("core_tracker_failed_duties_total", "Duties that failed, one per validator");
   const reasons = count(
     "core_tracker_failed_duty_reasons_total",
-    "Total number of failed duties by type and reason code",
+    "Failed duties with their cause, see causes.md",
     ["duty", "reason"],
   );
-  const succeeded = count("core_tracker_success_duties_total", "Total number of successful duties by type");
+  const succeeded = count("core_tracker_success_duties_total", "Duties that were done, one per validator");
   const peerLabels = ["duty", "peer"] as const;
   const took = count(
     "core_tracker_participation_total",
-    "Total number of successful participations by peer and duty type",
+    "Duties for which a partial signature of this operator came",
     peerLabels,
   );
   const tookToo = count(
     "core_tracker_participation_success_total",
-    "Total number of successful participations by peer and duty type",
+    "Duties for which a partial signature of this operator came",
     peerLabels,
   );
   const missed = count(
     "core_tracker_participation_missed_total",
-    "Total number of missed participations by peer and duty type",
+    "Duties for which no partial signature of this operator came",
     peerLabels,
   );
   const awaited = count(
     "core_tracker_participation_expected_total",
-    "Total number of expected participations (fail + success) by peer and duty type",
+    "Duties for which a partial signature of this operator was wanted",
     peerLabels,
   );
   const participation = meter.gauge(
     "core_tracker_participation",
-    "Set to 1 if peer participated successfully for the given duty or else 0",
+    "1 when this operator signed the latest duty of the kind, else 0",
     peerLabels,
   );
   const inclusionDelay = meter.gauge(
     "core_tracker_inclusion_delay",
-    "Cluster's average attestation inclusion delay in slots.",
+    "Slots between an attestation and the block that has it, on average over the validators",
   );
   const inclusionMissed = count(
     "core_tracker_inclusion_missed_total",
-    "Total number of broadcast duties never included in any block by type",
+    "Duties that were sent and that no block has",
   );
   const blinded = meter.gauge(
     "core_fetcher_proposal_blinded",
-    "Whether the fetched proposal was blinded (1) or local (2)",
+    "1 when the latest block came from a builder, 2 when it is the beacon node's own",
   );
   const feeMismatch = meter.gauge(
     "core_fetcher_proposal_local_mismatch_fee_recipient",
-    "Counts the number of times a local proposal has a mismatched fee recipient",
+    "Local blocks that pay somebody else than the lock's fee recipient",
   );
   let feeMismatches = 0;
   const labels = (duty: DutyId): { duty: string } => ({ duty: dutyMetricName(duty.kind) });

@@ -64,7 +64,7 @@ export class Schedule {
     this.#active = context.meter.gauge("core_scheduler_validators_active", "Number of active validators");
     this.#status = context.meter.gauge(
       "core_scheduler_validator_status",
-      "Gauge with validator pubkey and status as labels, value=1 is current status, value=0 is previous.",
+      "1 at the status that a validator has on the chain, 0 at those it had before",
       ["pubkey_full", "pubkey", "status"],
     );
   }

@@ -28,18 +28,16 @@ export class Heartbeat {
     this.#intervalMs = needs.intervalMs ?? pingIntervalMs;
     this.#latency = needs.meter.histogram(
       "p2p_ping_latency_secs",
-      "Ping latencies in seconds per peer",
+      "Round-trip time of pings to a peer, in seconds",
       ["peer"],
       [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     );
     this.#success = needs.meter.gauge(
       "p2p_ping_success",
-      "Whether the last ping was successful (1) or not (0). Can be used as proxy for connected peers",
+      "1 when the latest ping came back, else 0: whether a peer is there",
       ["peer"],
     );
-    this.#errors = needs.meter.counter("p2p_ping_error_total", "Total number of ping errors per peer", [
-      "peer",
-    ]);
+    this.#errors = needs.meter.counter("p2p_ping_error_total", "Pings that did not come back", ["peer"]);
   }
 
   /** Settles when the link is gone; never rejects. */

@@ -250,7 +250,7 @@ function declareMetrics(meter: Meter): {
     gitHash: info("git_commit", "git commit hash", "git_hash"),
     nickname: info("nickname", "nickname", "peer_nickname"),
     client: info("dv_client", "distributed validator client", "dv_client"),
-    clockOffset: gauge("clock_offset_seconds", "Peer clock offset in seconds"),
+    clockOffset: gauge("clock_offset_seconds", "Seconds by which a peer's clock is ahead of ours"),
     versionSupport: gauge("version_support", "1 when the peer's version is compatible with ours, else 0"),
     builderApi: gauge("builder_api_enabled", "1 when the builder API is enabled on this peer, else 0"),
     startTime: gauge("start_time_secs", "Start time of the peer in unix seconds"),

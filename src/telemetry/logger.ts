@@ -27,8 +27,8 @@ export function createLogger(options: LoggerOptions): Logger {
   const text = { console: (l: LogLine) => writeConsole(l, color), json: writeJson, logfmt: writeLogfmt }[
     format
   ];
-  const errors = meter?.counter("app_log_error_total", "Total count of logged errors by topic", ["topic"]);
-  const warnings = meter?.counter("app_log_warn_total", "Total count of logged warnings by topic", ["topic"]);
+  const errors = meter?.counter("app_log_error_total", "Error lines written, per room", ["topic"]);
+  const warnings = meter?.counter("app_log_warn_total", "Warning lines written, per room", ["topic"]);
 
   const loggerOf = (room: string): Logger => {
     const line =

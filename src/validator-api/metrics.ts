@@ -16,24 +16,24 @@ const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 export function createMetrics(meter: Meter): ApiMetrics {
   const latency = meter.histogram(
     "core_validatorapi_request_latency_seconds",
-    "The validatorapi request latencies in seconds by endpoint",
+    "Seconds to answer a validator client, by endpoint",
     ["endpoint"],
     SECONDS,
   );
   const proxy = meter.histogram(
     "core_validatorapi_proxy_request_latency_seconds",
-    "The validatorapi proxy request latencies in seconds by path",
+    "Seconds to pass a request on to the beacon node and its answer back",
     ["path"],
     SECONDS,
   );
   const errors = meter.counter(
     "core_validatorapi_request_error_total",
-    "The total number of validatorapi request errors",
+    "Requests of validator clients that were refused or failed",
     ["endpoint", "status_code"],
   );
   const requests = meter.counter(
     "core_validatorapi_request_total",
-    "The total number of requests per content-type and endpoint",
+    "Requests of validator clients, by the form of their bodies",
     ["endpoint", "content_type"],
   );
   const agent = meter.gauge(
