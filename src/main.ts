@@ -1,12 +1,22 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=1 --optimize-for-size
-import { main } from "./cli/index.ts";
-
+const NODE_MAJOR = 24;
 /** Everything is closed in order by then; what still keeps the process alive is a timer nobody waits for. */
 const LINGER_MS = 1_000;
 
+// Before anything else is loaded: an older Node lacks modules that the program imports.
+if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR) {
+  process.stderr.write(
+    `error: Trireme needs Node ${NODE_MAJOR} or newer, and this is ${process.versions.node}\n` +
+      "  Use bin/trireme after `npm install`, which brings its own Node, or install a newer one.\n",
+  );
+  process.exit(1);
+}
+
+const { main } = await import("./cli/index.ts");
 process.exitCode = await main(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   environment: process.env,
 });
 setTimeout(() => process.exit(), LINGER_MS).unref();
+
+export {};
