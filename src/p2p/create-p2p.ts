@@ -9,14 +9,21 @@ import { credibleAddresses, tcpAddress } from "./addresses.ts";
 import { ChannelServer, StreamChannel } from "./channel.ts";
 import { Dialer } from "./dialer.ts";
 import { P2pError } from "./errors.ts";
-import { Heartbeat } from "./heartbeat.ts";
+import { Heartbeat, pingProtocol } from "./heartbeat.ts";
 import { createHost, type Host, serveProtocol, startHost } from "./host.ts";
 import { Inbound } from "./inbound.ts";
-import { addressesBytesMax, addressesMaxPerPeer, peerinfoBytesMax, relaysMax } from "./limits.ts";
+import {
+  addressesBytesMax,
+  addressesMaxPerPeer,
+  peerinfoBytesMax,
+  pingStreamsMax,
+  relaysMax,
+} from "./limits.ts";
 import { Links } from "./links.ts";
 import { Outbound } from "./outbound.ts";
 import { PeerPlaces } from "./peer-places.ts";
 import { PeerInfoExchange, peerinfoLimits, peerinfoProtocol } from "./peerinfo.ts";
+import { PingServer } from "./ping-server.ts";
 import { Relay } from "./relay.ts";
 import { type ReadEnr, readRelay } from "./relay-address.ts";
 import { Roster } from "./roster.ts";
@@ -106,6 +113,7 @@ class Network implements P2p {
   readonly #violations: Violations;
   readonly #links: Links;
   readonly #heartbeat: Heartbeat;
+  readonly #pings: PingServer;
   readonly #inbound: Inbound;
   readonly #outbound: Outbound;
   readonly #channelServer: ChannelServer;
@@ -138,6 +146,7 @@ class Network implements P2p {
     const links = new Links({ roster, log, meter, violations });
     this.#links = links;
     this.#heartbeat = new Heartbeat({ links, meter });
+    this.#pings = new PingServer({ roster, violations, now });
     this.#inbound = new Inbound({ roster, violations, meter, now });
     this.#outbound = new Outbound({ links, meter });
     this.#channelServer = new ChannelServer({ roster, violations });
@@ -229,6 +238,12 @@ class Network implements P2p {
       await serveProtocol(host, protocol, (stream, connection) =>
         this.#channelServer.serve(protocol, stream, connection),
       );
+    await serveProtocol(
+      host,
+      pingProtocol,
+      (stream, connection) => this.#pings.serve(stream, connection),
+      pingStreamsMax,
+    );
     await startHost(host, this.#listen);
     this.#log.info("Listening for peers", {
       addresses: this.listenAddresses(),
@@ -365,6 +380,7 @@ class Network implements P2p {
   #putOut(name: string): void {
     const peer = this.#roster.peers.find((other) => other.name === name);
     if (peer !== undefined) this.#links.drop(peer, "too many violations");
+    this.#relays.find((relay) => relay.name === name)?.drop("too many violations");
   }
 
   /** Keeps a task until it is over; tasks do not reject, so a rejection is a bug that should show. */

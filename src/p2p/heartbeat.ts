@@ -9,8 +9,8 @@ import type { Link, Links } from "./links.ts";
 import { endSoon } from "./stream-end.ts";
 import { deadline, pause } from "./waiting.ts";
 
-const pingProtocol = "/ipfs/ping/1.0.0";
-const pingBytes = 32;
+export const pingProtocol = "/ipfs/ping/1.0.0";
+export const pingBytes = 32;
 
 /**
  * Pings every link for as long as it lives. The first answer makes a link count as connected; too many lost pings in a row

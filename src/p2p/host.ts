@@ -9,7 +9,6 @@ import type {
   Transport,
 } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
-import { ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
@@ -27,7 +26,7 @@ import {
   streamWindowBytesMax,
 } from "./limits.ts";
 import type { Roster } from "./roster.ts";
-import { withStreamGuard } from "./stream-guard.ts";
+import { tellGuard, withStreamGuard } from "./stream-guard.ts";
 import type { Violations } from "./violations.ts";
 
 /** The libp2p node under everything else in this room. */
@@ -43,7 +42,7 @@ interface Dialling {
 }
 
 /**
- * Builds the libp2p node, not yet started: TCP, noise, yamux, identify and ping; relayed connections when wanted. Only
+ * Builds the libp2p node, not yet started: TCP, noise, yamux and identify; relayed connections when wanted. Only
  * operators and relays get through the gate, in both directions, after the handshake has proved who they are.
  */
 export async function createHost(
@@ -62,7 +61,8 @@ export async function createHost(
     maxOutboundStreams: streamsMaxPerConnection * 2,
     streamOptions: { maxStreamWindowSize: streamWindowBytesMax },
   });
-  const refused = (reason: "stream-rate" | "unnegotiated-bytes"): void => violations.count("unknown", reason);
+  const refused = (reason: "stream-rate" | "unnegotiated-bytes", peer: string): void =>
+    violations.count(peer, reason);
   const node = await createLibp2p({
     start: false,
     privateKey: roster.privateKey,
@@ -88,12 +88,15 @@ export async function createHost(
     },
     services: {
       identify: identify(),
-      ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16, runOnLimitedConnection: true }),
       // Not the transport manager itself: libp2p would start it a second time, as a service.
       dialling: ({ transportManager }: { transportManager: Dialling }): Dialling => ({
         dial: (address, dialOptions) => transportManager.dial(address, dialOptions),
       }),
     },
+  });
+  node.addEventListener("connection:open", ({ detail }) => {
+    const who = roster.whoIs(detail.remotePeer);
+    if (who !== undefined) tellGuard(detail, who);
   });
   return {
     node,
@@ -114,14 +117,19 @@ export async function startHost(host: Host, listen: readonly Multiaddr[]): Promi
   }
 }
 
-/** Serves a protocol on direct and relayed connections. */
+/**
+ * Serves a protocol on direct and relayed connections.
+ *
+ * @param streamsMax - At once on one connection; by default more than our own limits admit, which are counted.
+ */
 export async function serveProtocol(
   host: Host,
   protocol: string,
   serve: (stream: Stream, connection: Connection) => Promise<void>,
+  streamsMax: number = streamsMaxPerConnection,
 ): Promise<void> {
   await host.node.handle(protocol, serve, {
-    maxInboundStreams: streamsMaxPerConnection, // Our own limits are tighter, and counted.
+    maxInboundStreams: streamsMax,
     maxOutboundStreams: streamsMaxPerConnection,
     runOnLimitedConnection: true,
   });
@@ -146,7 +154,9 @@ function gate(roster: Roster, violations: Violations): ConnectionGater {
 async function circuitTransport(): Promise<ReturnType<typeof tcp>> {
   const { circuitRelayTransport } = await import("@libp2p/circuit-relay-v2");
   // Every factory is handed the same components; the two declare different parts of them.
-  const create = circuitRelayTransport() as unknown as ReturnType<typeof tcp>;
+  const create = circuitRelayTransport({ maxInboundStopStreams: handshakesMax }) as unknown as ReturnType<
+    typeof tcp
+  >;
   return (components) => {
     const transport = create(components) as Transport & {
       reservationStore: { hasReservation(peerId: PeerId): boolean };

@@ -16,6 +16,9 @@ export const streamsMaxPerConnection = 512;
 /** Streams a peer may open per second on one connection, sustained and at once; far above what duties need. */
 export const streamsPerSecondMax = 500;
 export const streamsBurstMax = 2_000;
+/** A relay opens one for each circuit to us, and asks who we are every ten seconds. */
+export const relayStreamsPerSecondMax = 10;
+export const relayStreamsBurstMax = 100;
 /** Bytes that may arrive on one connection's streams before those streams have said which protocol they are for. */
 export const unnegotiatedBytesMax = 8 * 1024 * 1024;
 /** The window to which one stream may grow: bandwidth-delay product of 32 MB/s over 125 ms. */
@@ -44,6 +47,12 @@ export const violationLogWindowMs = 60_000;
 /** A ping each interval; Charon does so every second, for us every message shows the same. */
 export const pingIntervalMs = 5_000;
 export const pingTimeoutMs = 5_000;
+/** What we answer of one peer's pings: Charon sends one a second on each connection. */
+export const pingsPerSecondMax = 20;
+export const pingsBurstMax = 100;
+export const pingStreamsMax = 16;
+/** A stream of pings is ended after this time, as go-libp2p does. */
+export const pingStreamMaxMs = 60_000;
 /** A connection with so many lost pings in a row is dead and makes place for a new one. */
 export const lostPingsMax = 2;
 
@@ -74,6 +83,8 @@ export const reservationMinMs = 30_000;
 export const reservationMaxMs = 3_600_000;
 export const reservationMarginMs = 120_000;
 export const relayBackoffFirstMs = 500;
+/** A relay that served so long is tried again at once when it goes; one that leaves at once is waited for longer each time. */
+export const relaySteadyAfterMs = 30_000;
 
 export const peerinfoIntervalMs = 60_000;
 /** Peers send less than 1 kB; Charon takes up to 1 MB. */

@@ -79,9 +79,10 @@ export async function queryRelay(
     readonly headers: Readonly<Record<string, string>>;
     readonly readEnr: ReadEnr;
     readonly signal: AbortSignal;
+    readonly timeoutMs?: number;
   },
 ): Promise<RelayPlace> {
-  const limit = deadline(relayQueryTimeoutMs, options.signal);
+  const limit = deadline(options.timeoutMs ?? relayQueryTimeoutMs, options.signal);
   try {
     const response = await fetch(url, { headers: options.headers, signal: limit.signal });
     if (!response.ok) {

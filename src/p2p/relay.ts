@@ -11,6 +11,7 @@ import {
   dialTimeoutMs,
   relayBackoffFirstMs,
   relayResolveIntervalMs,
+  relaySteadyAfterMs,
   reservationMarginMs,
   reservationMaxMs,
   reservationMinMs,
@@ -124,6 +125,13 @@ export class Relay {
     return place.addresses.map((address) => `${address}/p2p/${place.peerId}/p2p-circuit/p2p/${peer.id}`);
   }
 
+  /** Closes every connection to it. */
+  drop(reason: string): void {
+    const { host } = this.#needs;
+    if (this.#place === undefined) return;
+    for (const connection of host.connectionsTo(this.#place.peerId)) connection.abort(new Error(reason));
+  }
+
   /** Settles when the signal fires; never rejects. */
   async keep(signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(
@@ -135,8 +143,12 @@ export class Relay {
         const place = await this.#find(signal);
         const connection = await this.#connect(place, signal);
         const forMs = await this.#reserve(connection, signal);
-        backoff.reset();
-        await this.#use(connection, forMs, signal);
+        const since = performance.now();
+        try {
+          await this.#use(connection, forMs, signal);
+        } finally {
+          if (performance.now() - since >= relaySteadyAfterMs) backoff.reset();
+        }
       } catch (error) {
         if (!signal.aborted) this.#report(explain(error));
       }

@@ -3,20 +3,21 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { multiaddrConnectionPair } from "@libp2p/utils";
 import { yamux } from "@libp2p/yamux";
-import { streamsBurstMax, unnegotiatedBytesMax } from "./limits.ts";
-import { withStreamGuard } from "./stream-guard.ts";
+import { relayStreamsBurstMax, streamsBurstMax, unnegotiatedBytesMax } from "./limits.ts";
+import { tellGuard, withStreamGuard } from "./stream-guard.ts";
 
 /** A guarded muxer that never negotiates, and a client to it. */
 function guarded(now: () => number) {
   const [near, far] = multiaddrConnectionPair();
   const refused: string[] = [];
   const open = { maxInboundStreams: 100_000, maxOutboundStreams: 100_000, enableKeepAlive: false };
-  const guard = withStreamGuard(yamux(open), (reason) => void refused.push(reason), now);
+  const guard = withStreamGuard(yamux(open), (reason, peer) => void refused.push(reason, peer), now);
   const server = guard({}).createStreamMuxer(far);
   server.addEventListener("stream", () => {}); // Taken, and left alone.
   return {
     client: yamux(open)().createStreamMuxer(near),
     refused,
+    told: (name: string) => tellGuard({ muxer: server } as never, { kind: "relay", name }),
     end: () => near.abort(new Error("end of test")),
   };
 }
@@ -27,11 +28,21 @@ test("streams beyond the burst are reset, and the rate lets new ones in", async 
   for (let i = 0; i < streamsBurstMax; i++) await client.createStream();
   const surplus = await client.createStream();
   await once(surplus, "close");
-  assert.deepEqual([refused, surplus.status], [["stream-rate"], "reset"]);
+  assert.deepEqual([refused, surplus.status], [["stream-rate", "unknown"], "reset"]);
   now += 1_000;
   await client.createStream();
   await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(refused.length, 1);
+  assert.equal(refused.length, 2);
+  end();
+});
+
+test("once it is known that a relay is at the other end it may open fewer streams, and is counted by its name", async () => {
+  const { client, refused, told, end } = guarded(() => 0);
+  told("relay-3");
+  for (let i = 0; i < relayStreamsBurstMax; i++) await client.createStream();
+  const surplus = await client.createStream();
+  await once(surplus, "close");
+  assert.deepEqual(refused, ["stream-rate", "relay-3"]);
   end();
 });
 

@@ -1,18 +1,27 @@
-import type { Stream, StreamMuxer, StreamMuxerFactory } from "@libp2p/interface";
+import type { Connection, Stream, StreamMuxer, StreamMuxerFactory } from "@libp2p/interface";
 import type { Uint8ArrayList } from "uint8arraylist";
-import { streamsBurstMax, streamsPerSecondMax, unnegotiatedBytesMax } from "./limits.ts";
+import {
+  relayStreamsBurstMax,
+  relayStreamsPerSecondMax,
+  streamsBurstMax,
+  streamsPerSecondMax,
+  unnegotiatedBytesMax,
+} from "./limits.ts";
+import type { Who } from "./roster.ts";
 import { TokenBucket } from "./token-bucket.ts";
+
+/** Told of each stream that was reset, and of whose it was as far as that is known. */
+type OnRefused = (reason: "stream-rate" | "unnegotiated-bytes", peer: string) => void;
 
 /**
  * Caps what one connection may cost before any of our handlers is asked: streams opened per second, and bytes that pile up
  * on streams that have not said their protocol. libp2p itself would hold 4 MB for each of those.
  *
- * @param refused - Told of each stream that was reset.
  * @param now - Steady milliseconds.
  */
 export function withStreamGuard<C>(
   factory: (components: C) => StreamMuxerFactory,
-  refused: (reason: "stream-rate" | "unnegotiated-bytes") => void,
+  refused: OnRefused,
   now: () => number,
 ): (components: C) => StreamMuxerFactory {
   return (components) => {
@@ -28,20 +37,37 @@ export function withStreamGuard<C>(
   };
 }
 
+/**
+ * Tells the guard of a connection who is at its other end: what it refuses is counted in that name from now on, and a
+ * relay, which has little to say, may open fewer streams.
+ */
+export function tellGuard(connection: Connection, who: Who): void {
+  (connection as Connection & { readonly muxer?: InnerMuxer }).muxer?.[guarding]?.(who);
+}
+
+const guarding = Symbol("stream guard");
+
 /** What libp2p's muxer and streams have beside their interface; pinned by the exact version in package.json and by our tests. */
 interface InnerMuxer extends StreamMuxer {
+  [guarding]?: (who: Who) => void;
   onRemoteStream(stream: InnerStream): void;
 }
 interface InnerStream extends Stream {
   onData(data: Uint8Array | Uint8ArrayList): void;
 }
 
-function guard(
-  muxer: InnerMuxer,
-  refused: (reason: "stream-rate" | "unnegotiated-bytes") => void,
-  now: () => number,
-): void {
-  const bucket = new TokenBucket({ perSecond: streamsPerSecondMax, burst: streamsBurstMax, now: now() });
+function guard(muxer: InnerMuxer, refused: OnRefused, now: () => number): void {
+  let bucket = new TokenBucket({ perSecond: streamsPerSecondMax, burst: streamsBurstMax, now: now() });
+  let name = "unknown";
+  muxer[guarding] = (who) => {
+    name = who.name;
+    if (who.kind === "relay")
+      bucket = new TokenBucket({
+        perSecond: relayStreamsPerSecondMax,
+        burst: relayStreamsBurstMax,
+        now: now(),
+      });
+  };
   const waiting = new Map<InnerStream, number>();
   let waitingBytes = 0;
 
@@ -60,7 +86,7 @@ function guard(
   const admit = muxer.onRemoteStream.bind(muxer);
   muxer.onRemoteStream = (stream) => {
     if (!bucket.take(now())) {
-      refused("stream-rate");
+      refused("stream-rate", name);
       return stream.abort(new Error("too many streams"));
     }
     const deliver = stream.onData.bind(stream);
@@ -71,7 +97,7 @@ function guard(
         return deliver(data);
       }
       if (count(stream, data.byteLength)) return deliver(data);
-      refused("unnegotiated-bytes");
+      refused("unnegotiated-bytes", name);
       settle(stream);
       stream.abort(new Error("too many bytes before the protocol was said"));
     };

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import { pingProtocol } from "./heartbeat.ts";
+import { pingsBurstMax } from "./limits.ts";
+import { type HostilePeer, hostilePeer } from "./testing/hostile-peer.ts";
+import { newKey, type TestNode, testNode } from "./testing/hosts.ts";
+
+async function pinged(use: (node: TestNode, peer: HostilePeer) => Promise<void>): Promise<void> {
+  const keys = [newKey(), newKey()];
+  const node = testNode(keys, 0);
+  await node.p2p.start();
+  const peer = await hostilePeer(keys[1] as never, node.p2p.listenAddresses()[0] ?? "");
+  try {
+    await use(node, peer);
+  } finally {
+    await Promise.all([peer.stop(), node.p2p.stop()]);
+  }
+}
+
+test("pings are answered with what they say, in whatever pieces they come, until the peer ends the stream", async () => {
+  await pinged(async (_, peer) => {
+    const stream = await peer.open(pingProtocol);
+    const closed = once(stream, "close");
+    const sent = Uint8Array.from({ length: 96 }, (_item, i) => i);
+    const received: Uint8Array[] = [];
+    const all = Promise.withResolvers<void>();
+    stream.addEventListener("message", ({ data }) => {
+      received.push(data.subarray());
+      if (Buffer.concat(received).length === sent.length) all.resolve();
+    });
+    for (const piece of [sent.subarray(0, 5), sent.subarray(5, 70), sent.subarray(70)]) stream.send(piece);
+    await all.promise;
+    assert.deepEqual(new Uint8Array(Buffer.concat(received)), sent);
+    await stream.close();
+    await closed;
+  });
+});
+
+test("who pings without end is answered so often, counted, and loses the stream", async () => {
+  await pinged(async (node, peer) => {
+    const stream = await peer.open(pingProtocol);
+    const closed = once(stream, "close");
+    let answered = 0;
+    stream.addEventListener("message", ({ data }) => {
+      answered += data.byteLength;
+    });
+    stream.send(new Uint8Array(1024 * 1024));
+    await node.meter.reached("trireme_p2p_violations_total", {
+      peer: "operator-1",
+      reason: "rate",
+      protocol: pingProtocol,
+    });
+    await closed;
+    assert.ok(answered <= 32 * (pingsBurstMax + 20), `${answered} bytes came back`);
+  });
+});

@@ -1,0 +1,70 @@
+import type { Connection, Stream } from "@libp2p/interface";
+import { Uint8ArrayList } from "uint8arraylist";
+import { nothingFollows } from "./framing.ts";
+import { pingBytes, pingProtocol } from "./heartbeat.ts";
+import { pingStreamMaxMs, pingsBurstMax, pingsPerSecondMax } from "./limits.ts";
+import type { Roster } from "./roster.ts";
+import { endSoon } from "./stream-end.ts";
+import { TokenBucket } from "./token-bucket.ts";
+import type { Violations } from "./violations.ts";
+import { Bell, deadline } from "./waiting.ts";
+
+/**
+ * Answers pings, so many of each peer. libp2p's own answers whatever comes as quickly as it comes, which lets one peer or
+ * relay take all our time.
+ *
+ * @spec libp2p ping/ping.md
+ */
+export class PingServer {
+  readonly #roster: Roster;
+  readonly #violations: Violations;
+  readonly #now: () => number;
+  readonly #buckets = new Map<string, TokenBucket>();
+
+  constructor(needs: { roster: Roster; violations: Violations; now: () => number }) {
+    this.#roster = needs.roster;
+    this.#violations = needs.violations;
+    this.#now = needs.now;
+  }
+
+  /** Serves one stream to its end; never rejects. */
+  async serve(stream: Stream, connection: Connection): Promise<void> {
+    const who = this.#roster.whoIs(connection.remotePeer);
+    if (who === undefined) return stream.abort(new Error("neither an operator nor a relay"));
+    const bucket = this.#bucketOf(who.name);
+    const waiting = new Uint8ArrayList();
+    const changed = new Bell();
+    const limit = deadline(pingStreamMaxMs);
+    const end = (): void => changed.ring();
+    stream.addEventListener("remoteCloseWrite", end);
+    stream.addEventListener("close", end);
+    stream.addEventListener("message", ({ data }) => {
+      waiting.append(data);
+      while (waiting.byteLength >= pingBytes && stream.status === "open") {
+        if (!bucket.take(this.#now())) {
+          this.#violations.count(who.name, "rate", pingProtocol);
+          stream.abort(new Error("too many pings"));
+          return;
+        }
+        stream.send(waiting.sublist(0, pingBytes));
+        waiting.consume(pingBytes);
+      }
+      changed.ring();
+    });
+    while (!limit.signal.aborted && !nothingFollows(stream)) await changed.wait(undefined, limit.signal);
+    limit.clear();
+    endSoon(stream);
+  }
+
+  #bucketOf(name: string): TokenBucket {
+    const known = this.#buckets.get(name);
+    if (known !== undefined) return known;
+    const bucket = new TokenBucket({
+      perSecond: pingsPerSecondMax,
+      burst: pingsBurstMax,
+      now: this.#now(),
+    });
+    this.#buckets.set(name, bucket);
+    return bucket;
+  }
+}
