@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { RequestListener, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { test } from "node:test";
 import { silent, unmetered } from "../ports/index.ts";
 import type { GroupKey } from "../spec/index.ts";
@@ -208,6 +209,27 @@ test("broken HTTP, a cut body and a reset connection count as no answer", async 
     await against(listener, async (beacon) => {
       assert.equal(await codeOf(beacon.proposerDuties(4, signal)), "beacon/unavailable", `case ${i}`);
     });
+  }
+});
+
+test("a connection that the node closes between two requests costs no answer", async () => {
+  for (const hangUp of [
+    (socket: Socket) => void socket.end(),
+    (socket: Socket) => void socket.resetAndDestroy(),
+  ]) {
+    let requests = 0;
+    await against(
+      (request, response) => {
+        // The second request finds its connection closed under it.
+        if (++requests === 2) hangUp(request.socket);
+        else response.writeHead(200, JSON_TYPE).end(recorded("duties_proposer.json"));
+      },
+      async (beacon) => {
+        await beacon.proposerDuties(4, signal);
+        assert.equal((await beacon.proposerDuties(4, signal)).duties.length, 32);
+        assert.equal(requests, 3);
+      },
+    );
   }
 });
 

@@ -10,17 +10,31 @@ export function networkHttp(): { readonly call: HttpCall; close(): Promise<void>
   const agent = new Agent({ keepAliveTimeout: 30_000, connections: 64, headersTimeout: 0, bodyTimeout: 0 });
   const call: HttpCall = async (request) => {
     const body = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer());
-    const answer = await fetch(request.url, {
-      method: request.method,
-      headers: Object.fromEntries(request.headers),
-      signal: request.signal,
-      redirect: "manual",
-      dispatcher: agent,
-      ...(body === undefined ? {} : { body }),
+    const once = (): Promise<unknown> =>
+      fetch(request.url, {
+        method: request.method,
+        headers: Object.fromEntries(request.headers),
+        signal: request.signal,
+        redirect: "manual",
+        dispatcher: agent,
+        ...(body === undefined ? {} : { body }),
+      });
+    const answer = await once().catch((error: unknown) => {
+      if (request.signal.aborted || !hungUp(error)) throw error;
+      return once();
     });
-    return answer as unknown as Response;
+    return answer as Response;
   };
   return { call, close: () => agent.destroy() };
+}
+
+/**
+ * The other side closed the connection before it said anything: it was kept open between two requests, and the node had
+ * enough of it just then. Nothing is wrong with the node, and every request of the beacon API may be made twice.
+ */
+function hungUp(error: unknown): boolean {
+  const { code } = ((error as Error | undefined)?.cause ?? {}) as { code?: unknown };
+  return code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE";
 }
 
 /**
