@@ -69,6 +69,56 @@ test("the next node is asked at once when the first one fails", async () => {
   await w.beacon.close();
 });
 
+const BEHIND = {
+  head_slot: "9",
+  sync_distance: "120",
+  is_syncing: true,
+  is_optimistic: false,
+  el_offline: false,
+};
+
+test("a node that is behind keeps no slow one company, but is asked when that one fails or is silent for half the time", async () => {
+  let w: World;
+  const duties = () => json(recordedJson("duties_proposer.json"));
+  const well = new FakeNode("well");
+  const behind = new FakeNode("behind").on("/eth/v1/node/syncing", () => json({ data: BEHIND }));
+  w = await connectedWorld([behind, well]);
+  well.on(
+    DUTIES,
+    after(900, () => w, duties),
+  );
+  const slow = await timed(w, w.beacon.proposerDuties(4, signal));
+  assert.ok(slow.ms >= 900 && slow.ms <= 902, `answered after ${slow.ms} ms`);
+  assert.equal(behind.count(DUTIES), 0);
+
+  well.on(DUTIES, never);
+  const silent = await timed(w, w.beacon.proposerDuties(4, signal));
+  assert.ok(silent.ms >= 1_000 && silent.ms <= 1_002, `answered after ${silent.ms} ms`);
+
+  well.on(DUTIES, () => json({ code: 500, message: "broken" }, 500));
+  const failed = await timed(w, w.beacon.proposerDuties(4, signal));
+  assert.ok(failed.ms <= 1, `answered after ${failed.ms} ms`);
+  assert.equal(behind.count(DUTIES), 2);
+  await w.beacon.close();
+});
+
+test("a node that fails does not bring in one that is behind while a good one is still asked", async () => {
+  let w: World;
+  const duties = () => json(recordedJson("duties_proposer.json"));
+  const [hangs, fails] = [new FakeNode("hangs"), new FakeNode("fails")];
+  const behind = new FakeNode("behind").on("/eth/v1/node/syncing", () => json({ data: BEHIND }));
+  w = await connectedWorld([behind, hangs, fails]);
+  hangs.on(
+    DUTIES,
+    after(700, () => w, duties),
+  );
+  fails.on(DUTIES, () => json({ code: 500, message: "broken" }, 500));
+  const { ms } = await timed(w, w.beacon.proposerDuties(4, signal));
+  assert.ok(ms >= 700 && ms <= 702, `answered after ${ms} ms`);
+  assert.deepEqual([fails.count(DUTIES), behind.count(DUTIES)], [1, 0]);
+  await w.beacon.close();
+});
+
 test("a node that keeps others waiting or fails is asked first no longer", async () => {
   const hangs = new FakeNode("hangs");
   const fails = new FakeNode("fails");

@@ -81,7 +81,8 @@ export class Pool {
 
   /**
    * The first good answer. The best node is asked first; the next one as soon as it fails, however it fails, or is slower
-   * than it usually is.
+   * than it usually is. A node that is behind keeps no slow one company: it would be quick, with yesterday's answer. It is
+   * asked when the others have failed, or have let half of the time pass.
    */
   async first<T>(kind: RequestKind, attempt: Attempt<T>, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
@@ -100,25 +101,34 @@ export class Pool {
     signal: AbortSignal,
     earlier: readonly unknown[] = [],
   ): Promise<T> {
-    const { clock, metrics } = this.#options;
+    const { clock, metrics, timeoutMs } = this.#options;
     const left = [...endpoints];
     const errors = [...earlier];
-    let running = 0;
+    const running = new Set<Endpoint>();
+    const lastResortAt = clock.now() + timeoutMs / 2;
     return new Promise<T>((resolve, reject) => {
       let settled = false;
+      let cancelLastResort: (() => void) | undefined;
       const settle = (how: () => void): void => {
         settled = true;
+        cancelLastResort?.();
         how();
       };
       const next = (): void => {
         if (settled) return;
-        const endpoint = left.shift();
+        const endpoint = left[0];
         if (endpoint === undefined) {
-          if (running === 0) settle(() => reject(worst(errors)));
+          if (running.size === 0) settle(() => reject(worst(errors)));
           return;
         }
-        running++;
-        if (running > 1 || errors.length > 0) metrics.hedged.add(1, { endpoint: kind });
+        const othersMayDoBetter = !endpoint.usable && [...running].some(({ usable }) => usable);
+        if (othersMayDoBetter && clock.now() < lastResortAt) {
+          cancelLastResort ??= clock.at(lastResortAt, next);
+          return;
+        }
+        left.shift();
+        running.add(endpoint);
+        if (running.size > 1 || errors.length > 0) metrics.hedged.add(1, { endpoint: kind });
         const cancel = clock.at(clock.now() + endpoint.record.hedgeMs(kind), next);
         this.#attempt(kind, endpoint, attempt, signal).then(
           (value) => {
@@ -127,7 +137,7 @@ export class Pool {
           },
           (error: unknown) => {
             cancel();
-            running--;
+            running.delete(endpoint);
             errors.push(error);
             if (signal.aborted) settle(() => reject(signal.reason as Error));
             else next();
