@@ -42,10 +42,11 @@ export async function forward(
   const reasons: string[] = [];
   for (const [place, endpoint] of endpoints.entries()) {
     const last = place === endpoints.length - 1;
-    const limit = timeLimit(options.clock, stream ? Number.MAX_SAFE_INTEGER : options.timeoutMs, []);
+    const limit = stream ? undefined : timeLimit(options.clock, options.timeoutMs, []);
     const either = AbortSignal.any([signal, options.closing]);
+    const any = limit === undefined ? either : AbortSignal.any([either, limit.signal]);
     try {
-      const answer = await endpoint.open(question, AbortSignal.any([either, limit.signal]));
+      const answer = await endpoint.open(question, any);
       if (answer.status >= 500 && answer.status !== 501 && !last) {
         reasons.push(`${endpoint.name}: ${answer.status}`);
         await answer.body?.cancel();
@@ -60,6 +61,8 @@ export async function forward(
       endpoint.record.failed();
       endpoint.lastError = reasonOf(error);
       reasons.push(`${endpoint.name}: ${endpoint.lastError}`);
+    } finally {
+      limit?.release(); // The answer has begun: a long one, or one for a slow reader, may take its time.
     }
   }
   throw new BeaconError("beacon/unavailable", "forward a request to the beacon node", {

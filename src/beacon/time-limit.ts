@@ -6,6 +6,8 @@ export interface TimeLimit {
   readonly signal: AbortSignal;
   /** Stops what still runs under it and lets go of the others. `reason` is what that work then sees. */
   end(reason?: Error): void;
+  /** From now on neither the time nor a parent stops what runs; whoever runs it has another way to stop it. */
+  release(): void;
   /** From now on `parent` no longer stops what runs; the time still does. */
   forget(parent: AbortSignal): void;
 }
@@ -31,12 +33,16 @@ export function timeLimit(clock: Clock, timeoutMs: number, parents: readonly Abo
     if (parent.aborted) listener();
     else parent.addEventListener("abort", listener, { once: true });
   }
+  const release = (): void => {
+    cancel();
+    for (const parent of parents) forget(parent);
+  };
   return {
     signal: own.signal,
     forget,
+    release,
     end(reason) {
-      cancel();
-      for (const parent of parents) forget(parent);
+      release();
       own.abort(reason ?? new Error("the answer is no longer needed"));
     },
   };
