@@ -195,6 +195,25 @@ test("when no head comes for two slots the head is polled, until a stream brings
   }
 });
 
+test("old heads of a node that is far behind do not keep the head from being polled", async () => {
+  const [behind, well] = [new FakeNode("behind"), new FakeNode("well")];
+  const w = await listening([behind, well]);
+  well.on("/eth/v1/beacon/headers/head", () =>
+    json({ data: { root: root("30"), header: { message: { slot: "129" } } } }),
+  );
+  for (const [slot, block] of [
+    [9, "09"],
+    [10, "10"],
+    [11, "11"],
+    [12, "12"],
+  ] as const) {
+    await w.clock.advance(SLOT_MS);
+    behind.sendEvent("head", head(slot, block));
+  }
+  assert.ok(w.told.map(short).includes("head 129 30"));
+  await w.beacon.close();
+});
+
 test("a listener that throws harms neither the others nor the stream, and hears nothing after its signal", async () => {
   const node = new FakeNode("a");
   const w = await listening([node]);

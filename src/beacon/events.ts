@@ -61,7 +61,8 @@ export class Events {
     if (streamed) {
       const addr = { addr: endpoint.name };
       if (event.kind === "head") {
-        this.#lastStreamedAt = clock.now();
+        // A node that is far behind tells of old heads, which are no sign that the streams are well.
+        if (event.slot + HEADLESS_SLOTS >= slotAt(chain, clock.now())) this.#lastStreamedAt = clock.now();
         metrics.headSlot.set(event.slot, addr);
         metrics.headDelay.observe((clock.now() - slotStart(chain, event.slot)) / 1_000, addr);
       }
