@@ -50,6 +50,7 @@ export function toyCluster(options: {
   return {
     cluster: {
       name: "toy",
+      uuid: "",
       lockHash: hash(32, "lock"),
       forkVersion: new Uint8Array(4),
       threshold,

@@ -39,6 +39,7 @@ export function clusterOf(lock: Lock): Cluster {
   const { definition } = lock;
   return {
     name: definition.name,
+    uuid: lock.definition.uuid,
     lockHash: lock.lockHash,
     forkVersion: definition.forkVersion,
     threshold: definition.threshold,

@@ -4,6 +4,7 @@ import type { GroupKey, OperatorIndex, ShareIndex } from "../spec/index.ts";
 /** A cluster as the running node needs it, taken from a verified cluster lock of any version. */
 export interface Cluster {
   readonly name: string;
+  readonly uuid: string;
   /** 32 bytes. */
   readonly lockHash: Uint8Array;
   /** 4 bytes; names the network. */

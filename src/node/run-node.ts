@@ -8,6 +8,7 @@ import {
   type Network,
   networks,
   operatorOfKey,
+  parseEnr,
 } from "../cluster/index.ts";
 import { createConsensus, QBFT_PROTOCOL } from "../consensus/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
@@ -19,7 +20,14 @@ import {
   PARSIGEX_PROTOCOL,
 } from "../duty/index.ts";
 import { canonicaliseResult, InfoSync, type Offer, PRIORITY_PROTOCOLS } from "../infosync/index.ts";
-import { createP2p, fileAddressBook, type P2p, peerIdOf, peerinfoProtocol } from "../p2p/index.ts";
+import {
+  createP2p,
+  fileAddressBook,
+  newestCharonMinor,
+  type P2p,
+  peerIdOf,
+  peerinfoProtocol,
+} from "../p2p/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { createBlsThreads, createKeystoreSigner, loadKeystores } from "../signer/index.ts";
 import { type OperatorIndex, slotStart } from "../spec/index.ts";
@@ -346,9 +354,8 @@ async function startNode(
 
 /** What we can do, as Charon names it: we speak with every Charon since 1.0, and prefer blocks of builders where they are wanted. */
 function offerOf({ builderApi }: RunConfig): Offer {
-  const newestMinor = 11;
   return {
-    versions: Array.from({ length: newestMinor + 1 }, (_, i) => `v1.${newestMinor - i}`),
+    versions: Array.from({ length: newestCharonMinor + 1 }, (_, i) => `v1.${newestCharonMinor - i}`),
     protocols: [QBFT_PROTOCOL, PARSIGEX_PROTOCOL, peerinfoProtocol, ...PRIORITY_PROTOCOLS],
     proposals: builderApi ? ["builder", "full"] : ["full"],
   };
@@ -365,6 +372,7 @@ function makeP2p(config: RunConfig, { cluster, key, self }: Identity, log: Logge
     self,
     operators: cluster.operators,
     lockHash: cluster.lockHash,
+    clusterUuid: cluster.uuid,
     listen: config.p2pTcpAddresses,
     announce,
     peers: config.p2pPeers,
@@ -377,6 +385,7 @@ function makeP2p(config: RunConfig, { cluster, key, self }: Identity, log: Logge
     random: () => randomInt(1 << 20) / (1 << 20),
     log,
     meter,
+    readEnr: parseEnr,
   });
 }
 

@@ -57,8 +57,8 @@ export interface P2pOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly meter: Meter;
-  /** Reads ENRs of relays: `cluster.parseEnr`. Without it a relay cannot be given as ENR. */
-  readonly readEnr?: ReadEnr;
+  /** Reads ENRs of relays: `cluster.parseEnr`. */
+  readonly readEnr: ReadEnr;
   /** Harmless chance, uniform in [0, 1). */
   readonly random?: () => number;
 }
@@ -333,7 +333,7 @@ class Network implements P2p {
       throw new P2pError("p2p/bad-option", "read relays", {
         facts: { given: texts.length, most: relaysMax },
       });
-    const readEnr = options.readEnr ?? noEnrs;
+    const { readEnr } = options;
     const headers = {
       "Charon-Cluster": toHex(options.lockHash).slice(2),
       "Cluster-Uuid": options.clusterUuid ?? "",
@@ -392,10 +392,6 @@ class Network implements P2p {
     void owned.finally(() => this.#tasks.delete(owned));
   }
 }
-
-const noEnrs: ReadEnr = () => {
-  throw new P2pError("p2p/bad-option", "read ENR", { hint: "Give the relay as URL or multiaddr instead." });
-};
 
 function nodeInfo(options: P2pOptions): ConstructorParameters<typeof PeerInfoExchange>[1] {
   const { version, nickname, lockHash, gitHash = "unknown", builderApi = false } = options;

@@ -6,7 +6,7 @@ import { fromHex, proto } from "../base/index.ts";
 import { type Clock, silent, unmetered } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { Links } from "./links.ts";
-import { PeerInfoExchange, readPeerInfo } from "./peerinfo.ts";
+import { newestCharonMinor, PeerInfoExchange, readPeerInfo } from "./peerinfo.ts";
 import { Roster } from "./roster.ts";
 import { newKey, ObservedMeter } from "./testing/hosts.ts";
 import { Violations } from "./violations.ts";
@@ -38,6 +38,13 @@ test("our own message has what Charon demands: both timestamps, a git hash, a cl
   assert.deepEqual(own?.startedAt, own?.sentAt);
   assert.equal(own?.gitHash, "0123abc");
   assert.equal(own?.client, "trireme");
+});
+
+// app/version of Charon v1.9 and v1.10: what it reads as a version, and that a newer minor version than its own is taken.
+test("the version that we say is one of Charon's newest, with ours as its label", () => {
+  const said = readPeerInfo(exchange((x) => x).info.own())?.version ?? "";
+  const [, major, minor, , label] = /^v(\d+)\.(\d+)(?:\.(\d+))?(?:-(.+))?$/.exec(said) ?? [];
+  assert.deepEqual([major, minor, label], ["1", String(newestCharonMinor), "trireme.v1.2.3"]);
 });
 
 test("an answer without timestamps, or that is no message, is none", () => {

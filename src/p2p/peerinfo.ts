@@ -29,9 +29,18 @@ const PeerInfo = proto.message({
 });
 type PeerInfo = proto.Infer<typeof PeerInfo>;
 
+/** The newest minor version 1.x of Charon whose messages we know. */
+export const newestCharonMinor = 11;
+
+/**
+ * What stands in the field for Charon's version: the version whose messages we speak, with our own as its label. Charon up
+ * to v1.10 looks at nothing else, and complains once a minute of a peer whose minor version it does not know.
+ */
+const versionMark = `v1.${newestCharonMinor}.0-trireme.`;
+
 /** What this node says about itself. */
 export interface NodeInfo {
-  /** e.g. "v1.0.0" */
+  /** Our own, e.g. "v1.0.0" */
   readonly version: string;
   /** Seven hexadecimal digits, or "unknown": Charon drops an answer with anything else. */
   readonly gitHash: string;
@@ -66,6 +75,11 @@ const unixMs = (time: { seconds: number; nanos: number }): number => time.second
 function clean(text: string, otherwise: string): string {
   const printable = text.replaceAll(/[^\x20-\x7e]/g, "").slice(0, textMax);
   return printable === "" ? otherwise : printable;
+}
+
+/** A Trireme's own version out of the field for Charon's, and a Charon's as it is. */
+function ownVersion(said: string): string {
+  return /^v[\d.]+-trireme\.(v\d.*)$/.exec(said)?.[1] ?? said;
 }
 
 /** Reads a peer's answer; undefined when it is not one. */
@@ -120,7 +134,7 @@ export class PeerInfoExchange {
   own(): Uint8Array {
     const { version, lockHash, gitHash, builderApi, nickname } = this.#node;
     return PeerInfo.encode({
-      version,
+      version: versionMark + version,
       lockHash,
       gitHash,
       builderApi,
@@ -174,7 +188,7 @@ export class PeerInfoExchange {
     const hour = 3_600_000;
     const offset = sentAt - (this.#clock.now() - rttMs / 2);
     const news: PeerNews = {
-      version: clean(info.version, "unknown"),
+      version: clean(ownVersion(info.version), "unknown"),
       nickname: clean(info.nickname, ""),
       client: clean(info.client, "charon"),
       clockOffsetMs: Math.max(-hour, Math.min(hour, Number.isFinite(offset) ? offset : hour)),

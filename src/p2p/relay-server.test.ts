@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import type { Stream } from "@libp2p/interface";
+import { encodeEnr } from "../cluster/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { P2pError } from "./errors.ts";
 import { type RelayServer, type RelayServerOptions, startRelayServer } from "./relay-server.ts";
@@ -31,9 +32,9 @@ const relayWith = (more: Partial<RelayServerOptions> = {}): Promise<RelayServer>
   });
 
 /** Two operators that have nothing but the relay speak through it. */
-async function relays(relay: RelayServer): Promise<void> {
+async function relays(relay: RelayServer, as: readonly string[] = relay.addresses()): Promise<void> {
   const keys = [newKey(), newKey()];
-  const [a, b] = [0, 1].map((i) => testNode(keys, i, { listen: [], relays: relay.addresses() }));
+  const [a, b] = [0, 1].map((i) => testNode(keys, i, { listen: [], relays: as }));
   assert.ok(a !== undefined && b !== undefined);
   b.p2p.transport.handle(protocol, limits, (_, message) => message);
   try {
@@ -54,6 +55,17 @@ test("two operators that cannot be reached meet at our relay", async () => {
   const relay = await relayWith();
   try {
     await relays(relay);
+  } finally {
+    await relay.stop();
+  }
+});
+
+test("a relay may be given as ENR", async () => {
+  const key = newKey();
+  const relay = await relayWith({ privateKey: key.revealBytes() });
+  const port = Number(/tcp\/(\d+)/.exec(relay.addresses()[0] ?? "")?.[1]);
+  try {
+    await relays(relay, [encodeEnr(key, { ip: Uint8Array.of(127, 0, 0, 1), tcpPort: port })]);
   } finally {
     await relay.stop();
   }

@@ -17,6 +17,7 @@ after(() => rmSync(root, { recursive: true }));
 const validators = [1, 2, 3].map((i) => testValidator(i, { threshold: 3, shareCount: 4 }));
 const cluster: Cluster = {
   name: "three",
+  uuid: "",
   lockHash: new Uint8Array(32),
   forkVersion: new Uint8Array(4),
   threshold: 3,

@@ -12,8 +12,8 @@ import { readMetrics, type Sample } from "./metrics.ts";
 import { prysm } from "./prysm.ts";
 import { vouch } from "./vouch.ts";
 
-/** What an operator runs: the node, and who signs for it. Charon carries a mock client, Trireme a signer. */
-export type Seat = Program | `${Program}+${ClientName}` | "charon+nobody";
+/** What an operator runs: the node, and who signs for it. Charon carries a mock client, Trireme a signer; an empty seat runs nothing. */
+export type Seat = Program | `${Program}+${ClientName}` | "charon+nobody" | "empty";
 export type Program = "trireme" | "charon";
 export type ClientName = keyof typeof CLIENTS;
 export type RelayKind = "charon" | "trireme";
@@ -50,6 +50,8 @@ export interface MixedCluster {
   readonly chain: Chain;
   readonly nodes: readonly MixedNode[];
   readonly folder: string;
+  /** Where the relay says its address. */
+  readonly relay: string;
   /** Settles at the start of a slot. */
   atSlot(slot: number): Promise<void>;
   stop(): Promise<void>;
@@ -108,6 +110,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
     };
     const nodes: (MixedNode & { ready(): Promise<void> })[] = [];
     for (const [index, seat] of options.seats.entries()) {
+      if (seat === "empty") continue;
       const addresses = { p2p: port(), monitoring: port(), validatorApi: port() };
       const home = join(folder, "cluster", `node${index}`);
       const program = seat.startsWith("trireme") ? "trireme" : "charon";
@@ -144,6 +147,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
       chain,
       nodes,
       folder,
+      relay: relay.url,
       atSlot: (slot) =>
         new Promise((settle) => setTimeout(settle, genesisTime + slot * options.slotMs - Date.now())),
       stop,

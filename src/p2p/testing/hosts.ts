@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { parseEnr } from "../../cluster/index.ts";
 import { NodeKey } from "../../crypto/index.ts";
 import {
   type Clock,
@@ -84,6 +85,7 @@ export function testNode(
     version: "v0.0.1",
     addressBook: memoryAddressBook(),
     clock: realClock,
+    readEnr: parseEnr,
     log: silent,
     meter,
     ...more,
