@@ -74,21 +74,35 @@ export function createSelectionStages(context: DutyContext, known: Known): Proof
   });
 }
 
-/** The same for each sync subcommittee with a seat of the validator. @spec altair/validator.md#aggregation-selection */
-export function createSyncSelectionStages(context: DutyContext, known: Known): ProofStages<SyncDuty> {
+/**
+ * The same for each sync subcommittee with a seat of the validator.
+ *
+ * @param more.several - Whether operators read several selections of a validator; undefined when that is not known yet. Charon
+ *   before v1.11 keeps one: the last that its validator client names, whose order is that of the subcommittees. It refuses
+ *   another one with an error, so a cluster with such Charons gets that one alone.
+ * @spec altair/validator.md#aggregation-selection
+ */
+export function createSyncSelectionStages(
+  context: DutyContext,
+  known: Known,
+  more: { readonly several: (slot: Slot) => boolean | undefined },
+): ProofStages<SyncDuty> {
   const { chain } = context;
   return createProofStages(context, {
     items({ id: { slot }, validators }) {
       const domain = domainAt(chain, "syncSelectionProof", epochOf(chain, slot));
       const rootOf = (subcommitteeIndex: number): Root =>
         signingRoot(ssz.altair.SyncAggregatorSelectionData.hashTreeRoot({ slot, subcommitteeIndex }), domain);
+      const from = more.several(slot) === false ? -1 : 0;
       return [...validators].flatMap(([groupKey, { validatorIndex, positions }]) =>
-        subcommitteesOf(positions).map((part) => ({
-          groupKey,
-          part,
-          root: rootOf(part),
-          value: { validatorIndex, slot, subcommitteeIndex: part },
-        })),
+        subcommitteesOf(positions)
+          .slice(from)
+          .map((part) => ({
+            groupKey,
+            part,
+            root: rootOf(part),
+            value: { validatorIndex, slot, subcommitteeIndex: part },
+          })),
       );
     },
     encode: ({ value }, selectionProof) =>

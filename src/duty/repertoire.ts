@@ -35,7 +35,7 @@ export interface Act {
 
 export interface RepertoireOptions {
   readonly proposer: ProposerOptions;
-  readonly severalContributions: (slot: Slot) => boolean;
+  readonly severalContributions: (slot: Slot) => boolean | undefined;
 }
 
 /** Every kind of duty that is done slot by slot. */
@@ -83,8 +83,10 @@ export function createRepertoire(
   const selection = createSelectionStages(context, known);
   const aggregator = createAggregatorStages(context, known);
   const syncMessage = createSyncMessageStages(context, known, { voteTime });
-  const syncSelection = createSyncSelectionStages(context, known);
-  const contribution = createContributionStages(context, known, { several: options.severalContributions });
+  const syncSelection = createSyncSelectionStages(context, known, { several: options.severalContributions });
+  const contribution = createContributionStages(context, known, {
+    several: (slot) => options.severalContributions(slot) === true,
+  });
 
   return [
     act<AttesterDuty>("attester", 0, attesters, (duty, signal) => performAgreedDuty(duty, attester, signal)),

@@ -65,7 +65,7 @@ export interface DutyRunnerOptions {
   /** Whether blocks of builders are wanted. */
   readonly builder: boolean;
   /** Whether enough operators read several sync contributions of one validator in a value; never when left out. */
-  readonly severalContributions?: (slot: Slot) => boolean;
+  readonly severalContributions?: (slot: Slot) => boolean | undefined;
   /** How many epochs ahead duties are fetched; 1 when left out. */
   readonly lookaheadEpochs?: number;
   /** An operator's name in metrics, as Charon has it ("adorable-dog"); its index when left out. */
@@ -184,7 +184,7 @@ export function createDutyRunner(ports: {
     begin,
     options: {
       proposer: { graffiti: graffitiBytes(options.graffiti), builder: options.builder },
-      severalContributions: options.severalContributions ?? (() => false),
+      severalContributions: options.severalContributions ?? (() => undefined),
     },
   });
   const recordOf = (id: DutyId, groupKeys: Iterable<GroupKey>): DutyRecord =>

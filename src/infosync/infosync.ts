@@ -94,8 +94,11 @@ export class InfoSync {
     this.#next?.begun.reject(this.#stopped.signal.reason);
   }
 
-  /** Whether a threshold of operators reads several sync contributions of a validator in one value, at this slot. */
-  severalContributions(slot: Slot): boolean {
+  /**
+   * Whether a threshold of operators reads several sync contributions of a validator in one value, and several sync
+   * selections of it, at this slot; undefined before the first agreement.
+   */
+  severalContributions(slot: Slot): boolean | undefined {
     return this.#results.severalContributions(slot);
   }
 

@@ -32,8 +32,9 @@ export class Results {
     return this.#bySlot.findLast((result) => result.slot <= slot)?.agreed;
   }
 
-  severalContributions(slot: Slot): boolean {
-    return (this.at(slot)?.version ?? []).some((version) => {
+  /** Whether a threshold of operators has what v1.11 has; undefined before the first agreement. */
+  severalContributions(slot: Slot): boolean | undefined {
+    return this.at(slot)?.version.some((version) => {
       const [, major = 0, minor = 0] = /^v(\d{1,6})\.(\d{1,6})/.exec(version)?.map(Number) ?? [];
       const since = SEVERAL_CONTRIBUTIONS_SINCE;
       return major > since.major || (major === since.major && minor >= since.minor);
