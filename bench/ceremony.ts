@@ -31,7 +31,10 @@ interface Figures {
   readonly cpuSeconds: number;
 }
 
-async function measure(seat: CeremonySeat, { operators, validators }: (typeof SIZES)[number]): Promise<Figures> {
+async function measure(
+  seat: CeremonySeat,
+  { operators, validators }: (typeof SIZES)[number],
+): Promise<Figures> {
   const begun = Date.now();
   const run = await startCeremony({
     seats: Array.from({ length: operators }, () => seat),
@@ -51,12 +54,15 @@ async function measure(seat: CeremonySeat, { operators, validators }: (typeof SI
     let completeAt: number | undefined;
     while (!isOver) {
       for (const [i, { pid }] of run.processes.entries()) cpu[i] = cpuSeconds(pid) ?? (cpu[i] as number);
-      if (completeAt === undefined && run.processes.every((_, i) => isComplete(run, i))) completeAt = Date.now();
+      if (completeAt === undefined && run.processes.every((_, i) => isComplete(run, i)))
+        completeAt = Date.now();
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
     const codes = await ended;
     if (codes.some((code) => code !== 0))
-      throw new Error(`a ceremony of ${seat} failed:\n${run.processes.map((one) => one.tail()).join("\n---\n")}`);
+      throw new Error(
+        `a ceremony of ${seat} failed:\n${run.processes.map((one) => one.tail()).join("\n---\n")}`,
+      );
     await verifyResults(run);
     return {
       wallSeconds: ((completeAt ?? Date.now()) - begun) / 1000,
@@ -69,13 +75,16 @@ async function measure(seat: CeremonySeat, { operators, validators }: (typeof SI
 }
 
 /** Deposit data comes last, at both programs. */
-const isComplete = (run: CeremonyRun, i: number): boolean => existsSync(join(run.home(i), "deposit-data.json"));
+const isComplete = (run: CeremonyRun, i: number): boolean =>
+  existsSync(join(run.home(i), "deposit-data.json"));
 
 /** From the file system, so that both programs are measured alike. */
 function keystoreSeconds(run: CeremonyRun): number {
   const folders = run.processes.map((_, i) => join(run.home(i), "validator_keys"));
   const begins = folders.map((folder) => statSync(folder).birthtimeMs);
-  const ends = folders.flatMap((folder) => readdirSync(folder).map((name) => statSync(join(folder, name)).mtimeMs));
+  const ends = folders.flatMap((folder) =>
+    readdirSync(folder).map((name) => statSync(join(folder, name)).mtimeMs),
+  );
   return (ends.reduce((a, b) => Math.max(a, b)) - Math.min(...begins)) / 1000;
 }
 
@@ -90,12 +99,11 @@ function cpuSeconds(pid: number | undefined): number | undefined {
 }
 
 const COLUMNS = ["wall (s)", "keystores (s)", "the rest (s)", "CPU (s)"] as const;
-const columnsOf = ({ wallSeconds, keystoreSeconds: keystores, cpuSeconds: cpu }: Figures): readonly number[] => [
+const columnsOf = ({
   wallSeconds,
-  keystores,
-  wallSeconds - keystores,
-  cpu,
-];
+  keystoreSeconds: keystores,
+  cpuSeconds: cpu,
+}: Figures): readonly number[] => [wallSeconds, keystores, wallSeconds - keystores, cpu];
 
 function row(name: string, cells: readonly string[]): string {
   return `  ${name.padEnd(12)}${cells.map((cell) => cell.padStart(16)).join("")}\n`;
@@ -109,9 +117,24 @@ for (const size of SIZES) {
   if (wanted.length > 0 && !wanted.includes(`${operators}x${validators}`)) continue;
   process.stdout.write(`\n${operators} operators, ${validators} validators:\n${row("", COLUMNS)}`);
   const trireme = columnsOf(await measure("trireme", size));
-  process.stdout.write(row("Trireme", trireme.map((value) => value.toFixed(1))));
+  process.stdout.write(
+    row(
+      "Trireme",
+      trireme.map((value) => value.toFixed(1)),
+    ),
+  );
   if (charon.skip !== false) continue;
   const theirs = columnsOf(await measure("charon", size));
-  process.stdout.write(row("Charon", theirs.map((value) => value.toFixed(1))));
-  process.stdout.write(row("ratio", trireme.map((value, i) => (value / (theirs[i] as number)).toFixed(2))));
+  process.stdout.write(
+    row(
+      "Charon",
+      theirs.map((value) => value.toFixed(1)),
+    ),
+  );
+  process.stdout.write(
+    row(
+      "ratio",
+      trireme.map((value, i) => (value / (theirs[i] as number)).toFixed(2)),
+    ),
+  );
 }

@@ -1,5 +1,5 @@
 import { explain } from "../base/index.ts";
-import { type Definition, type DistributedValidator, type Lock, lockHash } from "../cluster/index.ts";
+import { type Definition, type Lock, lockHash, makeLock, makeValidators } from "../cluster/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import {
   type BlsWork,
@@ -18,7 +18,6 @@ import { Journal, type JournalRecord } from "./journal.ts";
 import type { KeyMaker, KeyMakerNeeds } from "./key-makers.ts";
 import { goodbyeMs, lastWordsMs } from "./limits.ts";
 import { Mailbox } from "./mailbox.ts";
-import type { MadeKey } from "./make-keys.ts";
 import { Meeting, type PeerNews } from "./meeting.ts";
 import { exchangeNodeSignatures, nodeSignatureKind } from "./node-signatures.ts";
 import type { OutputFolder } from "./output-folder.ts";
@@ -277,7 +276,8 @@ export class Ceremony {
     await this.#reach("registrations", signal);
 
     this.#enter("lock");
-    const validators = assembleValidators(keys, deposits, registrations);
+    const signed = { deposits, registrations, registrationTime: network.genesisTime };
+    const validators = makeValidators(definition, keys, signed);
     const hash = lockHash({ definition, validators });
     const signatureAggregate = await signLockHash(signing, hash, validators);
     await this.#reach("lock", signal);
@@ -288,7 +288,7 @@ export class Ceremony {
     await this.#reach("nodes", signal);
 
     this.#enter("storing");
-    const lock: Lock = { definition, validators, lockHash: hash, signatureAggregate, nodeSignatures };
+    const lock = makeLock({ definition, validators, signatureAggregate, nodeSignatures });
     this.#options.verifyLock(lock);
     const shares = keys.map(({ share }) => share);
     await this.#needs.output.store({ lock, shares, networkName: network.name }, this.#countKey);
@@ -358,17 +358,4 @@ export class Ceremony {
     await this.#journal.destroy();
     await sleepUntil(clock, clock.now() + lastWordsMs, new AbortController().signal);
   }
-}
-
-function assembleValidators(
-  keys: readonly MadeKey[],
-  deposits: readonly DistributedValidator["deposits"][],
-  registrations: readonly DistributedValidator["registration"][],
-): readonly DistributedValidator[] {
-  return keys.map(({ groupKey, publicShares }, i) => ({
-    publicKey: groupKey,
-    publicShares,
-    deposits: deposits[i] as DistributedValidator["deposits"],
-    registration: registrations[i],
-  }));
 }

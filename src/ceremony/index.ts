@@ -8,5 +8,6 @@ export { CeremonyError } from "./errors.ts";
 export { frostKeys } from "./frost-keys.ts";
 export type { PeerNews } from "./meeting.ts";
 export { OutputFolder } from "./output-folder.ts";
+export { checkDefinition } from "./preflight.ts";
 export { type CeremonyProgress, type PartName, type PeerProgress, parts } from "./progress.ts";
 export { describeChanges, renderCeremony } from "./view.ts";

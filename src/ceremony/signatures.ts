@@ -1,14 +1,10 @@
-import { fromHex, toHex } from "../base/index.ts";
+import { toHex } from "../base/index.ts";
 import {
-  checkDepositAmounts,
   type Definition,
-  type DepositData,
   type DistributedValidator,
-  defaultDepositAmounts,
-  depositSigningRoot,
-  type Registration,
-  registrationSigningRoot,
-  withdrawalCredentials,
+  depositsToSign,
+  type GroupSignatures,
+  registrationsToSign,
 } from "../cluster/index.ts";
 import { aggregateSignatures, fastAggregateVerify } from "../crypto/index.ts";
 import type { BlsWork } from "../ports/index.ts";
@@ -17,9 +13,6 @@ import { failed, lied } from "./errors.ts";
 import { inTurns } from "./in-turns.ts";
 import type { MadeKey } from "./make-keys.ts";
 import { type PartialExchange, type Partials, purposes } from "./partials.ts";
-
-/** The gas limit of registrations where the definition names none. */
-const defaultGasLimit = 30_000_000;
 
 /** What the signing parts of a ceremony need. */
 export interface Signing {
@@ -30,47 +23,22 @@ export interface Signing {
   readonly signal: AbortSignal;
 }
 
-/** Deposit data by validator, and within by amount, ascending. */
-export async function signDeposits(signing: Signing): Promise<readonly (readonly DepositData[])[]> {
-  const { definition, keys } = signing;
-  const amounts =
-    definition.depositAmounts === undefined || definition.depositAmounts.length === 0
-      ? defaultDepositAmounts(definition.compounding)
-      : checkDepositAmounts(definition.depositAmounts, definition.compounding);
-  const deposits: DepositData[][] = keys.map(() => []);
+/** Signatures of the deposits, by amount, ascending, and then by validator. */
+export async function signDeposits(signing: Signing): Promise<GroupSignatures["deposits"]> {
+  const signatures: (readonly Uint8Array[])[] = [];
   // One amount after the other, as Charon does.
-  for (const [place, amount] of amounts.entries()) {
-    const messages = keys.map(({ groupKey }, i) => ({
-      pubkey: groupKey,
-      withdrawalCredentials: withdrawalCredentials(
-        definition.validators[i]?.withdrawal ?? "",
-        definition.compounding,
-      ),
-      amount: BigInt(amount),
-    }));
-    const roots = messages.map((message) => depositSigningRoot(message, definition.forkVersion));
-    const signatures = await signAsGroup(signing, purposes.deposit(place), roots);
-    for (const [i, message] of messages.entries())
-      deposits[i]?.push({ ...message, signature: signatures[i] as Uint8Array });
-  }
-  return deposits;
+  for (const [place, { roots }] of depositsToSign(signing.definition, groupKeys(signing.keys)).entries())
+    signatures.push(await signAsGroup(signing, purposes.deposit(place), roots));
+  return signatures;
 }
 
-/** Builder registrations by validator. @param timestamp - Unix seconds: the network's genesis, equal for all. */
+/** Signatures of the builder registrations, by validator. @param timestamp - Unix seconds, equal for all operators. */
 export async function signRegistrations(
   signing: Signing,
   timestamp: number,
-): Promise<readonly Registration[]> {
-  const { definition, keys } = signing;
-  const messages = keys.map(({ groupKey }, i) => ({
-    feeRecipient: fromHex(definition.validators[i]?.feeRecipient ?? "", 20),
-    gasLimit: definition.targetGasLimit === 0 ? defaultGasLimit : definition.targetGasLimit,
-    timestamp,
-    pubkey: groupKey,
-  }));
-  const roots = messages.map((message) => registrationSigningRoot(message, definition.forkVersion));
-  const signatures = await signAsGroup(signing, purposes.registration, roots);
-  return messages.map((message, i) => ({ ...message, signature: signatures[i] as Uint8Array }));
+): Promise<GroupSignatures["registrations"]> {
+  const { roots } = registrationsToSign(signing.definition, groupKeys(signing.keys), timestamp);
+  return await signAsGroup(signing, purposes.registration, roots);
 }
 
 /**

@@ -1,38 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { commands } from "./flags.ts";
-import { main } from "./main.ts";
 import { commandReference } from "./reference.ts";
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function trireme(line: string, environment: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  let out = "";
-  let err = "";
-  const code = await main(line.split(" ").filter(Boolean), {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    environment,
-  });
-  return { code, out, err };
-}
-
-function folderOf(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), "trireme-cli-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
+import { folderOf, trireme } from "./testing/trireme.ts";
 
 const OWNER = `0x${"11".repeat(20)}`;
 const createCluster = (folder: string): string =>

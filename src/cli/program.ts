@@ -9,8 +9,9 @@ const HELP_WIDTH = 110;
 const INTRO = `Trireme runs one Ethereum validator on several machines.
 
 Try it:            trireme demo
-Join a cluster:    trireme create enr, then trireme run
-Split your keys:   trireme create cluster --help`;
+Join a cluster:    trireme create enr, trireme dkg, trireme run
+Split your keys:   trireme create cluster --help
+Look at a folder:  trireme verify <folder>`;
 
 function term(flag: Flag): string {
   return flag.kind === "switch"
@@ -91,12 +92,14 @@ function addCommand(program: Command, row: CommandRow, io: CommandInput["io"]): 
       if (flag.required === true && row.path[0] !== "config") chosen.require(flag.name);
     const run = runners[row.path.join(" ")];
     if (run === undefined) throw new Error(`no runner for ${row.path.join(" ")}`);
-    await run({ chosen, io, positional: row.arguments === undefined ? "" : String(received[0]) });
+    const given = row.arguments === undefined ? [] : [received[0]].flat().map(String);
+    await run({ chosen, io, positional: given[0] ?? "", positionals: given });
   });
 }
 
 const groupHelp: Readonly<Record<string, string>> = {
-  create: "Make a node key or a cluster",
+  create: "Make a node key, a cluster, or the definition of one",
+  definition: "Sign the definition of a cluster",
   config: "Look at the configuration",
   "slashing-protection": "Move the record of what was signed between programs (EIP-3076)",
 };

@@ -1,5 +1,6 @@
 import { recoverAddressTyped } from "micro-eth-signer";
 import { concatBytes, toHex } from "../base/index.ts";
+import { atLeast, type Definition } from "./model.ts";
 
 /** What an operator or creator signs with a wallet, by the name of its EIP-712 type. */
 export type TypedMessage =
@@ -15,6 +16,12 @@ const FIELD = {
   CreatorConfigHash: "creator_config_hash",
   ENR: "enr",
 } as const;
+
+/** What says that the operators, or the creator, want this configuration. */
+export function configMessage({ configHash, version }: Definition, by: "operator" | "creator"): TypedMessage {
+  if (by === "creator") return { type: "CreatorConfigHash", configHash };
+  return { type: atLeast(version, "v1.4.0") ? "OperatorConfigHash" : "ConfigHash", configHash };
+}
 
 /** The typed data as a wallet shows and signs it (EIP-712), under the domain "Obol". */
 export function typedData(message: TypedMessage, chainId: number) {
@@ -32,6 +39,12 @@ export function typedData(message: TypedMessage, chainId: number) {
     domain: { name: "Obol", version: "1", chainId: BigInt(chainId) },
     message: { [field]: message.type === "ENR" ? message.enr : toHex(message.configHash) },
   };
+}
+
+/** The typed data as JSON, which wallets and `cast wallet sign --data` take. */
+export function typedDataJson(message: TypedMessage, chainId: number): Record<string, unknown> {
+  const data = typedData(message, chainId);
+  return { ...data, domain: { ...data.domain, chainId } };
 }
 
 /** Whether `address` signed the message; V may be 0, 1, 27 or 28. */

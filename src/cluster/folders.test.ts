@@ -27,7 +27,7 @@ import {
 import { loadCluster, loadNodeKey, operatorOfKey } from "./load.ts";
 import { createNodeKey } from "./node-key.ts";
 import { requested } from "./testing/signed-cluster.ts";
-import { verifyLock } from "./verify.ts";
+import { verifyLock } from "./verify-lock.ts";
 
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "trireme-cluster-"));

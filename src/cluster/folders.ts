@@ -34,7 +34,10 @@ const CONCURRENCY = 4;
 const entropy = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
 
 /** Runs `work` over items, a few at a time, in order of start. */
-async function each<T>(items: readonly T[], work: (item: T, index: number) => Promise<void>): Promise<void> {
+export async function each<T>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<void>,
+): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let i = next++; i < items.length; i = next++) await work(items[i] as T, i);
@@ -154,9 +157,11 @@ export interface OpenedKeystore {
   readonly file: string;
   readonly index: number;
   readonly secret: SecretKey;
+  /** Encrypted for tests only. */
+  readonly isWeak: boolean;
 }
 
-const KEYSTORE_NAME = /^keystore-(?:insecure-)?(\d+)\.json$/;
+export const KEYSTORE_NAME = /^keystore-(?:insecure-)?(\d+)\.json$/;
 
 /**
  * Opens every keystore-N.json of a folder with the password in keystore-N.txt; in order of N.
@@ -181,25 +186,32 @@ export async function readKeystores(folder: string): Promise<readonly OpenedKeys
     });
   const opened: OpenedKeystore[] = [];
   await each(names, async (name) => {
-    const file = join(folder, name);
-    const passwordFile = file.replace(/\.json$/, ".txt");
-    const password = readText(
-      passwordFile,
-      "the password of a keystore",
-      `The password of ${name} belongs into ${basename(passwordFile)} beside it.`,
-    );
-    try {
-      const secret = await decryptKeystore(parseKeystore(readFileSync(file, "utf8")), password);
-      opened.push({ file, index: Number(KEYSTORE_NAME.exec(name)?.[1]), secret });
-    } catch (cause) {
-      throw new ClusterError("cluster/malformed", `open ${file}`, {
-        cause,
-        facts: { path: file },
-        hint: "Restore the keystore and its password file from a backup.",
-      });
-    }
+    opened.push(await openKeystore(folder, name));
   });
   return opened.toSorted((a, b) => a.index - b.index);
+}
+
+/** Opens one. @throws ClusterError with its path, `cluster/missing` when its password is not there */
+export async function openKeystore(folder: string, name: string): Promise<OpenedKeystore> {
+  const file = join(folder, name);
+  const passwordFile = file.replace(/\.json$/, ".txt");
+  const password = readText(
+    passwordFile,
+    "the password of a keystore",
+    `The password of ${name} belongs into ${basename(passwordFile)} beside it.`,
+  );
+  try {
+    const keystore = parseKeystore(readFileSync(file, "utf8"));
+    const secret = await decryptKeystore(keystore, password);
+    const isWeak = keystore.kdf.function === "pbkdf2" && keystore.kdf.c < PBKDF2_ROUNDS.secure / 100;
+    return { file, index: Number(KEYSTORE_NAME.exec(name)?.[1]), secret, isWeak };
+  } catch (cause) {
+    throw new ClusterError("cluster/malformed", `open ${file}`, {
+      cause,
+      facts: { path: file },
+      hint: "Restore the keystore and its password file from a backup.",
+    });
+  }
 }
 
 /** What `combine` found in the folders of a cluster. */

@@ -13,7 +13,7 @@ import { lockHash } from "./hash-lock.ts";
 import { clusterOf, loadCluster, loadNodeKey, operatorOfKey } from "./load.ts";
 import { VERSIONS } from "./model.ts";
 import { parseDefinition, parseLock } from "./read.ts";
-import { verifyLock } from "./verify.ts";
+import { verifyLock } from "./verify-lock.ts";
 import { writeDefinition, writeLock } from "./write.ts";
 
 // Files that Charon wrote: its own test data (random content, so signatures in them are not real) and real clusters.

@@ -20,6 +20,7 @@ export {
   withdrawalCredentials,
   writeDepositFile,
 } from "./deposit.ts";
+export { typedDataJson } from "./eip712.ts";
 export { type Enr, encodeEnr, parseEnr } from "./enr.ts";
 export { ClusterError } from "./errors.ts";
 export {
@@ -32,6 +33,7 @@ export {
   writeKeystores,
 } from "./folders.ts";
 export { lockHash } from "./hash-lock.ts";
+export { type Finding, type FolderReport, inspectFolder, ranges } from "./inspect-folder.ts";
 export { clusterOf, loadCluster, loadNodeKey, operatorOfKey, readLock } from "./load.ts";
 export {
   type Definition,
@@ -45,6 +47,7 @@ export {
 export { type Network, networkByForkVersion, networkByName, networks } from "./networks.ts";
 export {
   checksummed,
+  checkWithdrawals,
   type DefinitionRequest,
   defaultThreshold,
   newDefinition,
@@ -52,7 +55,22 @@ export {
 } from "./new-definition.ts";
 export { createNodeKey } from "./node-key.ts";
 export { parseDefinition, parseLock } from "./read.ts";
+export {
+  mergeDefinitions,
+  missingSigners,
+  nameOf,
+  type Signer,
+  type SignerState,
+  type SigningRequest,
+  seatOperator,
+  signDefinition,
+  signersOf,
+  signingRequests,
+  signWithKey,
+  type WalletSignatures,
+} from "./sign-definition.ts";
 export type { Cluster, ClusterValidator, Operator } from "./types.ts";
+export { type ValidatorSettings, validatorSettings } from "./validator-settings.ts";
 export {
   type DepositMessage,
   depositAmountsOf,
@@ -64,6 +82,8 @@ export {
   registrationsToSign,
   type ToSign,
   type ValidatorKeys,
+  withHashes,
 } from "./validators.ts";
-export { verifyDefinitionHashes, verifyDefinitionSignatures, verifyLock } from "./verify.ts";
+export { verifyDefinitionHashes, verifyDefinitionSignatures } from "./verify.ts";
+export { type Check, lockChecks, verifyLock } from "./verify-lock.ts";
 export { writeDefinition, writeLock } from "./write.ts";

@@ -8,7 +8,7 @@ import type { Lock } from "./model.ts";
 import type { Network } from "./networks.ts";
 import { parseLock } from "./read.ts";
 import type { Cluster } from "./types.ts";
-import { verifyLock } from "./verify.ts";
+import { verifyLock } from "./verify-lock.ts";
 
 /** Reads a text file. @throws ClusterError `cluster/missing` with the path and what to do */
 export function readText(path: string, what: string, hint: string): string {

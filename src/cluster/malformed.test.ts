@@ -8,7 +8,7 @@ import { ClusterError } from "./errors.ts";
 import { loadCluster, loadNodeKey } from "./load.ts";
 import { VERSIONS } from "./model.ts";
 import { parseDefinition, parseLock } from "./read.ts";
-import { verifyLock } from "./verify.ts";
+import { verifyLock } from "./verify-lock.ts";
 
 const golden = join(import.meta.dirname, "../../test/golden/cluster");
 const text = readFileSync(join(golden, "dkg-frost-3-lock.json"), "utf8");

@@ -5,6 +5,7 @@ import { checkDepositAmounts } from "./deposit.ts";
 import { parseEnr } from "./enr.ts";
 import { ClusterError } from "./errors.ts";
 import { atLeast, type Definition, TEXT_BYTES_MAX, VALIDATORS_MAX, type Version } from "./model.ts";
+import { networkByForkVersion } from "./networks.ts";
 import { withHashes } from "./validators.ts";
 
 /** What somebody wants a cluster to be, as typed; `newDefinition` checks it. */
@@ -93,6 +94,7 @@ export function newDefinition(request: DefinitionRequest): Definition {
   const none = new Uint8Array(0);
   const feeRecipients = forEach("fee recipient", request.feeRecipients, validators);
   const withdrawals = forEach("withdrawal address", request.withdrawalAddresses, validators);
+  checkWithdrawals(request.forkVersion, withdrawals);
   return withHashes({
     name: request.name,
     uuid: randomUUID().toUpperCase(),
@@ -187,6 +189,21 @@ function checkOperators(operators: DefinitionRequest["operators"]): void {
       );
     seen.add(who);
   }
+}
+
+/** Networks whose money is real. */
+const realNetworks = ["mainnet", "gnosis"];
+
+/** That nobody's stake is lost for good. @throws ClusterError `cluster/bad-request` */
+export function checkWithdrawals(forkVersion: Uint8Array, addresses: readonly string[]): void {
+  const name = networkByForkVersion(forkVersion)?.name ?? "";
+  const validator = addresses.indexOf(`0x${"00".repeat(20)}`);
+  if (validator >= 0 && realNetworks.includes(name))
+    throw badRequest(
+      refused,
+      { validator, network: name },
+      "Nobody has the withdrawal address 0: the stake would be lost.",
+    );
 }
 
 function forEach(what: string, given: readonly string[], count: number): readonly string[] {

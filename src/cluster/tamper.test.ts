@@ -8,7 +8,7 @@ import type { ClusterError } from "./errors.ts";
 import type { Definition, DistributedValidator, Lock, Registration } from "./model.ts";
 import { parseLock } from "./read.ts";
 import { signedCluster, signLock } from "./testing/signed-cluster.ts";
-import { verifyLock } from "./verify.ts";
+import { verifyLock } from "./verify-lock.ts";
 import { writeLock } from "./write.ts";
 
 // A lock whose operators and creator signed with wallets. Each test changes one thing; "hashes made
@@ -57,6 +57,10 @@ const otherRegistration = withFirst(({ registration }) => ({
   registration: { ...(registration as Registration), gasLimit: 1 },
 }));
 
+const otherRecipient = withFirst(({ registration }) => ({
+  registration: { ...(registration as Registration), feeRecipient: new Uint8Array(20).fill(7) },
+}));
+
 const cases: Readonly<Record<string, readonly [Lock, string | RegExp]>> = {
   nothing: [original, "verifies"],
   "nothing, hashes made again": [rehashed(original), "verifies"],
@@ -102,7 +106,7 @@ const cases: Readonly<Record<string, readonly [Lock, string | RegExp]>> = {
     rehashed(
       operatorsWith({ address: "", configSignature: new Uint8Array(0), enrSignature: new Uint8Array(0) }),
     ),
-    "cluster/bad-signature some operators nothing: they have not signed while others have",
+    "cluster/bad-signature operators 0 the definition (missing, while others have signed)",
   ],
   "every wallet left out, hashes made again": [
     rehashed(
@@ -125,7 +129,15 @@ const cases: Readonly<Record<string, readonly [Lock, string | RegExp]>> = {
   "two shares swapped": [swapped, "cluster/hash-differs lock_hash"],
   "two shares swapped, hashes made again": [
     rehashed(swapped),
-    "cluster/bad-signature all key shares together lock_hash (signature_aggregate)",
+    "cluster/malformed distributed_validators[0].public_shares",
+  ],
+  "two shares swapped, signed by everybody": [
+    signLock(swapped, nodeKeys, shares),
+    "cluster/malformed distributed_validators[0].public_shares",
+  ],
+  "another fee recipient registered, signed by everybody": [
+    signLock(otherRecipient, nodeKeys, shares),
+    "cluster/malformed distributed_validators[0].builder_registration",
   ],
   "a share of another validator": [
     rehashed(withFirst(() => ({ publicShares: original.validators[1]?.publicShares ?? [] }))),

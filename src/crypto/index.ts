@@ -32,6 +32,7 @@ export {
   PBKDF2_ROUNDS,
   parseKeystore,
 } from "./keystore.ts";
+export { areSharesOf } from "./public-shares.ts";
 export { bytesToScalar, CURVE_ORDER, invert, modOrder, randomScalar, scalarToBytes } from "./scalar.ts";
 export {
   keccak256,

@@ -5,6 +5,7 @@ import {
   Ceremony,
   CeremonyError,
   type CeremonyProgress,
+  checkDefinition,
   frostKeys,
   OutputFolder,
 } from "../ceremony/index.ts";
@@ -63,7 +64,7 @@ export async function runCeremony(
   const { dataDir, definition } = config;
   const keyPath = join(dataDir, "charon-enr-private-key");
   const key = loadNodeKey(keyPath);
-  const publicKeys = definition.operators.map(({ enr }) => parseEnr(enr).publicKey);
+  const publicKeys = checkDefinition(definition);
   const self = operatorOf(publicKeys, key);
   const network = networkOf(config);
   const folder = lockDataFolder(dataDir, "dkg");

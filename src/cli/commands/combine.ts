@@ -1,15 +1,18 @@
 import { toHex } from "../../base/index.ts";
 import { combineFolders, verifyLock, writeCombined } from "../../cluster/index.ts";
+import { customNetwork } from "../definition-request.ts";
+import { formatError } from "../main.ts";
 import type { CommandInput } from "./index.ts";
 
 /** Brings key shares back together. */
 export async function combine({ chosen, io }: CommandInput): Promise<void> {
+  const custom = customNetwork(chosen);
   const combined = await combineFolders(chosen.text("cluster-dir"), (lock, path) => {
     try {
-      verifyLock(lock);
+      verifyLock(lock, custom);
     } catch (error) {
       if (!chosen.flag("no-verify")) throw error;
-      io.err(`warning: ${path} does not verify: ${error instanceof Error ? error.message : ""}\n`);
+      io.err(`warning: ${path} does not verify. ${formatError(error, false)}`);
     }
   });
   const folder = chosen.text("output-dir");

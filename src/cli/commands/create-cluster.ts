@@ -1,16 +1,7 @@
-import { fromHex, toHex } from "../../base/index.ts";
-import {
-  createCluster,
-  GWEI_PER_ETH,
-  networkByName,
-  networks,
-  readKeystores,
-  shortKey,
-  type Version,
-  writeClusterFolders,
-} from "../../cluster/index.ts";
-import { readTestnet } from "../run-config.ts";
-import { type Chosen, UsageError } from "../settings.ts";
+import { toHex } from "../../base/index.ts";
+import { createCluster, readKeystores, shortKey, writeClusterFolders } from "../../cluster/index.ts";
+import { readDefinitionRequest, readNetwork } from "../definition-request.ts";
+import { UsageError } from "../settings.ts";
 import type { CommandInput } from "./index.ts";
 
 /** Makes a whole cluster: one folder per node. */
@@ -31,24 +22,11 @@ export async function createClusterCommand({ chosen, io }: CommandInput): Promis
     : { newKeys: chosen.number("num-validators") };
   const folder = chosen.text("cluster-dir");
   const created = createCluster({
-    name: chosen.text("name"),
-    version: chosen.text("definition-version") as Version,
+    ...readDefinitionRequest(chosen, network, new Date()),
     operatorCount: chosen.number("nodes"),
-    ...(chosen.number("threshold") === 0 ? {} : { threshold: chosen.number("threshold") }),
-    forkVersion: fromHex(network.genesisForkVersion, 4),
     // Split keys may have registered before; a later time supersedes that.
     registrationTime: splitting ? Math.floor(Date.now() / 1000) : network.genesisTime,
-    feeRecipients: chosen.list("fee-recipient-addresses"),
-    withdrawalAddresses: chosen.list("withdrawal-addresses"),
-    ...(chosen.list("deposit-amounts").length === 0
-      ? {}
-      : {
-          depositAmounts: chosen.list("deposit-amounts").map((eth) => Math.round(Number(eth) * GWEI_PER_ETH)),
-        }),
-    compounding: chosen.flag("compounding"),
-    targetGasLimit: chosen.number("target-gas-limit"),
     keys,
-    timestamp: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
   });
   let told = 0;
   await writeClusterFolders(
@@ -87,30 +65,4 @@ export async function createClusterCommand({ chosen, io }: CommandInput): Promis
       .filter((line, i, all) => line !== "" || all[i - 1] !== "")
       .join("\n"),
   );
-}
-
-function readNetwork(chosen: Chosen): {
-  readonly name: string;
-  readonly genesisForkVersion: string;
-  readonly genesisTime: number;
-} {
-  const testnet = readTestnet(chosen);
-  if (testnet !== undefined)
-    return {
-      name: testnet.name,
-      genesisForkVersion: testnet.forkVersion,
-      genesisTime: testnet.genesisTimestamp,
-    };
-  const name = chosen.text("network");
-  const known = networkByName(name);
-  if (known === undefined) {
-    throw new UsageError(
-      "cli/usage",
-      name === "" ? "--network is missing" : `--network is "${name.slice(0, 40)}"`,
-      {
-        hint: `Write one of ${networks.map((network) => network.name).join(", ")}, or describe your own with the four --testnet flags.`,
-      },
-    );
-  }
-  return known;
 }

@@ -1,33 +1,26 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { toHex } from "../../base/index.ts";
 import {
   ClusterError,
   type Definition,
+  missingSigners,
   type Network,
-  parseDefinition,
+  nameOf,
   verifyDefinitionHashes,
   verifyDefinitionSignatures,
+  withHashes,
 } from "../../cluster/index.ts";
 import { createLogger, runCeremony } from "../../node/index.ts";
 import { showCeremony } from "../ceremony-screen.ts";
-import { readTestnet } from "../run-config.ts";
+import { customNetwork } from "../definition-request.ts";
+import { formatError } from "../main.ts";
+import { definitionPath, readDefinitionFile } from "../read-definition.ts";
 import type { Chosen } from "../settings.ts";
 import type { CommandInput } from "./index.ts";
 
 /** Takes part in the ceremony of a definition. */
 export async function dkg({ chosen, io }: CommandInput): Promise<void> {
   const dataDir = chosen.text("data-dir");
-  const testnet = readTestnet(chosen);
-  const custom: Network | undefined =
-    testnet === undefined
-      ? undefined
-      : {
-          name: testnet.name,
-          chainId: testnet.chainId,
-          genesisForkVersion: testnet.forkVersion as Network["genesisForkVersion"],
-          genesisTime: testnet.genesisTimestamp,
-        };
+  const custom = customNetwork(chosen);
   const definition = readDefinition(chosen, custom, io);
   const stopping = new AbortController();
   const stop = (): void => stopping.abort(new Error("asked to stop"));
@@ -78,25 +71,31 @@ Next: trireme run --data-dir ${dataDir} --beacon-node-endpoints <url>
 `);
 }
 
+/** The definition, verified. With --no-verify what is wrong is only told, and hashes that are not there are made. */
 function readDefinition(chosen: Chosen, custom: Network | undefined, io: CommandInput["io"]): Definition {
-  const path = chosen.textOr("definition-file", join(chosen.text("data-dir"), "cluster-definition.json"));
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new ClusterError("cluster/missing", "read the cluster definition", {
-      cause,
-      facts: { path },
-      hint: "Put the definition that all operators agreed to there, or name it with --definition-file.",
-    });
-  }
-  const definition = parseDefinition(text);
-  try {
-    verifyDefinitionHashes(definition);
-    verifyDefinitionSignatures(definition, custom);
-  } catch (error) {
-    if (!(error instanceof ClusterError) || !chosen.flag("no-verify")) throw error;
-    io.err(`warning: ${path} does not verify: ${error.message}\n`);
-  }
-  return definition;
+  const path = definitionPath(chosen);
+  const definition = readDefinitionFile(path);
+  const isForgiving = chosen.flag("no-verify");
+  for (const check of [verifyDefinitionHashes, checkSigners, verifyDefinitionSignatures])
+    try {
+      check(definition, custom);
+    } catch (error) {
+      if (!(error instanceof ClusterError) || !isForgiving) throw error;
+      io.err(`warning: ${path} does not verify. ${formatError(error, false)}`);
+    }
+  return definition.definitionHash.length === 0 ? withHashes(definition) : definition;
+}
+
+/** Says who is missing, where verification would only say that a signature is wrong. */
+function checkSigners(definition: Definition, custom: Network | undefined): void {
+  const missing = missingSigners(definition, custom);
+  if (missing.length === 0) return;
+  throw new ClusterError(
+    "cluster/bad-signature",
+    "hold a ceremony over a definition that not everybody has signed",
+    {
+      facts: { missing: missing.map(nameOf).join(", ") },
+      hint: "Each of them runs `trireme definition sign`; then `trireme definition merge` puts the copies together.",
+    },
+  );
 }

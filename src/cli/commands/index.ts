@@ -12,6 +12,8 @@ export interface CommandInput {
   readonly io: Io;
   /** The positional argument; "" for commands without one. */
   readonly positional: string;
+  /** All of them, for commands that take several. */
+  readonly positionals: readonly string[];
 }
 
 type Runner = (input: CommandInput) => Promise<void>;
@@ -23,6 +25,10 @@ export const runners: Readonly<Record<string, Runner>> = {
   "create enr": async (input) => (await import("./enr.ts")).createEnr(input),
   enr: async (input) => (await import("./enr.ts")).printEnr(input),
   "create cluster": async (input) => (await import("./create-cluster.ts")).createClusterCommand(input),
+  "create dkg": async (input) => (await import("./create-dkg.ts")).createDkg(input),
+  "definition sign": async (input) => (await import("./definition-sign.ts")).signDefinitionCommand(input),
+  "definition merge": async (input) => (await import("./definition-merge.ts")).mergeDefinitionsCommand(input),
+  verify: async (input) => (await import("./verify.ts")).verifyCommand(input),
   dkg: async (input) => (await import("./dkg.ts")).dkg(input),
   combine: async (input) => (await import("./combine.ts")).combine(input),
   "slashing-protection export": async (input) =>

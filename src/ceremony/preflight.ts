@@ -1,0 +1,58 @@
+import { checkWithdrawals, type Definition, depositAmountsOf, parseEnr, VERSIONS } from "../cluster/index.ts";
+import { CeremonyError } from "./errors.ts";
+
+/** Neither program holds a ceremony over older definitions. */
+const oldestVersion = "v1.6.0";
+const algorithms = ["default", "frost", "pedersen"];
+
+/**
+ * Whether a ceremony over this definition can come to its end: whatever would stop it half way is said now, before anything
+ * secret is made.
+ *
+ * @returns The operators' node keys, compressed, in their order.
+ * @throws CeremonyError `ceremony/refused`; ClusterError for deposit amounts and ENRs
+ */
+export function checkDefinition(definition: Definition): readonly Uint8Array[] {
+  const { version, threshold, operators, dkgAlgorithm } = definition;
+  if (VERSIONS.indexOf(version) < VERSIONS.indexOf(oldestVersion))
+    throw refused(
+      { version },
+      `Ceremonies are held over definitions from ${oldestVersion} on; have it made again.`,
+    );
+  if (!algorithms.includes(dkgAlgorithm))
+    throw refused({ dkgAlgorithm }, `The algorithm is one of ${algorithms.join(", ")}.`);
+  const unseated = [...operators.keys()].filter((i) => operators[i]?.enr === "");
+  if (unseated.length > 0)
+    throw refused(
+      { operatorsWithoutEnr: unseated.join(", ") },
+      "These operators have not given their node keys yet: each of them runs `trireme definition sign`, and `trireme definition merge` puts the copies together.",
+    );
+  const keys = operators.map(({ enr }) => parseEnr(enr).publicKey);
+  const twice = keys.findIndex((key, i) => keys.findIndex((other) => Buffer.compare(other, key) === 0) < i);
+  if (twice >= 0)
+    throw refused({ operator: twice }, "Two operators have the same node key; each needs its own.");
+  if (threshold < 2 || threshold > operators.length)
+    throw refused(
+      { threshold, operators: operators.length },
+      "The threshold must be between 2 and the number of operators.",
+    );
+  depositAmountsOf(definition);
+  checkAddresses(definition);
+  return keys;
+}
+
+function checkAddresses({ validators, forkVersion }: Definition): void {
+  for (const [validator, { feeRecipient, withdrawal }] of validators.entries())
+    if (feeRecipient === "" || withdrawal === "")
+      throw refused(
+        { validator, feeRecipient, withdrawal },
+        "Every validator needs a fee recipient and a withdrawal address.",
+      );
+  checkWithdrawals(
+    forkVersion,
+    validators.map(({ withdrawal }) => withdrawal),
+  );
+}
+
+const refused = (facts: Record<string, string | number>, hint: string): CeremonyError =>
+  new CeremonyError("ceremony/refused", "hold a ceremony over this definition", { facts, hint });

@@ -1,0 +1,36 @@
+import { existsSync } from "node:fs";
+import { toHex } from "../../base/index.ts";
+import {
+  ClusterError,
+  mergeDefinitions,
+  missingSigners,
+  nameOf,
+  writeDefinition,
+} from "../../cluster/index.ts";
+import { writeFileAtomic } from "../../storage/index.ts";
+import { customNetwork } from "../definition-request.ts";
+import { readDefinitionFile } from "../read-definition.ts";
+import type { CommandInput } from "./index.ts";
+
+/** Puts the signatures of several copies of a definition into one. */
+export async function mergeDefinitionsCommand({ chosen, io, positionals }: CommandInput): Promise<void> {
+  const custom = customNetwork(chosen);
+  const path = chosen.text("output-file");
+  if (existsSync(path))
+    throw new ClusterError("cluster/exists", "write the merged definition", {
+      facts: { path },
+      hint: "Move it away first, or choose another --output-file; nothing was written.",
+    });
+  const merged = mergeDefinitions(positionals.map(readDefinitionFile), custom);
+  const missing = missingSigners(merged, custom);
+  await writeFileAtomic(path, writeDefinition(merged), { mode: 0o444 });
+  if (chosen.flag("json")) {
+    io.out(`${JSON.stringify({ path, definitionHash: toHex(merged.definitionHash), missing })}\n`);
+    return;
+  }
+  io.out(
+    missing.length === 0
+      ? `Wrote ${path}: everybody has signed. Send it to all operators; then, all at the same time:\n  trireme dkg --definition-file <file>\nDefinition hash ${toHex(merged.definitionHash)}\n`
+      : `Wrote ${path}. These have not signed yet: ${missing.map(nameOf).join(", ")}. Merge it again with their copies.\n`,
+  );
+}

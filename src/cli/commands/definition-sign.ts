@@ -1,0 +1,165 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { DvError, fromHex, toHex } from "../../base/index.ts";
+import {
+  ClusterError,
+  type Definition,
+  encodeEnr,
+  loadNodeKey,
+  missingSigners,
+  nameOf,
+  parseEnr,
+  type Signer,
+  type SigningRequest,
+  seatOperator,
+  signDefinition,
+  signingRequests,
+  signWithKey,
+  typedDataJson,
+  verifyDefinitionHashes,
+  type WalletSignatures,
+  writeDefinition,
+} from "../../cluster/index.ts";
+import { writeFileAtomic } from "../../storage/index.ts";
+import { customNetwork } from "../definition-request.ts";
+import { definitionPath, readDefinitionFile } from "../read-definition.ts";
+import { type Chosen, UsageError } from "../settings.ts";
+import type { CommandInput } from "./index.ts";
+
+/** Signs a definition with a wallet; without its signatures, says what the wallet is to sign. */
+export async function signDefinitionCommand({ chosen, io }: CommandInput): Promise<void> {
+  const path = definitionPath(chosen);
+  const custom = customNetwork(chosen);
+  const unsigned = readDefinitionFile(path);
+  verifyDefinitionHashes(unsigned);
+  const { definition, signer } = takeSeat(unsigned, chosen);
+  const requests = signingRequests(definition, signer, custom);
+  const signatures = readSignatures(chosen, requests);
+  if (signatures === undefined) {
+    io.out(chosen.flag("json") ? asJson(signer, requests) : asText(path, signer, requests, chosen));
+    return;
+  }
+  const signed = signDefinition(definition, signer, signatures, custom);
+  const output = chosen.textOr("output-file", join(dirname(path), copyName(signer)));
+  if (existsSync(output))
+    throw new ClusterError("cluster/exists", "write the signed definition", {
+      facts: { path: output },
+      hint: "Move it away first, or choose another --output-file; nothing was written.",
+    });
+  await writeFileAtomic(output, writeDefinition(signed), { mode: 0o444 });
+  const missing = missingSigners(signed, custom);
+  io.out(
+    chosen.flag("json")
+      ? `${JSON.stringify({ path: output, signer, missing })}\n`
+      : `Wrote ${output}, signed by ${nameOf(signer)}.\n${
+          missing.length === 0
+            ? "Everybody has signed: it is ready for `trireme dkg`.\n"
+            : `Send it to whoever puts the copies together (trireme definition merge). In this copy these are missing: ${missing.map(nameOf).join(", ")}.\n`
+        }`,
+  );
+}
+
+const copyName = (signer: Signer): string =>
+  `cluster-definition-${signer === "creator" ? "creator" : `operator-${signer}`}.json`;
+
+/** Who signs; an operator's ENR is put into its place. */
+function takeSeat(
+  definition: Definition,
+  chosen: Chosen,
+): { readonly definition: Definition; readonly signer: Signer } {
+  if (chosen.flag("creator")) return { definition, signer: "creator" };
+  const key = loadNodeKey(
+    chosen.textOr("private-key-file", join(chosen.text("data-dir"), "charon-enr-private-key")),
+  );
+  const address = chosen.text("address").toLowerCase();
+  const index = definition.operators.findIndex((operator) =>
+    address === ""
+      ? operator.enr !== "" && toHex(parseEnr(operator.enr).publicKey) === toHex(key.publicKey)
+      : operator.address.toLowerCase() === address,
+  );
+  if (index >= 0) return { definition: seatOperator(definition, index, encodeEnr(key)), signer: index };
+  throw new UsageError(
+    "cli/usage",
+    address === ""
+      ? "the definition does not have this node key yet"
+      : `no operator has the wallet ${address}`,
+    {
+      hint: `Say with --address which wallet is yours: ${definition.operators.map((one) => one.address || "none").join(", ")}. Or sign as the creator, with --creator.`,
+    },
+  );
+}
+
+function readSignatures(chosen: Chosen, requests: readonly SigningRequest[]): WalletSignatures | undefined {
+  if (chosen.text("wallet-key-file") !== "")
+    return signWithKey(requests, readHex("wallet-key-file", readWalletKey(chosen), 32));
+  const config = chosen.text("config-signature");
+  const enr = chosen.text("enr-signature");
+  if (config === "" && enr === "") return undefined;
+  const wantsEnr = requests.some(({ what }) => what === "enr");
+  if (config === "" || (enr === "") === wantsEnr)
+    throw new UsageError(
+      "cli/usage",
+      wantsEnr
+        ? "--config-signature and --enr-signature go together"
+        : "a creator gives --config-signature alone",
+      { hint: "Run the command without signatures, and it prints what the wallet is to sign." },
+    );
+  return {
+    config: readHex("config-signature", config, 65),
+    ...(wantsEnr ? { enr: readHex("enr-signature", enr, 65) } : {}),
+  };
+}
+
+function readWalletKey(chosen: Chosen): string {
+  const path = chosen.text("wallet-key-file");
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch (cause) {
+    throw new ClusterError("cluster/missing", "read the wallet key", { cause, facts: { path } });
+  }
+}
+
+function readHex(flag: string, text: string, bytes: number): Uint8Array {
+  try {
+    return fromHex(text, bytes);
+  } catch (error) {
+    if (!(error instanceof DvError)) throw error;
+    throw new UsageError("cli/usage", `--${flag} is not ${bytes} bytes in hexadecimal`, {
+      hint: `Write 0x and ${bytes * 2} hexadecimal digits.`,
+    });
+  }
+}
+
+function asJson(signer: Signer, requests: readonly SigningRequest[]): string {
+  const toSign = requests.map(({ what, address, message, chainId }) => ({
+    flag: `${what}-signature`,
+    address,
+    typedData: typedDataJson(message, chainId),
+  }));
+  return `${JSON.stringify({ signer, requests: toSign }, null, 2)}\n`;
+}
+
+function asText(path: string, signer: Signer, requests: readonly SigningRequest[], chosen: Chosen): string {
+  const [{ address } = { address: "" }] = requests;
+  const what = { config: "that you want this cluster", enr: "that this node key is yours" };
+  const again = [
+    `trireme definition sign --definition-file ${path}`,
+    ...(signer === "creator"
+      ? ["--creator"]
+      : [`--data-dir ${chosen.text("data-dir")} --address ${address}`]),
+    ...requests.map((request) => `--${request.what}-signature 0x…`),
+  ];
+  return [
+    `As ${nameOf(signer)}, sign ${requests.length === 1 ? "this" : "these two"} with the wallet ${address}: typed data (EIP-712), for instance`,
+    "with eth_signTypedData_v4 in a browser wallet, or with: cast wallet sign --data '<JSON>'",
+    ...requests.flatMap((request) => [
+      "",
+      `It says ${what[request.what]}. The signature is for --${request.what}-signature:`,
+      JSON.stringify(typedDataJson(request.message, request.chainId)),
+    ]),
+    "",
+    "Nothing was written. With what the wallet gives:",
+    `  ${again.join(" ")}`,
+    "",
+  ].join("\n");
+}
