@@ -42,6 +42,9 @@ export interface MixedNode {
   readonly process: Background;
   /** The validator client beside it, where it is a process of its own. */
   readonly client: Background | undefined;
+  /** Its data folder, and the one of its client. */
+  readonly home: string;
+  readonly clientFolder: string;
   metrics(): Promise<readonly Sample[]>;
 }
 
@@ -52,6 +55,8 @@ export interface MixedCluster {
   readonly folder: string;
   /** Where the relay says its address. */
   readonly relay: string;
+  /** Trireme as it is first started in another program's place: on its folder and addresses, and not told that the keys are fresh. */
+  trireme(before: MixedNode): MixedNode;
   /** Settles at the start of a slot. */
   atSlot(slot: number): Promise<void>;
   stop(): Promise<void>;
@@ -109,6 +114,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
       builder: options.builder ?? false,
     };
     const nodes: (MixedNode & { ready(): Promise<void> })[] = [];
+    const inPlaceOf = new Map<number, () => Background>();
     for (const [index, seat] of options.seats.entries()) {
       if (seat === "empty") continue;
       const addresses = { p2p: port(), monitoring: port(), validatorApi: port() };
@@ -116,10 +122,11 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
       const program = seat.startsWith("trireme") ? "trireme" : "charon";
       const process =
         program === "trireme"
-          ? triremeNode(options.main ?? SOURCE, home, seat, addresses, network)
+          ? triremeNode(options.main ?? SOURCE, home, seat, addresses, network, ["--fresh-keys"])
           : charonNode(options.charon, home, seat, addresses, network);
+      const clientFolder = join(folder, `client${index}`);
       const client = await clientOf(seat, options, {
-        folder: join(folder, `client${index}`),
+        folder: clientFolder,
         keystores: join(home, "validator_keys"),
         validatorApi: `http://127.0.0.1:${addresses.validatorApi}`,
         beaconNode: network.beaconNode,
@@ -131,9 +138,12 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
         program,
         process,
         client,
+        home,
+        clientFolder,
         metrics: () => readMetrics(`127.0.0.1:${addresses.monitoring}`),
         ready: () => process.answers(`http://127.0.0.1:${addresses.monitoring}/livez`),
       });
+      inPlaceOf.set(index, () => triremeNode(options.main ?? SOURCE, home, "trireme", addresses, network));
     }
     for (const { process, client } of nodes) {
       process.start();
@@ -148,6 +158,12 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
       nodes,
       folder,
       relay: relay.url,
+      trireme(before) {
+        const process = inPlaceOf.get(before.index)?.();
+        if (process === undefined) throw new Error(`there is no node ${before.index}`);
+        running.push(process);
+        return { ...before, seat: "trireme", program: "trireme", process, client: undefined };
+      },
       atSlot: (slot) =>
         new Promise((settle) => setTimeout(settle, genesisTime + slot * options.slotMs - Date.now())),
       stop,
@@ -229,7 +245,14 @@ function commonFlags(ports: Ports, network: Network): string[] {
   ];
 }
 
-function triremeNode(main: string, home: string, seat: Seat, ports: Ports, network: Network): Background {
+function triremeNode(
+  main: string,
+  home: string,
+  seat: Seat,
+  ports: Ports,
+  network: Network,
+  more: readonly string[] = [],
+): Background {
   const signer =
     seat === "trireme" ? [] : [`--validator-api-address=127.0.0.1:${ports.validatorApi}`, "--no-signer"];
   return new Background(
@@ -242,9 +265,9 @@ function triremeNode(main: string, home: string, seat: Seat, ports: Ports, netwo
       "run",
       `--data-dir=${home}`,
       `--nickname=trireme-${basename(home)}`,
-      "--fresh-keys",
       ...commonFlags(ports, network),
       ...signer,
+      ...more,
     ],
     LEAN_ENVIRONMENT,
   );
