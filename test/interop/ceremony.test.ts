@@ -6,12 +6,11 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { readKeystores } from "../../src/cluster/index.ts";
 import { type Algorithm, type CeremonySeat, startCeremony, verifyResults } from "./ceremony-cluster.ts";
-import { peerProgram } from "./peers.ts";
+import { notPicked, peerProgram } from "./peers.ts";
 
 // Method: separate processes of both programs on loopback hold a ceremony; both programs then check the lock, and all folders
 // have the same deposit data. INTEROP_ONLY picks scenarios by part of their names.
 const charon = peerProgram("CHARON_BIN");
-const ONLY = process.env["INTEROP_ONLY"] ?? "";
 
 const T = "trireme";
 const C = "charon";
@@ -47,7 +46,7 @@ const scenarios: readonly Scenario[] = [
 ];
 
 for (const scenario of scenarios) {
-  const skip = charon.skip !== false ? charon.skip : ONLY !== "" && !scenario.name.includes(ONLY);
+  const skip = notPicked(scenario.name) || charon.skip;
   test(`ceremony: ${scenario.name}`, { skip, timeout: 300_000 }, async (t) => {
     const run = await startCeremony({ ...scenario, charon: charon.path });
     try {

@@ -1,3 +1,11 @@
+export interface SyncSeats {
+  readonly seats: number;
+  readonly missed: number;
+  readonly emptyBlocks: number;
+  /** How many of the validators hold a seat. */
+  readonly members: number;
+}
+
 /** What a beacon node says of validators after the fact: rewards, proposals, presence in the sync committee. */
 export class ChainRewards {
   readonly #url: string;
@@ -85,17 +93,19 @@ export class ChainRewards {
   }
 
   /**
-   * Seats of `indices` in the sync aggregates of an epoch's blocks, and how many of them stayed empty. A block whose
-   * aggregate is empty altogether is its proposer's loss and nobody's here; such blocks are counted apart.
+   * What the sync aggregates of an epoch's blocks paid `indices`, in seats: each message in a block pays its seat's reward, and
+   * each one that lacks costs as much. A block whose aggregate is empty altogether is its proposer's loss and nobody's here;
+   * such blocks are counted apart.
    */
-  async syncSeats(
-    epoch: number,
-    slotsPerEpoch: number,
-    indices: readonly number[],
-  ): Promise<{ readonly seats: number; readonly missed: number; readonly emptyBlocks: number }> {
-    let seats = 0;
-    let missed = 0;
-    let emptyBlocks = 0;
+  async syncSeats(epoch: number, slotsPerEpoch: number, indices: readonly number[]): Promise<SyncSeats> {
+    const committee = await this.#data<{ validators: readonly string[] }>(
+      "GET",
+      `/eth/v1/beacon/states/head/sync_committees?epoch=${epoch}`,
+    );
+    const held = new Map<number, number>();
+    for (const member of committee.validators.map(Number)) held.set(member, (held.get(member) ?? 0) + 1);
+    const own = indices.filter((index) => held.has(index));
+    const found = { seats: 0, missed: 0, emptyBlocks: 0, members: own.length };
     for (let slot = Math.max(1, epoch * slotsPerEpoch); slot < (epoch + 1) * slotsPerEpoch; slot++) {
       if ((await this.#proposerOf(slot)) === undefined) continue;
       const rewards = await this.#data<readonly { validator_index: string; reward: string }[]>(
@@ -103,15 +113,22 @@ export class ChainRewards {
         `/eth/v1/beacon/rewards/sync_committee/${slot}`,
         [],
       );
-      if (rewards.every(({ reward }) => Number(reward) <= 0)) {
-        emptyBlocks++;
+      const paid = new Map(
+        rewards.map(({ validator_index: index, reward }) => [Number(index), Number(reward)]),
+      );
+      // Whoever is there with every seat tells what a seat is worth.
+      const perSeat = Math.max(...[...held].map(([index, seats]) => (paid.get(index) ?? 0) / seats));
+      if (perSeat <= 0) {
+        found.emptyBlocks++;
         continue;
       }
-      const own = rewards.filter(({ validator_index: index }) => indices.includes(Number(index)));
-      seats += own.length;
-      missed += own.filter(({ reward }) => Number(reward) < 0).length;
+      for (const index of own) {
+        const seats = held.get(index) ?? 0;
+        found.seats += seats;
+        found.missed += Math.round((seats * perSeat - (paid.get(index) ?? 0)) / (2 * perSeat));
+      }
     }
-    return { seats, missed, emptyBlocks };
+    return found;
   }
 
   /** Undefined for a slot without a block. */

@@ -10,14 +10,13 @@ import {
   startMixedCluster,
 } from "./mixed-cluster.ts";
 import { charonNames, complaints, decisionsOf, dutiesOf, partialsTaken } from "./observe.ts";
-import { peerProgram } from "./peers.ts";
+import { notPicked, peerProgram } from "./peers.ts";
 
 // Method: separate processes of both programs on loopback, a relay to meet through, and a chain that judges every duty.
 // INTEROP_EPOCHS=1 and INTEROP_SLOT_MS shorten a run; INTEROP_ONLY picks scenarios by part of their names.
 const EPOCHS = Number(process.env["INTEROP_EPOCHS"] ?? 3);
 const SLOT_MS = Number(process.env["INTEROP_SLOT_MS"] ?? 5_000);
 const VALIDATORS = 16;
-const ONLY = process.env["INTEROP_ONLY"] ?? "";
 const charon = peerProgram("CHARON_BIN");
 const clients = { prysm: peerProgram("PRYSM_VALIDATOR_BIN"), vouch: peerProgram("VOUCH_BIN") };
 
@@ -149,7 +148,8 @@ test("mixed cluster: one Charon killed, then one Trireme, then both back", {
 });
 
 function skipped({ name, seats, relay }: Scenario): string | false {
-  if (!name.includes(ONLY)) return `INTEROP_ONLY is ${ONLY}`;
+  const unwanted = notPicked(name);
+  if (unwanted !== false) return unwanted;
   for (const [name, program] of Object.entries({ charon, ...clients }))
     if (seats.some((seat) => seat.includes(name)) && program.skip !== false) return program.skip;
   return relay === C ? charon.skip : false;

@@ -7,12 +7,11 @@ import { promisify } from "node:util";
 import { judgedKinds } from "../../src/chain/index.ts";
 import { FIRST_WATCHED_SLOT, type MixedNode, startMixedCluster } from "./mixed-cluster.ts";
 import { dutiesOf, partialsTaken } from "./observe.ts";
-import { peerProgram } from "./peers.ts";
+import { notPicked, peerProgram } from "./peers.ts";
 
 // docs/moving.md, step by step: an operator goes from Charon with Prysm's validator to Trireme and back, the others go on.
 // Method: the same processes and the same chain as in mixed.test.ts; the commands are those of the document.
 const SLOT_MS = Number(process.env["INTEROP_SLOT_MS"] ?? 5_000);
-const ONLY = process.env["INTEROP_ONLY"] ?? "";
 const NAME = "an operator moves from Charon to Trireme and back";
 const MAIN = resolve(import.meta.dirname, "../../src/main.ts");
 const VALIDATORS = 16;
@@ -24,7 +23,7 @@ const END_SLOT = BACK_SLOT + 24;
 
 const charon = peerProgram("CHARON_BIN");
 const prysm = peerProgram("PRYSM_VALIDATOR_BIN");
-const skip = [charon.skip, prysm.skip, !NAME.includes(ONLY) && `INTEROP_ONLY is ${ONLY}`].find(Boolean);
+const skip = notPicked(NAME) || charon.skip || prysm.skip;
 
 interface Interchange {
   readonly data: readonly {
@@ -33,7 +32,7 @@ interface Interchange {
   }[];
 }
 
-test(NAME, { skip: skip ?? false }, async (t) => {
+test(NAME, { skip }, async (t) => {
   const cluster = await startMixedCluster({
     charon: charon.path,
     clients: { prysm: prysm.path },

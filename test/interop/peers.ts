@@ -11,3 +11,9 @@ export function peerProgram(name: PeerProgram): { path: string; skip: false } | 
   if (!existsSync(path)) return { path: "", skip: `NOT TESTED: ${name} is ${path}, and no file is there` };
   return { path, skip: false };
 }
+
+/** Why a scenario does not run although its programs are there; false when it does. */
+export function notPicked(name: string): string | false {
+  const only = process.env["INTEROP_ONLY"] ?? "";
+  return name.includes(only) ? false : `NOT TESTED: INTEROP_ONLY is "${only}"`;
+}

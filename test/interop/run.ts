@@ -39,12 +39,20 @@ stream.on("test:fail", ({ name, details }) => {
 for await (const _ of stream);
 print(rows);
 
+/** What ran, with what it saw; then what did not, by the reason. */
 function print(table: readonly Row[]): void {
-  for (const { name, verdict, seen: lines } of table) {
-    process.stdout.write(`${verdict.padEnd(8)}${name}\n`);
-    for (const line of lines)
-      process.stdout.write(`${" ".repeat(10)}${line.replaceAll("\n", `\n${" ".repeat(10)}`)}\n`);
+  const of = (verdict: Row["verdict"]) => table.filter((row) => row.verdict === verdict);
+  for (const { name, verdict, seen } of table.filter(({ verdict }) => verdict !== "skipped")) {
+    line(`${verdict.padEnd(8)}${name}`);
+    for (const text of seen.flatMap((text) => text.split("\n"))) line(`${" ".repeat(10)}${text}`);
   }
-  const count = (verdict: Row["verdict"]) => table.filter((row) => row.verdict === verdict).length;
-  process.stdout.write(`\n${count("ok")} ok, ${count("FAILED")} failed, ${count("skipped")} skipped\n`);
+  for (const [reason, rows] of Map.groupBy(of("skipped"), ({ seen }) => seen.join("; "))) {
+    line(`skipped ${reason}`);
+    for (const { name } of rows) line(`${" ".repeat(10)}${name}`);
+  }
+  line(`\n${of("ok").length} ok, ${of("FAILED").length} failed, ${of("skipped").length} skipped`);
+}
+
+function line(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
