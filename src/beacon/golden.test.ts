@@ -4,7 +4,8 @@ import { toHex } from "../base/index.ts";
 import { silent, unmetered } from "../ports/index.ts";
 import { type GroupKey, ssz } from "../spec/index.ts";
 import { type BeaconNodes, createBeaconNodes } from "./beacon-nodes.ts";
-import { encodeProposal } from "./blocks.ts";
+import { encodeProposal, parseProposal } from "./blocks.ts";
+import { refusal } from "./refusal.ts";
 import { RECORDED_NOW, recorded, recordedJson } from "./testing/fixtures.ts";
 import { serve } from "./testing/http-server.ts";
 import { SimulatedClock } from "./testing/simulated-clock.ts";
@@ -158,6 +159,42 @@ test("a proposal is read, and published in both encodings it is the same block",
     const fromSsz = ssz.fulu.SignedBlockContents.deserialize(encoded.ssz);
     assert.deepEqual(ssz.fulu.SignedBlockContents.toJson(fromSsz), asJson);
   });
+});
+
+test("a proposal in SSZ says in its headers what JSON says beside the block", () => {
+  const lines = recorded("produce_block_v3.ssz.headers").toString().trim().split("\r\n").slice(1);
+  const headers = new Headers(lines.map((line) => line.split(": ", 2) as [string, string]));
+  const proposal = parseProposal({ body: recorded("produce_block_v3.ssz"), headers, type: "ssz" });
+  assert.ok(!proposal.blinded);
+  assert.deepEqual([proposal.fork, proposal.block.slot, proposal.value], ["fulu", 29, 715_053_000_000_000n]);
+  headers.set("eth-execution-payload-blinded", "true");
+  assert.throws(() => parseProposal({ body: recorded("produce_block_v3.ssz"), headers, type: "ssz" }), {
+    code: "beacon/bad-answer",
+  });
+});
+
+test("a refusal is told in the node's own words, and a failure of the node is none", () => {
+  const said = (recordedJson("refusals.json") as { asked: string; status: number; body: string }[]).map(
+    ({ asked, status, body }) => {
+      const { code, facts } = refusal({ node: "one", path: asked, status, body });
+      return `${status} ${code} ${facts["alreadyKnown"] === true ? "known " : ""}${String(facts["reason"])}`;
+    },
+  );
+  assert.deepEqual(said, [
+    "400 beacon/refused invalid request: slot 9999 is not the current slot 28",
+    "404 beacon/refused No matching attestations found",
+    "404 beacon/refused No subcommittee messages found",
+    "404 beacon/refused Block not found: no blocks found at slot 9999",
+    "400 beacon/refused nonsense: invalid topic name",
+    "400 beacon/refused Invalid validator index 99999",
+    "400 beacon/refused Could not register block builder: builder endpoint not configured",
+    '400 beacon/refused One or more messages failed validation: Could not convert request attestation to consensus attestation: could not decode CommitteeIndex: strconv.ParseUint: parsing "": invalid syntax',
+    "400 beacon/refused could not decode request body into fulu consensus block: incorrect size",
+    // What is wrong is the message, but the node says that it failed, and is believed.
+    "500 beacon/unavailable Could not submit message: could not get head sync committee indices: could not process slots: expected state.slot 28 < slot 3",
+    "406 beacon/refused Not Acceptable",
+    "404 beacon/refused 404 page not found",
+  ]);
 });
 
 /** Addresses are written with a checksum in their case by some, and without by others. */
