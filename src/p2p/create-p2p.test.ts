@@ -4,6 +4,8 @@ import type { ProtocolLimits } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { memoryAddressBook } from "./address-book.ts";
 import { P2pError } from "./errors.ts";
+import { frame } from "./framing.ts";
+import { hostilePeer } from "./testing/hostile-peer.ts";
 import { connected, newKey, pair, testNode } from "./testing/hosts.ts";
 
 const protocol = "/trireme/test/1.0.0";
@@ -150,4 +152,53 @@ test("a key that is not ours, or two operators with one key, is refused before a
   assert.throws(() => testNode([a, b], 0, { listen: ["nonsense"] }), badOption);
   assert.throws(() => testNode([a, b], 0, { peers: ["/ip4/1.2.3.4/tcp/1"] }), badOption);
   assert.throws(() => testNode([a, b], 0, { relays: ["ftp://x"] }), badOption);
+});
+
+// charon#4626: streams of finished and of failed exchanges were left open.
+test("whatever becomes of an exchange, its stream is gone afterwards", async () => {
+  const keys = [newKey(), newKey()];
+  const node = testNode(keys, 0);
+  const { transport } = node.p2p;
+  transport.handle(protocol, limits, (_, message) => {
+    if (message[0] === 1) throw new Error("rubbish");
+    return message;
+  });
+  await node.p2p.start();
+  const address = node.p2p.listenAddresses()[0] ?? "";
+  const peer = await hostilePeer(keys[1] as never, address, { [protocol]: Uint8Array.of(7) });
+  try {
+    while (!transport.connected().includes(one)) await new Promise((resolve) => setImmediate(resolve));
+    for (let i = 0; i < 20; i++) {
+      await transport.request(one, protocol, Uint8Array.of(0));
+      await transport.send(one, protocol, Uint8Array.of(0));
+      await assert.rejects(transport.request(one, "/nobody/1.0.0", Uint8Array.of(1)));
+      const gone = new AbortController();
+      const aborted = transport.request(one, protocol, new Uint8Array(5_000_000), gone.signal);
+      gone.abort(new Error("no longer wanted"));
+      await assert.rejects(aborted);
+      for (const said of [0, 1]) {
+        const stream = await peer.open(protocol);
+        stream.send(frame(Uint8Array.of(said)));
+      }
+    }
+    // Identify and pings may be under way; leaks would be dozens.
+    while (peer.connection.streams.length > 4) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(peer.connection.status, "open");
+  } finally {
+    await Promise.all([peer.stop(), node.p2p.stop()]);
+  }
+});
+
+// charon#4625, #4642: answers were read whole, whatever their size.
+test("an answer that is larger than its protocol allows is refused by its length", async () => {
+  const narrow = { ...limits, messageBytesMax: 1_000 };
+  await pair(
+    {
+      a: (transport) => transport.handle(protocol, limits, () => new Uint8Array(1_001)),
+      b: (transport) => transport.handle(protocol, narrow, () => undefined),
+    },
+    async (_, b) => {
+      await assert.rejects(b.p2p.transport.request(zero, protocol, Uint8Array.of(1)), because("too-large"));
+    },
+  );
 });

@@ -31,8 +31,9 @@ export async function hostilePeer(
     services: { ping: ping() }, // Who does not answer pings is not even connected.
   });
   for (const [protocol, answer] of Object.entries(answers))
-    await node.handle(protocol, (stream) => {
+    await node.handle(protocol, async (stream) => {
       stream.send(frame(answer));
+      await stream.close().catch(() => {});
     });
   const connection = await node.dial(multiaddr(address));
   return {
