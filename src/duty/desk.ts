@@ -4,15 +4,24 @@ import {
   type DecidedOf,
   DeskError,
   type DutyDesk,
+  type Selected,
   type Submission,
 } from "../ports/index.ts";
-import { type altair, type DutyId, dutyDeadline, dutyDue, type GroupKey, type Slot } from "../spec/index.ts";
+import {
+  type altair,
+  type DutyId,
+  dutyDeadline,
+  dutyDue,
+  dutyName,
+  type GroupKey,
+  type Slot,
+} from "../spec/index.ts";
 import type { UnsignedAttestation } from "./codec/attestation.ts";
 import type { SignedAggregateVersioned } from "./codec/kinds.ts";
 import type { DutyContext } from "./context.ts";
 import { deskError } from "./desk-error.ts";
 import type { Known } from "./known.ts";
-import { partName } from "./known-by-slot.ts";
+import { type KnownBySlot, partName } from "./known-by-slot.ts";
 import { LIMITS } from "./limits.ts";
 import type { DutyOffer, Offer } from "./offers.ts";
 import { Outboxes } from "./outboxes.ts";
@@ -83,23 +92,49 @@ export class Desk implements DutyDesk {
     );
   }
 
-  async combined(
-    { kind, slot, groupKey, subcommitteeIndex }: Parameters<DutyDesk["combined"]>[0],
-    signal: AbortSignal,
-  ): Promise<Uint8Array> {
-    const { selections, syncSelections } = this.#more.known;
-    return this.#inTime({ slot, kind }, signal, (either) =>
-      kind === "prepare-aggregator"
-        ? selections.wait(slot, groupKey, either)
-        : syncSelections.wait(slot, partName(groupKey, subcommitteeIndex ?? 0), either),
+  combined(items: readonly Selected[], signal: AbortSignal): Promise<readonly (Uint8Array | undefined)[]> {
+    const { clock, chain } = this.#context;
+    const proofs = items.map((item): Uint8Array | undefined =>
+      this.#selectionsOf(item).known(...placeOf(item)),
     );
+    const deadlines = items.map((id) => dutyDeadline(chain, id) ?? Number.MAX_SAFE_INTEGER);
+    const last = Math.max(...deadlines, clock.now());
+    return new Promise((resolve) => {
+      const cancels: (() => void)[] = [];
+      const end = (): void => {
+        for (const cancel of cancels) cancel();
+        signal.removeEventListener("abort", end);
+        resolve(proofs);
+      };
+      let open = 0;
+      for (const [i, item] of items.entries()) {
+        if (proofs[i] !== undefined || (deadlines[i] ?? 0) <= clock.now()) continue;
+        open++;
+        const take = (proof: Uint8Array): void => {
+          proofs[i] = proof;
+          if (--open === 0) end();
+        };
+        cancels.push(this.#selectionsOf(item).watch(...placeOf(item), take));
+      }
+      if (open === 0 || signal.aborted) return end();
+      cancels.push(clock.at(last, end));
+      signal.addEventListener("abort", end, { once: true });
+    });
+  }
+
+  #selectionsOf({ kind }: Selected): KnownBySlot<Uint8Array> {
+    const { selections, syncSelections } = this.#more.known;
+    return kind === "prepare-aggregator" ? selections : syncSelections;
   }
 
   async submit(
     items: readonly Submission[],
     signal: AbortSignal,
   ): Promise<readonly (DeskError | undefined)[]> {
-    const claims = await Promise.all(items.map((item) => this.#claim(item, signal).catch(asDeskError)));
+    const offers = this.#offersFor(signal);
+    const claims = await Promise.all(
+      items.map((item) => this.#claim(item, offers, signal).catch(asDeskError)),
+    );
     const verdicts = await this.#verified(claims).catch((error: unknown) =>
       claims.map(() => asDeskError(error)),
     );
@@ -110,7 +145,11 @@ export class Desk implements DutyDesk {
   }
 
   /** What the client says it signed, compared with what lies here for it. Nothing has been verified yet. */
-  async #claim(item: Submission, signal: AbortSignal): Promise<Claim | typeof TAKEN> {
+  async #claim(
+    item: Submission,
+    offerOf: (id: DutyId) => Promise<DutyOffer>,
+    signal: AbortSignal,
+  ): Promise<Claim | typeof TAKEN> {
     if (item.kind === "exit" || item.kind === "builder-registration") {
       await this.#more.standing.submit(item, signal);
       return TAKEN;
@@ -118,12 +157,23 @@ export class Desk implements DutyDesk {
     const id: DutyId = { slot: item.slot, kind: item.kind };
     this.#requireOurs(id);
     const read = readSubmission(item, this.#context.chain);
-    const offer = await this.#offerOf(id, signal);
+    const offer = await offerOf(id);
     const own = offer.items.get(partName(item.groupKey, read.part));
     if (own === undefined) throw withheld(offer, item.groupKey);
     // A share's first word counts; the same one may come again.
     if (this.#context.store.of(id).has(item.groupKey, read.part, this.#context.share)) return TAKEN;
     return { offer, partial: this.#partialOf(item, read, own) };
+  }
+
+  /** What lies here, by duty; looked for once for all items of a request. */
+  #offersFor(signal: AbortSignal): (id: DutyId) => Promise<DutyOffer> {
+    const found = new Map<string, Promise<DutyOffer>>();
+    return (id) => {
+      const name = dutyName(id);
+      const offer = found.get(name) ?? this.#offerOf(id, signal);
+      found.set(name, offer);
+      return offer;
+    };
   }
 
   async #offerOf(id: DutyId, signal: AbortSignal): Promise<DutyOffer> {
@@ -204,6 +254,11 @@ export class Desk implements DutyDesk {
       for (const cancel of cancels) cancel();
     }
   }
+}
+
+/** Where a selection proof becomes known. */
+function placeOf({ kind, slot, groupKey, subcommitteeIndex = 0 }: Selected): [slot: Slot, name: string] {
+  return [slot, kind === "prepare-aggregator" ? groupKey : partName(groupKey, subcommitteeIndex)];
 }
 
 function isClaim(claim: Claim | DeskError | typeof TAKEN): claim is Claim {

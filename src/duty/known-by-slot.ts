@@ -19,24 +19,35 @@ export class KnownBySlot<T> {
     return this.#known.get(slot)?.get(name);
   }
 
+  /**
+   * Tells once when it becomes known; not at all when it is already. Costs next to nothing, so thousands may wait.
+   *
+   * @returns Stops waiting.
+   */
+  watch(slot: Slot, name: string, onKnown: (value: T) => void): () => void {
+    const key = `${slot}/${name}`;
+    const waiting = this.#waiting.get(key) ?? new Set();
+    this.#waiting.set(key, waiting.add(onKnown));
+    return () => {
+      waiting.delete(onKnown);
+      if (waiting.size === 0 && this.#waiting.get(key) === waiting) this.#waiting.delete(key);
+    };
+  }
+
   /** @throws the signal's reason when it fires first. */
   wait(slot: Slot, name: string, signal: AbortSignal): Promise<T> {
     const known = this.known(slot, name);
     if (known !== undefined) return Promise.resolve(known);
-    const key = `${slot}/${name}`;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason as Error);
-      const waiting = this.#waiting.get(key) ?? new Set();
       const onAbort = (): void => {
-        waiting.delete(settle);
-        if (waiting.size === 0) this.#waiting.delete(key);
+        leave();
         reject(signal.reason as Error);
       };
-      const settle = (value: T): void => {
+      const leave = this.watch(slot, name, (value) => {
         signal.removeEventListener("abort", onAbort);
         resolve(value);
-      };
-      this.#waiting.set(key, waiting.add(settle));
+      });
       signal.addEventListener("abort", onAbort, { once: true });
     });
   }

@@ -50,5 +50,6 @@ export {
   type DutyDesk,
   type PartiallySignedKind,
   type PartiallySignedOf,
+  type Selected,
   type Submission,
 } from "./validator-client.ts";

@@ -61,6 +61,15 @@ export type Submission = {
   };
 }[PartiallySignedKind];
 
+/** Whose selection proof, and for what. */
+export interface Selected {
+  readonly kind: "prepare-aggregator" | "prepare-sync-contribution";
+  readonly slot: Slot;
+  readonly groupKey: GroupKey;
+  /** For `prepare-sync-contribution`. */
+  readonly subcommitteeIndex?: number;
+}
+
 /**
  * Why the desk does not give or take something. The message is a sentence for the operator.
  *
@@ -110,18 +119,10 @@ export interface DutyDesk {
   submit(items: readonly Submission[], signal: AbortSignal): Promise<readonly (DeskError | undefined)[]>;
 
   /**
-   * The group signature of a selection proof (96 bytes), once a threshold of operators has submitted theirs.
+   * The group signatures of selection proofs (96 bytes each). Waits until a threshold of operators has submitted theirs of
+   * all of them, but not beyond the signal or the last of their deadlines.
    *
-   * @param which.subcommitteeIndex - For `prepare-sync-contribution`.
-   * @throws DeskError `duty/too-late`; the signal's reason.
+   * @returns Per item, in order: undefined where the threshold was not reached. Never rejects.
    */
-  combined(
-    which: {
-      readonly kind: "prepare-aggregator" | "prepare-sync-contribution";
-      readonly slot: Slot;
-      readonly groupKey: GroupKey;
-      readonly subcommitteeIndex?: number;
-    },
-    signal: AbortSignal,
-  ): Promise<Uint8Array>;
+  combined(items: readonly Selected[], signal: AbortSignal): Promise<readonly (Uint8Array | undefined)[]>;
 }

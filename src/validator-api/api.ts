@@ -11,7 +11,7 @@ import {
 } from "../ports/index.ts";
 import type { ChainSpec, OperatorIndex, UnixMs } from "../spec/index.ts";
 import { clientOf } from "./clients.ts";
-import { type ApiCall, type ApiContext, type ApiRoute, reasonOf } from "./context.ts";
+import { type ApiCall, type ApiContext, type ApiRoute, reasonOf, statusOf } from "./context.ts";
 import { Era } from "./era.ts";
 import { FixedAnswers } from "./fixed-answers.ts";
 import { type ApiValidator, KeyBook } from "./key-book.ts";
@@ -23,6 +23,7 @@ import { Passage } from "./passage.ts";
 import { aggregateRoutes } from "./routes-aggregates.ts";
 import { attestationRoutes } from "./routes-attestations.ts";
 import { blockRoutes } from "./routes-blocks.ts";
+import { builderRoutes } from "./routes-builder.ts";
 import { dutyRoutes } from "./routes-duties.ts";
 import { otherRoutes, passOn } from "./routes-others.ts";
 import { settingRoutes } from "./routes-settings.ts";
@@ -69,6 +70,7 @@ export const routes: readonly ApiRoute[] = [
   ...validatorRoutes,
   ...attestationRoutes,
   ...blockRoutes,
+  ...builderRoutes,
   ...aggregateRoutes,
   ...syncRoutes,
   ...settingRoutes,
@@ -165,7 +167,7 @@ export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorA
 /** What is an answer to the client, and not a bug. */
 function asRefused(error: unknown): RequestRefused | undefined {
   if (error instanceof RequestRefused) return error;
-  if (error instanceof DeskError) return new RequestRefused(503, reasonOf(error));
+  if (error instanceof DeskError) return new RequestRefused(statusOf(error, 503), reasonOf(error));
   if (error instanceof DvError) return new RequestRefused(503, explain(error));
   return undefined;
 }

@@ -12,6 +12,8 @@ export interface ValidatorClientTraits {
   readonly shorterSelections: "takes" | "refuses";
   /** What it looks for in the version of its beacon node to know that the block may carry another randao than its own. */
   readonly seesMiddlewareBy?: string;
+  /** Whether its votes of the slot at hand wait for the answer to its committee selections, which then comes before they are due. */
+  readonly votesWaitForSelections?: boolean;
   /** How long it waits for an answer to selections, in milliseconds; ours is sent somewhat before. */
   readonly selectionsTimeoutMs: number;
 }
@@ -37,10 +39,12 @@ export const VALIDATOR_CLIENTS: readonly ValidatorClientTraits[] = [
   },
   { name: "nimbus", userAgent: /^nimbus/i, shorterSelections: "takes", selectionsTimeoutMs: 6_000 },
   {
-    // OffchainLabs/prysm validator/client: "mismatching number of selections" when the lengths differ; --api-timeout 10s.
+    // OffchainLabs/prysm validator/client: "mismatching number of selections" when the lengths differ; --api-timeout 10s;
+    // aggregator_selector.go, AttestationSelectionProof: roles of a slot are known when the epoch's selections are.
     name: "prysm",
     userAgent: /^(prysm|go-http-client\/1\.1$)/i,
     shorterSelections: "refuses",
+    votesWaitForSelections: true,
     selectionsTimeoutMs: 10_000,
   },
   { name: "teku", userAgent: /^teku/i, shorterSelections: "takes", selectionsTimeoutMs: 10_000 },

@@ -60,21 +60,38 @@ export async function waitUntil<T>(
   what: string,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { clock, waiting, request } = call;
-  if (waiting.count >= WAITING_MAX) throw new RequestRefused(503, "too many requests wait for the cluster");
+  const { clock, request } = call;
   const over = new AbortController();
   const late = (): RequestRefused => new RequestRefused(503, `${what} did not come in time`);
   const leave = (): void => over.abort(new Error("the client has gone"));
   if (at <= clock.now()) throw late();
   const cancel = clock.at(at, () => over.abort(late()));
   request.signal.addEventListener("abort", leave, { once: true });
-  waiting.count++;
   try {
-    return await work(over.signal);
+    return await takingPlaces(call, 1, () => work(over.signal));
   } finally {
-    waiting.count--;
     cancel();
     request.signal.removeEventListener("abort", leave);
+  }
+}
+
+/**
+ * Does work in which `places` items wait for the cluster.
+ *
+ * @throws RequestRefused 503 when too many wait already; what `work` throws.
+ */
+export async function takingPlaces<T>(
+  { waiting }: ApiCall,
+  places: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (waiting.count + places > WAITING_MAX)
+    throw new RequestRefused(503, "too many requests wait for the cluster");
+  waiting.count += places;
+  try {
+    return await work();
+  } finally {
+    waiting.count -= places;
   }
 }
 
@@ -97,7 +114,9 @@ export type Handed = Submission | string;
  */
 export async function submitAll(call: ApiCall, items: readonly Handed[]): Promise<Response> {
   const submissions = items.filter((item) => typeof item !== "string");
-  const verdicts = await call.desk.submit(submissions, call.request.signal);
+  const verdicts = await takingPlaces(call, submissions.length, () =>
+    call.desk.submit(submissions, call.request.signal),
+  );
   let next = 0;
   const failures: { readonly index: number; readonly message: string; readonly ours: boolean }[] = [];
   for (const [index, item] of items.entries()) {
@@ -128,6 +147,12 @@ export async function submitAll(call: ApiCall, items: readonly Handed[]): Promis
 }
 
 const OUR_FAULT: ReadonlySet<string> = new Set(["duty/unavailable", "duty/not-known-yet"]);
+
+/** What HTTP says of a refusal: ours to mend, nothing there, or `otherwise`. */
+export function statusOf({ code }: DeskError, otherwise: number): number {
+  if (OUR_FAULT.has(code)) return 503;
+  return code === "duty/not-ours" ? 404 : otherwise;
+}
 
 /** A reason for an operator: what was done, and what to do. */
 export function reasonOf(error: DeskError): string {

@@ -5,7 +5,7 @@ const BLOCK_BYTES_MAX: number = 48 * 1024 * 1024;
 /** Everything else: 4 096 signed aggregates with 2 048 bits of attesters each are 6 MB, registrations of them 3 MB. */
 export const BODY_BYTES_MAX: number = 8 * 1024 * 1024;
 export const bodyBytesMax = (_method: string, path: string): number =>
-  /^\/eth\/v[0-9]+\/beacon\/(blinded_)?blocks\/?$/.test(path) ? BLOCK_BYTES_MAX : BODY_BYTES_MAX;
+  /^\/eth\/v[0-9]+\/(beacon|builder)\/(blinded_)?blocks\/?$/.test(path) ? BLOCK_BYTES_MAX : BODY_BYTES_MAX;
 
 /** Items of one list. Clusters of 3 000 validators exist; each may have one of each in a slot of a small chain. */
 export const ITEMS_MAX = 8_192;
@@ -26,13 +26,16 @@ export const SERVER_LIMITS = {
 export const FORWARDED_MAX = 256;
 /** Event streams open at the same time. */
 export const STREAMS_MAX = 64;
-/** Requests that wait for the cluster at the same time. A client with 3 000 validators asks for a slot's committees one by one. */
-export const WAITING_MAX = 4_096;
+/**
+ * Answers that are waited for at the same time, each item of a list for itself. A client with 3 000 validators asks for
+ * the selections of two epochs at once, and for a slot's committees one by one.
+ */
+export const WAITING_MAX = 16_384;
 /** What is read of the beacon node's answers that we translate: 16 000 validators are 7 MB. */
 export const ANSWER_BYTES_MAX: number = 64 * 1024 * 1024;
 /** Epochs whose duties are kept: the one before, this, the next, and one for a client whose clock is ahead. */
 export const EPOCHS_AHEAD_MAX = 2;
 /** Slots after which a validator that the chain did not know is asked for again. */
 export const UNKNOWN_AGAIN_SLOTS = 8;
-/** Kinds of clients whose requests are told apart in metrics. */
+/** The same sentence about a client is logged once in this time. */
 export const LINE_EVERY_MS = 60_000;

@@ -62,6 +62,21 @@ test("nobody waits beyond the end of the slot, nor longer than the client does",
   assert.equal(world.api.status().waiting, 0);
 });
 
+test("who asks when the slot is over gets what was decided, or the beacon node's word where none of ours voted", async () => {
+  const world = await apiWorld();
+  world.test.moveToVotes(2);
+  const decided = await vote(world, 2);
+  world.desk.decide("attester", 2, new Map([[world.groupKeys[0] as GroupKey, decided]]));
+  world.test.clock.moveTo(slotStart(world.test.chain.spec, 4));
+  assert.equal((await world.get(DATA(2))).body.data.slot, "2");
+  assert.deepEqual(
+    world.asked.filter((line) => line.includes("attestation_data")),
+    [],
+  );
+  await world.get(DATA(3));
+  assert.equal(world.asked.filter((line) => line.includes("attestation_data")).length, 1);
+});
+
 test("a slot far ahead is refused at once", async () => {
   const world = await apiWorld();
   world.test.moveTo(2);
@@ -181,4 +196,38 @@ test("a body of another fork than its slot's is refused, and so is one without a
   bare.headers.set("content-type", "application/json");
   assert.equal((await world.send(bare)).status, 400);
   assert.deepEqual(world.desk.submitted, []);
+});
+
+test("a client that unblinds at its relay may have this node for one: no bid, and its signature is taken", async () => {
+  const world = await apiWorld();
+  world.test.moveTo(3);
+  const key = world.shares[0] as string;
+  assert.equal((await world.get("/eth/v1/builder/status")).status, 200);
+  const bid = await world.get(`/eth/v1/builder/header/3/0x${"00".repeat(32)}/${key}`);
+  assert.equal(bid.status, 204);
+  const type = ssz.fulu.SignedBlindedBeaconBlock;
+  const signed = type.defaultValue();
+  signed.message.slot = 3;
+  signed.message.proposerIndex = 2;
+  for (const version of ["v1", "v2"]) {
+    const { status } = await world.post(`/eth/${version}/builder/blinded_blocks`, type.toJson(signed));
+    assert.equal(status, 202);
+  }
+  assert.deepEqual(
+    world.desk.submitted.map(({ kind, slot, groupKey }) => [kind, slot, groupKey]),
+    [1, 2].map(() => ["proposer", 3, world.groupKeys[2]]),
+  );
+  world.desk.verdict = () => new DeskError("duty/not-what-was-decided", "another block");
+  const refused = await world.post("/eth/v1/builder/blinded_blocks", type.toJson(signed));
+  assert.equal(refused.status, 400);
+  assert.match(refused.body.message, /another block/);
+  assert.ok(!world.asked.some((line) => line.includes("builder")), "the beacon node hears nothing of it");
+});
+
+test("a client that looks for a middleware in the version of its node finds one, the others find us", async () => {
+  const world = await apiWorld();
+  const version = async (agent: string): Promise<string> =>
+    (await world.get("/eth/v1/node/version", { "user-agent": agent })).body.data.version;
+  assert.match(await version("Vouch/1.13.1"), /charon/);
+  assert.equal(await version("Lighthouse/v8.0.0"), "Trireme/test");
 });

@@ -31,7 +31,10 @@ export const attestationRoutes: readonly ApiRoute[] = [
   },
 ];
 
-/** In a slot in which none of ours votes there is nothing to wait for: some clients ask all the same, and get the beacon node's view. */
+/**
+ * In a slot in which none of ours votes there is nothing to wait for: some clients ask all the same, and get the beacon
+ * node's view. Who asks when the slot is over gets what lies here.
+ */
 async function attestationData(call: ApiCall): Promise<Response> {
   const slot = slotIn(call);
   const committee = numberIn(queryList(call.url, "committee_index", 1)[0] ?? "0", "committee_index");
@@ -39,7 +42,7 @@ async function attestationData(call: ApiCall): Promise<Response> {
   try {
     const decided = await waitUntil(
       call,
-      slotStart(call.chain, slot + 1),
+      Math.max(slotStart(call.chain, slot + 1), call.clock.now() + 1),
       "the cluster's decision",
       (signal) => call.desk.decided("attester", slot, signal),
     );

@@ -12,7 +12,15 @@ import {
   type SignedBlindedBeaconBlock,
   type Slot,
 } from "../spec/index.ts";
-import { type ApiCall, type ApiRoute, currentSlot, reasonOf, submitAll, waitUntil } from "./context.ts";
+import {
+  type ApiCall,
+  type ApiRoute,
+  currentSlot,
+  reasonOf,
+  statusOf,
+  submitAll,
+  waitUntil,
+} from "./context.ts";
 import { bodyBytesMax } from "./limits.ts";
 import { checkForkAt, forkOf, readOne, typeOf } from "./read-body.ts";
 import { numberIn } from "./upstream.ts";
@@ -46,7 +54,8 @@ async function produceBlock(call: ApiCall): Promise<Response> {
     [{ kind: "randao", slot, groupKey, signed: { epoch: epochOf(chain, slot), signature } }],
     call.request.signal,
   );
-  if (refused !== undefined) throw badRequest(`randao_reveal was refused: ${reasonOf(refused)}`);
+  if (refused !== undefined)
+    throw new RequestRefused(statusOf(refused, 400), `randao_reveal was refused: ${reasonOf(refused)}`);
   const deadline = dutyDeadline(chain, { slot, kind: "proposer" }) ?? 0;
   try {
     const decided = await waitUntil(call, deadline, "the cluster's block", (signal) =>
@@ -118,7 +127,8 @@ function encoderOf(proposal: Proposal): { ssz(): Uint8Array; json(): unknown } {
     : of<BeaconBlock>("BeaconBlock", block);
 }
 
-async function publish(call: ApiCall, blinded: boolean): Promise<Response> {
+/** Takes the client's signature of the cluster's block. @throws RequestRefused */
+export async function publish(call: ApiCall, blinded: boolean): Promise<Response> {
   const { request, url, chain } = call;
   const fork = forkOf(request);
   const bytesMax = bodyBytesMax("POST", url.pathname);

@@ -46,7 +46,8 @@ async function prepareProposers(call: ApiCall): Promise<Response> {
   return done();
 }
 
-async function registerValidators(call: ApiCall): Promise<Response> {
+/** Compares what a client would tell builders with the lock. @throws RequestRefused 400 for a stranger's validator */
+export async function registerValidators(call: ApiCall): Promise<Response> {
   const registrations = await readItems(call.request, ssz.bellatrix.SignedValidatorRegistrationV1);
   for (const { message } of registrations) {
     const key = call.keys.toChain(toHex(message.pubkey));

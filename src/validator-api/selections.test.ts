@@ -141,6 +141,45 @@ test("selections that the desk refuses are not waited for", async () => {
   assert.ok(world.log.some((line) => line.includes("not our share")));
 });
 
+test("when none of the selections was taken the client hears why", async () => {
+  const world = await apiWorld();
+  world.test.moveTo(4);
+  world.desk.verdict = () =>
+    new DeskError("duty/wrong-share", "not our share", { hint: "Load the right ones." });
+  const { status, body } = await world.post(PATH, selections([[0, 4]]));
+  assert.equal(status, 400);
+  assert.equal(body.message, "not our share. Load the right ones.");
+  world.desk.verdict = () => new DeskError("duty/unavailable", "the node is stopping");
+  assert.equal((await world.post(PATH, selections([[0, 4]]))).status, 503);
+});
+
+test("a client whose votes wait for its selections has the answer before they are due", async () => {
+  const world = await apiWorld();
+  const chain = world.test.chain.spec;
+  world.test.moveTo(4);
+  const prysm = { "user-agent": "Prysm/v7.1.6" };
+  const answer = world.post(PATH, selections([[0, 31]]), prysm);
+  await settle();
+  assert.equal(world.desk.waiting, 1);
+  world.test.clock.moveTo(dutyDue(chain, { slot: 4, kind: "attester" }) - Math.floor(chain.slotMs / 12));
+  assert.equal((await answer).body.data[0].selection_proof, own(0));
+});
+
+test("a client that asks for more at the same time than can be waited for is told so", async () => {
+  const world = await apiWorld();
+  world.test.moveTo(4);
+  const many = selections(Array.from({ length: 8_000 }, () => [0, 20] as const));
+  const waiting = [world.post(PATH, many), world.post(PATH, many)];
+  while (world.desk.waiting < 2) await settle();
+  const { status, body } = await world.post(PATH, many);
+  assert.equal(status, 503);
+  assert.match(body.message, /too many requests wait/);
+  assert.equal(world.api.status().waiting, 16_000);
+  reach(world, 0, 20);
+  for (const answer of waiting) assert.equal((await answer).body.data.length, 8_000);
+  assert.equal(world.api.status().waiting, 0);
+});
+
 test("a validator in several subcommittees has a selection in each", async () => {
   const world = await apiWorld();
   world.test.moveTo(4);

@@ -1,9 +1,9 @@
 import { toHex } from "../base/index.ts";
-import { json } from "../http/index.ts";
-import { type Submission } from "../ports/index.ts";
+import { json, RequestRefused } from "../http/index.ts";
+import type { DeskError, Selected, Submission } from "../ports/index.ts";
 import { dutyDue, type Slot, type UnixMs } from "../spec/index.ts";
-import { clientOf } from "./clients.ts";
-import { type ApiCall, currentSlot, reasonOf } from "./context.ts";
+import { clientOf, type ValidatorClientTraits } from "./clients.ts";
+import { type ApiCall, currentSlot, reasonOf, statusOf, takingPlaces } from "./context.ts";
 
 /** A selection that came, with what to answer when it reaches the threshold. */
 export interface Selection {
@@ -21,28 +21,33 @@ const ANSWER_MARGIN_MS = 1_000;
  * wait is bounded by what the client allows. What has not reached the threshold by then is left out, unless the client
  * cannot take that (clients.ts).
  */
-export async function answerSelections(call: ApiCall, selections: readonly Selection[]): Promise<Response> {
+export function answerSelections(call: ApiCall, selections: readonly Selection[]): Promise<Response> {
+  return takingPlaces(call, selections.length, () => answer(call, selections));
+}
+
+async function answer(call: ApiCall, selections: readonly Selection[]): Promise<Response> {
   const client = clientOf(call.request);
   const verdicts = await call.desk.submit(
     selections.map(({ submission }) => submission),
     call.request.signal,
   );
+  refuseWhole(client, verdicts);
   const latest = Math.max(
     call.clock.now(),
     Math.min(
       call.clock.now() + client.selectionsTimeoutMs - ANSWER_MARGIN_MS,
       Math.max(...selections.map(({ submission }) => usefulUntil(call, submission))),
+      votesAt(call, client, selections),
     ),
   );
   const over = new AbortController();
   const cancel = call.clock.at(latest, () => over.abort(new Error("it is time to answer")));
   const signal = AbortSignal.any([over.signal, call.request.signal]);
   try {
-    const proofs = await Promise.all(
-      selections.map(({ submission }, i) =>
-        verdicts[i] === undefined ? combined(call, submission, signal) : Promise.resolve(undefined),
-      ),
-    );
+    const taken = selections.filter((_, i) => verdicts[i] === undefined);
+    const reached = await call.desk.combined(taken.map(selected), signal);
+    const byTaken = new Map(taken.map((selection, i) => [selection, reached[i]]));
+    const proofs = selections.map((selection) => byTaken.get(selection));
     for (const verdict of verdicts) {
       if (verdict === undefined) continue;
       call.log.warn("Selection proof of the validator client refused", { why: reasonOf(verdict) });
@@ -64,6 +69,31 @@ export async function answerSelections(call: ApiCall, selections: readonly Selec
   }
 }
 
+/**
+ * When none of them was taken the client hears why; unless it needs an answer to do anything at all.
+ *
+ * @throws RequestRefused
+ */
+function refuseWhole(client: ValidatorClientTraits, verdicts: readonly (DeskError | undefined)[]): void {
+  const [first] = verdicts;
+  if (first === undefined || verdicts.includes(undefined) || client.shorterSelections === "refuses") return;
+  throw new RequestRefused(statusOf(first, 400), reasonOf(first));
+}
+
+/** Before the next votes are due, for a client that votes only with the answer in its hands. */
+function votesAt(
+  call: ApiCall,
+  { votesWaitForSelections = false }: ValidatorClientTraits,
+  selections: readonly Selection[],
+): UnixMs {
+  if (!votesWaitForSelections || selections[0]?.submission.kind !== "prepare-aggregator") return Infinity;
+  const { chain, clock } = call;
+  const margin = Math.floor(chain.slotMs / 12);
+  const before = (slot: Slot): UnixMs => dutyDue(chain, { slot, kind: "attester" }) - margin;
+  const now = currentSlot(call);
+  return before(now) > clock.now() ? before(now) : before(now + 1);
+}
+
 /** When nobody can use the proof any more: the slot's aggregate is due. */
 function usefulUntil(call: ApiCall, { slot, kind }: Selection["submission"]): UnixMs {
   const at: Slot = Math.min(slot, currentSlot(call) + 2 * call.chain.slotsPerEpoch);
@@ -73,18 +103,8 @@ function usefulUntil(call: ApiCall, { slot, kind }: Selection["submission"]): Un
   });
 }
 
-async function combined(
-  call: ApiCall,
-  { kind, slot, groupKey, signed }: Selection["submission"],
-  signal: AbortSignal,
-): Promise<Uint8Array | undefined> {
-  const which =
-    "subcommitteeIndex" in signed
-      ? { kind, slot, groupKey, subcommitteeIndex: signed.subcommitteeIndex }
-      : { kind, slot, groupKey };
-  try {
-    return await call.desk.combined(which, signal);
-  } catch {
-    return undefined; // Not by now.
-  }
+function selected({ submission: { kind, slot, groupKey, signed } }: Selection): Selected {
+  return "subcommitteeIndex" in signed
+    ? { kind, slot, groupKey, subcommitteeIndex: signed.subcommitteeIndex }
+    : { kind, slot, groupKey };
 }

@@ -113,7 +113,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
       genesis: Math.floor(genesisTime / 1000),
       builder: options.builder ?? false,
     };
-    const nodes: (MixedNode & { ready(): Promise<void> })[] = [];
+    const nodes: (MixedNode & { ready(): Promise<void>; served(): Promise<void> })[] = [];
     const inPlaceOf = new Map<number, () => Background>();
     for (const [index, seat] of options.seats.entries()) {
       if (seat === "empty") continue;
@@ -142,17 +142,22 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
         clientFolder,
         metrics: () => readMetrics(`127.0.0.1:${addresses.monitoring}`),
         ready: () => process.answers(`http://127.0.0.1:${addresses.monitoring}/livez`),
+        served: () => process.answers(`http://127.0.0.1:${addresses.validatorApi}/eth/v1/node/version`),
       });
       inPlaceOf.set(index, () => triremeNode(options.main ?? SOURCE, home, "trireme", addresses, network));
     }
-    for (const { process, client } of nodes) {
+    for (const { process } of nodes) {
       process.start();
       running.push(process);
+    }
+    await Promise.all(nodes.map((node) => node.ready()));
+    // Some clients end at once when their beacon node does not answer yet.
+    for (const { client, served } of nodes) {
       if (client === undefined) continue;
+      await served();
       client.start();
       running.push(client);
     }
-    await Promise.all(nodes.map((node) => node.ready()));
     return {
       chain,
       nodes,

@@ -13,10 +13,10 @@ import { charonNames, complaints, decisionsOf, dutiesOf, partialsTaken } from ".
 import { notPicked, peerProgram } from "./peers.ts";
 
 // Method: separate processes of both programs on loopback, a relay to meet through, and a chain that judges every duty.
-// INTEROP_EPOCHS=1 and INTEROP_SLOT_MS shorten a run; INTEROP_ONLY picks scenarios by part of their names.
+// INTEROP_EPOCHS=1, INTEROP_VALIDATORS and INTEROP_SLOT_MS shorten or lighten a run; INTEROP_ONLY picks scenarios by part of their names.
 const EPOCHS = Number(process.env["INTEROP_EPOCHS"] ?? 3);
 const SLOT_MS = Number(process.env["INTEROP_SLOT_MS"] ?? 5_000);
-const VALIDATORS = 16;
+const VALIDATORS = Number(process.env["INTEROP_VALIDATORS"] ?? 16);
 const charon = peerProgram("CHARON_BIN");
 const clients = { prysm: peerProgram("PRYSM_VALIDATOR_BIN"), vouch: peerProgram("VOUCH_BIN") };
 

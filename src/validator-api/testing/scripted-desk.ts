@@ -3,11 +3,10 @@ import {
   type DecidedOf,
   DeskError,
   type DutyDesk,
+  type Selected,
   type Submission,
 } from "../../ports/index.ts";
 import type { GroupKey, Slot } from "../../spec/index.ts";
-
-type Which = Parameters<DutyDesk["combined"]>[0];
 
 /** A desk of which the test says what the cluster decides, takes and combines. */
 export class ScriptedDesk implements DutyDesk {
@@ -29,7 +28,7 @@ export class ScriptedDesk implements DutyDesk {
     this.#slots.get(`${kind}/${slot}`)?.resolve(values as ReadonlyMap<GroupKey, never>);
   }
 
-  reach(which: Which, proof: Uint8Array): void {
+  reach(which: Selected, proof: Uint8Array): void {
     this.#proof(which).resolve(proof);
   }
 
@@ -52,11 +51,17 @@ export class ScriptedDesk implements DutyDesk {
     });
   }
 
-  combined(which: Which, signal: AbortSignal): Promise<Uint8Array> {
-    return this.#wait(this.#proof(which).promise, signal);
+  async combined(
+    items: readonly Selected[],
+    signal: AbortSignal,
+  ): Promise<readonly (Uint8Array | undefined)[]> {
+    const proofs: (Uint8Array | undefined)[] = items.map(() => undefined);
+    const all = items.map(async (item, i) => void (proofs[i] = await this.#proof(item).promise));
+    await this.#wait(Promise.all(all), signal).catch(() => {});
+    return proofs;
   }
 
-  #proof({ kind, slot, groupKey, subcommitteeIndex }: Which): PromiseWithResolvers<Uint8Array> {
+  #proof({ kind, slot, groupKey, subcommitteeIndex }: Selected): PromiseWithResolvers<Uint8Array> {
     const name = `${kind}/${slot}/${groupKey}/${subcommitteeIndex}`;
     const known = this.#proofs.get(name) ?? Promise.withResolvers<Uint8Array>();
     this.#proofs.set(name, known);
