@@ -8,7 +8,7 @@ import type {
   Logger,
   Meter,
 } from "../ports/index.ts";
-import type { ChainSpec, Slot } from "../spec/index.ts";
+import { type ChainSpec, type Slot, slotAt } from "../spec/index.ts";
 import { askAggregate, mostVotes, tellAggregates, tellCommitteeSubscriptions } from "./aggregates.ts";
 import { askAttestationData, newestVote } from "./attestation-data.ts";
 import { askBlock, askProposal, encodeAttestations, highestValue } from "./blocks.ts";
@@ -29,6 +29,7 @@ import {
   askHeadRoot,
   askSyncDuties,
   mostMessages,
+  newestHead,
   tellContributions,
   tellSyncMessages,
   tellSyncSubscriptions,
@@ -195,7 +196,13 @@ export function createBeaconNodes(options: BeaconNodesOptions): BeaconNodes {
         await pool.everywhere("submit_aggregate_attestations", tellAggregates(fork, ofFork), signal);
     },
 
-    headRoot: async (signal) => pool.first("beacon_block_root", askHeadRoot, signal),
+    headRoot: async (signal) =>
+      pool.best(
+        "beacon_block_root",
+        askHeadRoot,
+        newestHead(slotAt(chain(), clock.now()), heads.slotOf),
+        signal,
+      ),
 
     async publishSyncMessages(messages, signal) {
       if (messages.length === 0) return;

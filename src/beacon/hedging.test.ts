@@ -157,6 +157,11 @@ const voteFor = (block: string): Response => {
   answer.data.beacon_block_root = block;
   return json(answer);
 };
+const head = {
+  epoch_transition: false,
+  previous_duty_dependent_root: root("01"),
+  current_duty_dependent_root: root("02"),
+};
 const blockEvent = (slot: number, block: string): unknown => ({ slot: String(slot), block });
 
 test("vote data comes from the node that has seen the newest block, also when it answers a little later", async () => {
@@ -218,6 +223,34 @@ test("a head that nobody told of does not beat a known one", async () => {
 const blockWorth = (execution: string): Response =>
   json({ ...recordedJson("produce_block_v3.json"), execution_payload_value: execution });
 const worth = (proposal: Proposal): bigint => proposal.value ?? -1n;
+
+test("the head comes from the node that has seen the newest block, and that of this very slot at once", async () => {
+  let w: World;
+  const HEAD = "/eth/v1/beacon/blocks/head/root";
+  const [old, fresh] = [new FakeNode("old"), new FakeNode("fresh")];
+  w = await connectedWorld([old, fresh]);
+  await w.clock.advance(1);
+  old.sendEvent("head", { ...head, slot: "127", block: root("27") });
+  fresh.sendEvent("head", { ...head, slot: "128", block: root("28") });
+  await w.clock.advance(1);
+  const answer = (block: string) => () => json({ execution_optimistic: false, data: { root: root(block) } });
+  old.on(HEAD, answer("27"));
+  fresh.on(
+    HEAD,
+    after(60, () => w, answer("28")),
+  );
+  const { value, ms } = await timed(w, w.beacon.headRoot(signal));
+  assert.equal(Buffer.from(value).toString("hex"), "28".repeat(32));
+  assert.ok(ms >= 60 && ms <= 62, `answered after ${ms} ms`);
+
+  fresh.sendEvent("head", { ...head, slot: "129", block: root("29") });
+  await w.clock.advance(1);
+  old.on(HEAD, never);
+  fresh.on(HEAD, answer("29"));
+  const now = await timed(w, w.beacon.headRoot(signal));
+  assert.ok(now.ms <= 1, `answered after ${now.ms} ms`);
+  await w.beacon.close();
+});
 
 test("of several blocks the most valuable one is taken, within 200 ms of the first", async () => {
   let w: World;

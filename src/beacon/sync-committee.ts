@@ -11,7 +11,7 @@ import {
 } from "../spec/index.ts";
 import { JSON_BODY, refuseDoubles, verified } from "./duties.ts";
 import { BeaconError, bad } from "./errors.ts";
-import { BETTER_AGGREGATE_MS, LIST_BYTES_MAX, LIST_ITEMS_MAX } from "./limits.ts";
+import { BETTER_AGGREGATE_MS, BETTER_VOTE_MS, LIST_BYTES_MAX, LIST_ITEMS_MAX } from "./limits.ts";
 import { parseJson, readContainer, type SszType } from "./parse.ts";
 import type { Attempt, Contest } from "./pool.ts";
 import { tell } from "./publish.ts";
@@ -59,6 +59,16 @@ export const askHeadRoot: Attempt<Root> = async (endpoint, signal) => {
   const answer = await endpoint.ask({ method: "GET", path: "/eth/v1/beacon/blocks/head/root" }, signal);
   return fromHex(verified(answer, "object").object("data").hex("root", 32), 32);
 };
+
+/** Of two nodes the one that has seen the newer block: a message about an older one is paid by no block. */
+export function newestHead(now: Slot, slotOf: (block: string) => Slot | undefined): Contest<Root> {
+  const slot = (root: Root): number => slotOf(toHex(root)) ?? -1;
+  return {
+    compare: (a, b) => slot(a) - slot(b),
+    unbeatable: (root) => slot(root) === now,
+    graceMs: BETTER_VOTE_MS,
+  };
+}
 
 export function tellSyncMessages(messages: readonly altair.SyncCommitteeMessage[]): Attempt<void> {
   const body = messages.map((message) => ssz.altair.SyncCommitteeMessage.toJson(message));
