@@ -95,8 +95,11 @@ export class Inbound {
       await this.#serveWithin(protocol, who, stream);
       endSoon(stream);
     } catch (error) {
-      if (error instanceof Refused)
+      if (error instanceof Refused) {
         this.#violations.count(who?.name ?? "stranger", error.reason, name, explain(error.cause));
+        // Read whole and judged: an honest peer's message may just have come too late, and a Charon warns of a reset.
+        if (error.reason === "handler-threw") return endSoon(stream);
+      }
       stream.abort(error instanceof Error ? error : new Error(String(error)));
     }
   }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { missingShared, sharedPath } from "../../test/shared.ts";
-import { fromHex, proto } from "../base/index.ts";
+import { fromHex, proto, toHex } from "../base/index.ts";
 import { type Clock, silent, unmetered } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { Links } from "./links.ts";
@@ -54,19 +54,24 @@ test("an answer without timestamps, or that is no message, is none", () => {
   assert.equal(readPeerInfo(Empty.encode({ version: "v1.0.0" })), undefined);
 });
 
-const traffic = sharedPath("fixtures/charon-traffic/traffic.jsonl");
-test("what real Charon nodes said about themselves is read", {
-  skip: traffic === undefined && missingShared("fixtures/charon-traffic"),
-}, () => {
-  const messages = readFileSync(traffic ?? "", "utf8")
+const golden = join(import.meta.dirname, "../../test/golden/charon-traffic-peerinfo.jsonl");
+test("what real Charon nodes said about themselves is read, and a relay's empty question is none", () => {
+  const said = readFileSync(golden, "utf8")
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as { protocol: string; hex: string })
-    .filter(({ protocol, hex }) => protocol === "peerinfo" && hex !== "") // Relays send an empty one.
-    .map(({ hex }) => readPeerInfo(fromHex(hex)));
-  assert.ok(messages.length > 0, "no peerinfo message of an operator among the recorded ones");
-  for (const info of messages) {
-    assert.match(info?.version ?? "", /^v\d/);
-    assert.equal(info?.lockHash.length, 32);
+    .map((line) => JSON.parse(line) as { from: string; hex: string });
+  assert.deepEqual(
+    said.map(({ from }) => from),
+    ["relay", "node1", "node0"],
+  );
+  for (const { from, hex } of said) {
+    const info = readPeerInfo(fromHex(hex));
+    if (from === "relay") {
+      assert.equal(info, undefined);
+      continue;
+    }
+    assert.equal(info?.version, "v1.11.0-dev");
+    assert.equal(info?.client, "charon");
+    assert.equal(toHex(info?.lockHash ?? new Uint8Array(0)).slice(0, 10), "0xf41a6a0c");
   }
 });
