@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { pingProtocol } from "./heartbeat.ts";
+import type { Connection, Stream } from "@libp2p/interface";
+import { silent, unmetered } from "../ports/index.ts";
+import { pingBytes, pingProtocol } from "./heartbeat.ts";
 import { pingsBurstMax } from "./limits.ts";
+import { PingServer } from "./ping-server.ts";
 import { type HostilePeer, hostilePeer } from "./testing/hostile-peer.ts";
 import { newKey, type TestNode, testNode } from "./testing/hosts.ts";
+import { fakeLinks } from "./testing/links.ts";
+import { Violations } from "./violations.ts";
 
 async function pinged(use: (node: TestNode, peer: HostilePeer) => Promise<void>): Promise<void> {
   const keys = [newKey(), newKey()];
@@ -35,6 +40,41 @@ test("pings are answered with what they say, in whatever pieces they come, until
     await stream.close();
     await closed;
   });
+});
+
+// A recorder beside Charon died of this: what throws in a listener of a stream ends the process.
+test("pings that arrive when the stream is already over on our side are let go", async () => {
+  const { roster } = fakeLinks();
+  const violations = new Violations({ log: silent, meter: unmetered, now: () => 0, onExcess: () => {} });
+  const pings = new PingServer({ roster, violations, now: () => 0, streamMaxMs: 1 });
+  const ping = Object.assign(new Event("message"), { data: new Uint8Array(pingBytes) });
+  let sent = 0;
+  const stream = Object.assign(new EventTarget(), {
+    status: "open",
+    writeStatus: "writable",
+    remoteWriteStatus: "writable",
+    readBufferLength: 0,
+    send: () => {
+      if (stream.writeStatus !== "writable") throw new Error("Cannot write to a stream that is closed");
+      sent++;
+    },
+    close: () => {
+      stream.writeStatus = "closed";
+      stream.dispatchEvent(ping);
+      return Promise.resolve();
+    },
+    closeRead: () => Promise.resolve(),
+    abort: () => stream.dispatchEvent(new Event("close")),
+  });
+  const connection = { remotePeer: roster.peers[0]?.peerId } as unknown as Connection;
+  const served = pings.serve(stream as unknown as Stream, connection);
+  stream.dispatchEvent(ping);
+  stream.writeStatus = "closing";
+  stream.dispatchEvent(ping);
+  await served;
+  stream.dispatchEvent(ping);
+  assert.equal(sent, 1);
+  stream.abort();
 });
 
 test("who pings without end is answered so often, counted, and loses the stream", async () => {

@@ -19,12 +19,14 @@ export class PingServer {
   readonly #roster: Roster;
   readonly #violations: Violations;
   readonly #now: () => number;
+  readonly #streamMaxMs: number;
   readonly #buckets = new Map<string, TokenBucket>();
 
-  constructor(needs: { roster: Roster; violations: Violations; now: () => number }) {
+  constructor(needs: { roster: Roster; violations: Violations; now: () => number; streamMaxMs?: number }) {
     this.#roster = needs.roster;
     this.#violations = needs.violations;
     this.#now = needs.now;
+    this.#streamMaxMs = needs.streamMaxMs ?? pingStreamMaxMs;
   }
 
   /** Serves one stream to its end; never rejects. */
@@ -34,13 +36,12 @@ export class PingServer {
     const bucket = this.#bucketOf(who.name);
     const waiting = new Uint8ArrayList();
     const changed = new Bell();
-    const limit = deadline(pingStreamMaxMs);
+    const limit = deadline(this.#streamMaxMs);
     const end = (): void => changed.ring();
-    stream.addEventListener("remoteCloseWrite", end);
-    stream.addEventListener("close", end);
-    stream.addEventListener("message", ({ data }) => {
+    const answer = ({ data }: { data: Uint8Array | Uint8ArrayList }): void => {
       waiting.append(data);
-      while (waiting.byteLength >= pingBytes && stream.status === "open") {
+      // A stream that cannot be written any more throws, and what throws in a listener ends the process.
+      while (waiting.byteLength >= pingBytes && stream.writeStatus === "writable") {
         if (!bucket.take(this.#now())) {
           this.#violations.count(who.name, "rate", pingProtocol);
           stream.abort(new Error("too many pings"));
@@ -50,9 +51,13 @@ export class PingServer {
         waiting.consume(pingBytes);
       }
       changed.ring();
-    });
+    };
+    stream.addEventListener("remoteCloseWrite", end);
+    stream.addEventListener("close", end);
+    stream.addEventListener("message", answer);
     while (!limit.signal.aborted && !nothingFollows(stream)) await changed.wait(undefined, limit.signal);
     limit.clear();
+    stream.removeEventListener("message", answer);
     endSoon(stream);
   }
 
