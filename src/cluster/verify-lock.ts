@@ -62,6 +62,13 @@ export function lockChecks(lock: Lock, custom?: Network): readonly Check[] {
       fails: "not every key share signed this lock",
       run: () => verifyAggregate(lock),
     },
+    ...(atLeast(lock.definition.version, "v1.7.0") ? checksSinceV7(lock, keys) : []),
+  ];
+}
+
+/** Locks before v1.7 have neither. */
+function checksSinceV7(lock: Lock, keys: ParsedKeys): readonly Check[] {
+  return [
     {
       name: "registrations",
       holds: "builder registrations are signed by their validators",
@@ -137,7 +144,7 @@ function verifyAggregate({ definition, validators, lockHash: hash, signatureAggr
     throw badSignature("all key shares together", "lock_hash (signature_aggregate)");
 }
 
-/** From v1.7 on; what was registered must be what the definition says. */
+/** What was registered must be what the definition says. */
 function verifyRegistrations({ definition, validators }: Lock, keys: ParsedKeys): void {
   const sets: SignatureSet[] = [];
   for (const [i, { publicKey, registration }] of validators.entries()) {
@@ -157,9 +164,7 @@ function verifyRegistrations({ definition, validators }: Lock, keys: ParsedKeys)
     );
 }
 
-/** From v1.7 on. */
 function verifyNodeSignatures({ definition, lockHash: hash, nodeSignatures }: Lock): void {
-  if (!atLeast(definition.version, "v1.7.0")) return;
   if (nodeSignatures.length > definition.operators.length)
     throw malformed("node_signatures", "one per operator");
   for (const [i, { enr }] of definition.operators.entries())

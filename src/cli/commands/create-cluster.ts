@@ -39,6 +39,8 @@ export async function createClusterCommand({ chosen, io }: CommandInput): Promis
     },
   );
   const { lock } = created;
+  if (lock.validators.some(({ deposits }) => deposits.length === 0))
+    io.err("warning: files before v1.6.0 have no room for deposit data, so none was written\n");
   if (chosen.flag("json")) {
     io.out(
       `${JSON.stringify({ folder, lockHash: toHex(lock.lockHash), nodes: created.nodeKeys.length, threshold: lock.definition.threshold, validators: lock.validators.map((validator) => toHex(validator.publicKey)) })}\n`,
