@@ -79,6 +79,7 @@ export class Ceremony {
   #step: number;
   #part: PartName = "meeting";
   #partSince: number;
+  #outcome: CeremonyProgress["outcome"];
   #keysDone = 0;
 
   private constructor(
@@ -194,7 +195,9 @@ export class Ceremony {
     try {
       await this.#perform(this.#over.signal);
       await this.#journal.destroy();
+      this.#outcome = "complete";
     } catch (error) {
+      this.#outcome = "failed";
       const isFinal =
         error instanceof CeremonyError &&
         (error.code === "ceremony/failed" ||
@@ -219,6 +222,7 @@ export class Ceremony {
       threshold: definition.threshold,
       validators: definition.numValidators,
       part: this.#part,
+      outcome: this.#outcome,
       partSince: this.#partSince,
       startedAt: this.#startedAt,
       now: clock.now(),
@@ -322,7 +326,10 @@ export class Ceremony {
       this.#step = step;
       this.#sync.advance(step);
     }
-    await this.#waitFor(`to finish: ${part}`, (operator) => this.#sync.isAt(operator, step, signal));
+    const title = parts.find(({ name }) => name === part)?.title ?? part;
+    await this.#waitFor(`to finish ${title.toLowerCase()}`, (operator) =>
+      this.#sync.isAt(operator, step, signal),
+    );
   }
 
   async #waitFor(what: string, wait: (operator: OperatorIndex) => Promise<void>): Promise<void> {

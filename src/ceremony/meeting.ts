@@ -89,7 +89,7 @@ export class Meeting {
       program: news?.client === undefined ? undefined : `${news.client} ${news.version ?? ""}`.trim(),
       nickname: news?.nickname ?? peer.nickname,
       step: peer.step,
-      trouble: peer.trouble ?? otherDefinition ?? (isConnected ? undefined : news?.lastError),
+      trouble: peer.trouble ?? otherDefinition ?? (isConnected ? clockTrouble(news) : news?.lastError),
       waitingFor: wait?.what,
       waitingSince: wait?.since,
     };
@@ -134,13 +134,21 @@ export class Meeting {
   }
 
   #lookAtClocks(): void {
-    for (const { operator, clockOffsetMs } of this.#needs.peers())
-      if (clockOffsetMs !== undefined && Math.abs(clockOffsetMs) > clockOffsetWarnMs)
+    for (const news of this.#needs.peers())
+      if (clockTrouble(news) !== undefined)
         this.#needs.log.warn("The clocks of this machine and an operator's differ; one of them is wrong", {
-          operator,
-          itIsAheadByMs: Math.round(clockOffsetMs),
+          operator: news.operator,
+          itIsAheadByMs: Math.round(news.clockOffsetMs ?? 0),
         });
   }
+}
+
+/** A ceremony goes well with wrong clocks, duties do not: so it is said while people are looking. */
+function clockTrouble(news: PeerNews | undefined): string | undefined {
+  const { clockOffsetMs } = news ?? {};
+  if (clockOffsetMs === undefined || Math.abs(clockOffsetMs) <= clockOffsetWarnMs) return undefined;
+  const seconds = (Math.abs(clockOffsetMs) / 1_000).toFixed(1);
+  return `its clock is ${seconds} s ${clockOffsetMs > 0 ? "ahead of" : "behind"} this machine's; one of them is wrong`;
 }
 
 function commonDialect(

@@ -5,7 +5,7 @@ import type { Attempts } from "./attempts.ts";
 import { type CeremonyError, failed } from "./errors.ts";
 import { askAgainMs, charonPatienceMs, messageLimits, retryMs } from "./limits.ts";
 import type { Mailbox } from "./mailbox.ts";
-import type { Waits } from "./progress.ts";
+import { nameOfMessage, type Waits } from "./progress.ts";
 
 /** Spoken among Triremes only: who are you, and please send that again. */
 export const resendProtocol = "/trireme/dkg/1.0.0";
@@ -90,7 +90,7 @@ export class Post {
       { to, protocol },
       signal,
     );
-    return await this.#needs.waits.during(to, `for its answer about ${protocol}`, answer);
+    return await this.#needs.waits.during(to, "to confirm a message of ours", answer);
   }
 
   /** The message of a peer, as soon as it is there; asks a Trireme for it when it does not come. */
@@ -102,7 +102,7 @@ export class Post {
     try {
       const asking = this.#askFor(from, id, stop.signal);
       const arrival = mailbox.arrived.until(() => mailbox.get(from, id), signal);
-      const message = await this.#needs.waits.during(from, `for its message ${id}`, arrival);
+      const message = await this.#needs.waits.during(from, `to send its ${nameOfMessage(id)}`, arrival);
       stop.abort(new Error("it is there"));
       await asking;
       return message;

@@ -25,7 +25,7 @@ export interface PeerProgress {
   readonly step: number | undefined;
   /** What is wrong with it, or why it is not connected. */
   readonly trouble: string | undefined;
-  /** What we wait for, the longest wait first. */
+  /** What we wait for it to do, the longest wait first: "to connect". */
   readonly waitingFor: string | undefined;
   readonly waitingSince: UnixMs | undefined;
 }
@@ -37,6 +37,8 @@ export interface CeremonyProgress {
   readonly threshold: number;
   readonly validators: number;
   readonly part: PartName;
+  /** How it ended; undefined while it is under way. */
+  readonly outcome: "complete" | "failed" | undefined;
   /** Since when this part has been under way. */
   readonly partSince: UnixMs;
   readonly startedAt: UnixMs;
@@ -45,6 +47,15 @@ export interface CeremonyProgress {
   readonly keysDone: number;
   readonly keysWanted: number;
   readonly peers: readonly PeerProgress[];
+}
+
+/** What a message is to people, by the names that both programs give it. */
+export function nameOfMessage(id: string): string {
+  if (id.endsWith("partials/101")) return "signatures over the lock";
+  if (id.endsWith("partials/102")) return "signatures over registrations";
+  if (/partials\/2\d\d$/.test(id)) return "signatures over deposits";
+  if (id.endsWith("node_sig")) return "node signature";
+  return "part of the keys";
 }
 
 /** Keeps the account of where the ceremony is and for whom it waits. Nothing depends on it. */

@@ -22,6 +22,7 @@ const progress = (more: Partial<CeremonyProgress> = {}): CeremonyProgress => ({
   threshold: 3,
   validators: 100,
   part: "keys",
+  outcome: undefined,
   partSince: 1_000,
   startedAt: 0,
   now: 200_000,
@@ -41,8 +42,21 @@ test("the live view says which part is under way, how many keys are done, and wh
   assert.match(text, /"aegina": 100 validators, 4 operators, any 3 sign; you are operator 0/);
   assert.match(text, /✔ Meeting the other operators/);
   assert.match(text, /▸ Making keys {2}41 of 100 {2}3 min 19 s/);
-  assert.match(text, /○ operator 2 .*waiting to connect, 3 min 5 s {2}connection refused/);
+  assert.match(text, /○ operator 2 .*waiting for it to connect, 3 min 5 s\n {4}connection refused/);
+  assert.match(text, /3 min 20 s so far\. Ctrl-C stops this node/);
   assert.match(text, /● operator 3 +charon v1\.11\.0/);
+});
+
+test("the view of a complete ceremony shows no trouble with those who have left, that of a failed one where it failed", () => {
+  const gone = [peer(1, { connected: false, trouble: "connection refused" })];
+  const shown = (outcome: CeremonyProgress["outcome"]): string =>
+    renderCeremony(progress({ part: "finishing", outcome, peers: gone }), {
+      columns: 150,
+      color: false,
+    }).join("\n");
+  assert.match(shown("complete"), /✔ Writing deposit data\n\n {2}✔ operator 1\n\n {2}It took 3 min 20 s\./);
+  assert.doesNotMatch(shown("complete"), /refused/);
+  assert.match(shown("failed"), /✘ Writing deposit data[\s\S]*connection refused/);
 });
 
 test("no line is wider than the screen, with colours and without", () => {

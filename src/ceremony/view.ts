@@ -36,7 +36,9 @@ export function renderCeremony(
     "",
     ...parts.map((part) => `  ${partLine(part.name, progress, paint)}`),
     "",
-    ...peers.map((peer) => `  ${peerLine(peer, progress, paint)}`),
+    ...peers.flatMap((peer) => peerLines(peer, progress, paint)),
+    "",
+    `  ${paint.dim(footer(progress))}`,
   ].map((line) => clip(line, columns));
 }
 
@@ -44,24 +46,39 @@ function partLine(name: (typeof parts)[number]["name"], progress: CeremonyProgre
   const at = parts.findIndex((part) => part.name === name);
   const now = parts.findIndex((part) => part.name === progress.part);
   const title = parts[at]?.title ?? "";
-  if (at < now) return paint.good(`✔ ${title}`);
+  if (at < now || progress.outcome === "complete") return paint.good(`✔ ${title}`);
   if (at > now) return paint.dim(`· ${title}`);
   const counts = name === "keys" || name === "storing";
   const keys = counts ? `  ${progress.keysDone} of ${progress.keysWanted}` : "";
-  return `${paint.busy("▸")} ${paint.bold(title)}${keys}  ${paint.dim(lasting(progress.now - progress.partSince))}`;
+  const mark = progress.outcome === "failed" ? paint.bad("✘") : paint.busy("▸");
+  return `${mark} ${paint.bold(title)}${keys}  ${paint.dim(lasting(progress.now - progress.partSince))}`;
 }
 
-function peerLine(peer: PeerProgress, progress: CeremonyProgress, paint: Palette): string {
+function footer({ now, startedAt, outcome }: CeremonyProgress): string {
+  const time = lasting(now - startedAt);
+  return outcome === undefined
+    ? `${time} so far. Ctrl-C stops this node; the same command goes on where it was.`
+    : `It took ${time}.`;
+}
+
+function peerLines(peer: PeerProgress, progress: CeremonyProgress, paint: Palette): readonly string[] {
+  // Who is done leaves, which is no trouble.
+  if (progress.outcome === "complete")
+    return [
+      `  ${paint.good("✔")} operator ${peer.operator}${peer.nickname === "" ? "" : ` (${peer.nickname})`}`,
+    ];
   const dot = peer.connected ? paint.good("●") : paint.bad("○");
   const who = `operator ${peer.operator}${peer.nickname === "" ? "" : ` (${peer.nickname})`}`;
   const program = peer.program ?? (peer.connected ? "…" : "not connected");
   const path = peer.path === "relayed" ? ", relayed" : "";
-  const trouble = peer.trouble === undefined ? "" : `  ${paint.bad(peer.trouble)}`;
   const wait =
     peer.waitingFor === undefined
       ? ""
-      : `  ${paint.busy(`waiting ${peer.waitingFor}, ${lasting(progress.now - (peer.waitingSince ?? progress.now))}`)}`;
-  return `${dot} ${who.padEnd(24)} ${paint.dim(`${program}${path}`.padEnd(26))}${wait}${trouble}`;
+      : `  ${paint.busy(`waiting for it ${peer.waitingFor}, ${lasting(progress.now - (peer.waitingSince ?? progress.now))}`)}`;
+  return [
+    `  ${dot} ${who.padEnd(24)} ${paint.dim(`${program}${path}`.padEnd(26))}${wait}`,
+    ...(peer.trouble === undefined ? [] : [`    ${paint.bad(peer.trouble)}`]),
+  ];
 }
 
 /** Lines for a log instead of a live view: what has changed since `before`, and every `reminderMs` who is still waited for. */

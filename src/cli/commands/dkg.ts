@@ -67,7 +67,8 @@ export async function dkg({ chosen, io }: CommandInput): Promise<void> {
   }
   io.out(`The ceremony is complete: ${definition.numValidators} validators, definition ${toHex(definition.definitionHash)}.
 In ${dataDir}: cluster-lock.json, validator_keys, deposit data. Back up the folder now.
-Next: trireme run --data-dir ${dataDir} --beacon-node-endpoints <url>
+Look at what was made:  trireme verify ${dataDir}
+Then run the node:      trireme run --data-dir ${dataDir} --beacon-node-endpoints <url>
 `);
 }
 
