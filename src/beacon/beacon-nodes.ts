@@ -20,7 +20,7 @@ import { Events } from "./events.ts";
 import { forward } from "./forward.ts";
 import { checkAll, watchHealth } from "./health.ts";
 import { type HttpCall, networkHttp } from "./http.ts";
-import { HEADS_MAX } from "./limits.ts";
+import { BLOCK_PATIENCE, HEADS_MAX } from "./limits.ts";
 import { beaconMetrics } from "./metrics.ts";
 import { Pool } from "./pool.ts";
 import { tellAttestations, tellExit, tellPreparations, tellProposal, tellRegistrations } from "./publish.ts";
@@ -42,7 +42,7 @@ export interface BeaconNodesOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** The genesis fork version of the cluster lock, 4 bytes: nodes of another network are left out even when they are the majority. */
   readonly genesisForkVersion?: Uint8Array;
-  /** How long one call may take, all nodes and attempts together. */
+  /** How long one call may take, all nodes and attempts together; the publication of a block thrice as long. */
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -169,7 +169,7 @@ export function createBeaconNodes(options: BeaconNodesOptions): BeaconNodes {
 
     async publishBlock(proposal, signal) {
       const kind = proposal.blinded ? "submit_blinded_proposal" : "submit_proposal";
-      await pool.everywhere(kind, tellProposal(proposal, wantJson), signal);
+      await pool.everywhere(kind, tellProposal(proposal, wantJson), signal, BLOCK_PATIENCE);
     },
 
     syncDuties: async (epoch, indices, signal) =>

@@ -21,6 +21,11 @@ export const BETTER_VOTE_MS = 100;
 export const BETTER_BLOCK_MS = 200;
 /** The same for aggregates and contributions, which are due early enough for it. */
 export const BETTER_AGGREGATE_MS = 150;
+/**
+ * A block is told for so many times the time limit of other calls: large ones take a node a while to check, and a node that is
+ * given up on may stop to broadcast it, and begins anew at the next try.
+ */
+export const BLOCK_PATIENCE = 3;
 /** A second node is asked after the first one's 95th percentile, but not earlier than this. */
 export const HEDGE_MS_MIN = 50;
 /** ... and after this long while nothing was observed. */

@@ -43,9 +43,9 @@ export class Pool {
     return scored.toSorted((a, b) => a.score - b.score).map(({ endpoint }) => endpoint);
   }
 
-  #limited(signal: AbortSignal): TimeLimit {
+  #limited(signal: AbortSignal, patience = 1): TimeLimit {
     const { clock, timeoutMs, closing } = this.#options;
-    return timeLimit(clock, timeoutMs, [signal, closing]);
+    return timeLimit(clock, patience * timeoutMs, [signal, closing]);
   }
 
   /** One attempt, written into the metrics and the node's record. */
@@ -213,10 +213,17 @@ export class Pool {
   /**
    * Tells every node of our chain; settles with the first that accepts. The others are then told to the end even when the
    * caller gives up: a message reaches further through two nodes than through one.
+   *
+   * @param patience - How often the time limit it may take.
    */
-  async everywhere(kind: RequestKind, attempt: Attempt<void>, signal: AbortSignal): Promise<void> {
+  async everywhere(
+    kind: RequestKind,
+    attempt: Attempt<void>,
+    signal: AbortSignal,
+    patience = 1,
+  ): Promise<void> {
     signal.throwIfAborted();
-    const limit = this.#limited(signal);
+    const limit = this.#limited(signal, patience);
     const errors: unknown[] = [];
     const attempts = this.ranked(kind).map(async (endpoint) => {
       try {

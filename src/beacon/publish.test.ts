@@ -163,6 +163,25 @@ test("one node that accepts is enough, and the others are told to the end even w
   await w.beacon.close();
 });
 
+test("a node that takes long over a block is not given up on while it may still broadcast it", async () => {
+  const node = new FakeNode("slow");
+  const w = await connectedWorld([node]);
+  let request: Request | undefined;
+  node.on(BLOCKS, (asked) => {
+    request = asked;
+    return never(asked);
+  });
+  const published = assert.rejects(w.beacon.publishBlock(signedBlock(), signal), {
+    code: "beacon/unavailable",
+  });
+  await w.clock.advance(5_900);
+  assert.equal(request?.signal.aborted, false);
+  await w.clock.advance(200);
+  assert.equal(request?.signal.aborted, true);
+  await published;
+  await w.beacon.close();
+});
+
 test("when all refuse, the reason that says most is reported, with the failures of the batch", async () => {
   const down = new FakeNode("down");
   const refuses = new FakeNode("refuses");
