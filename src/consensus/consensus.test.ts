@@ -17,6 +17,7 @@ import {
   kindIn,
   leaderOfRound,
   messageOf,
+  partOf,
   start,
   textOf,
   valueOf,
@@ -25,6 +26,7 @@ import {
   worldOf,
 } from "./testing/consensus-world.ts";
 import type { ConsensusValue } from "./types.ts";
+import { kindNumber } from "./wire.ts";
 
 test("four operators decide the value of the first leader in round 1", async (t) => {
   const world = worldOf(t);
@@ -88,6 +90,99 @@ test("a value that the others would not sign costs its leader's round and no mor
     assert.equal(decision?.round, 2);
     assert.equal(decision === undefined ? "" : textOf(decision), `from ${leaderOfRound(2)}`);
   }
+});
+
+test("a value that is still being judged gets no vote, and its vote when it is found good", async (t) => {
+  const world = worldOf(t);
+  const leader = leaderOfRound(1);
+  const verdicts = [0, 1, 2, 3].map(() => Promise.withResolvers<boolean>());
+  const seen = verdicts.map(({ promise }, i) => watch(world.agree(i, { acceptable: () => promise })));
+  await world.clock.run({ until: start + 400 });
+  const prepared = (): number[] => [
+    ...new Set(world.sent.filter(({ kind }) => kind === "prepare").map(({ from }) => from)),
+  ];
+  assert.deepEqual(prepared(), [leader], "only the leader has voted for its own value");
+  const others = [0, 1, 2, 3].filter((i) => i !== leader);
+  for (const i of others.slice(1)) verdicts[i]?.resolve(true);
+  verdicts[others[0] ?? 0]?.resolve(false);
+  await world.clock.run({ until: start + 900 });
+  for (const { decision } of seen) {
+    assert.equal(decision?.round, 1);
+    assert.equal(decision === undefined ? "" : textOf(decision), `from ${leader}`);
+  }
+  assert.ok(!prepared().includes(others[0] ?? 0), "whoever found it bad did not vote for it");
+});
+
+test("a judgement that fails, or comes after the end, is none", async (t) => {
+  const world = worldOf(t);
+  const never = Promise.withResolvers<boolean>();
+  const leader = leaderOfRound(1);
+  const [first, second] = [0, 1, 2, 3].filter((i) => i !== leader) as [number, number];
+  const judges = new Map([
+    [first, async (): Promise<boolean> => Promise.reject(new Error("no answer"))],
+    [second, () => never.promise],
+  ]);
+  const seen = [0, 1, 2, 3].map((i) => {
+    const judge = judges.get(i);
+    return watch(
+      world.agree(i, judge === undefined ? {} : { acceptable: (_, round) => round > 1 || judge() }),
+    );
+  });
+  await world.clock.run({ until: start + 3_000 });
+  for (const { decision } of seen) assert.equal(decision?.round, 2);
+  assert.ok(world.log[first]?.some(({ facts }) => facts?.["why"] === "no answer"));
+  const sent = world.sent.length;
+  never.resolve(true);
+  await world.clock.run({ forMs: 100 });
+  assert.equal(world.sent.length, sent, "nobody is told what was decided without it");
+});
+
+test("what a quorum prepared is voted for in a later round, also by who found it bad before", async (t) => {
+  const world = worldOf(t);
+  const leader = leaderOfRound(1);
+  const [doubter, lost] = [0, 1, 2, 3].filter((i) => i !== leader) as [number, number];
+  // No commit arrives in the first round; afterwards one of those who prepared is gone.
+  let deaf = true;
+  world.network.intercept(({ message }) => (deaf && kindIn(message) === "commit" ? "drop" : undefined));
+  const name = `from ${leader}`;
+  const doubts = ({ bytes }: ConsensusValue): boolean => new TextDecoder().decode(bytes) !== name;
+  const seen = [0, 1, 2, 3].map((i) => watch(world.agree(i, i === doubter ? { acceptable: doubts } : {})));
+  await world.clock.run({ until: start + 950 });
+  deaf = false;
+  world.network.setDown(lost, true);
+  await world.clock.run({ until: start + 20_000 });
+  for (const [i, { decision }] of seen.entries()) {
+    if (i === lost) continue;
+    assert.equal(decision === undefined ? "" : textOf(decision), name);
+    assert.ok((decision?.round ?? 0) > 1);
+  }
+});
+
+test("only what the leader of a round proposes is judged, and one proposal at a time", async (t) => {
+  const world = worldOf(t);
+  const judged: string[] = [];
+  const verdict = Promise.withResolvers<boolean>();
+  watch(
+    world.agree(0, {
+      proposal: new Promise(() => {}),
+      acceptable({ bytes }) {
+        judged.push(new TextDecoder().decode(bytes));
+        return verdict.promise;
+      },
+    }),
+  );
+  const [leader, other] = leaderOfRound(2) === 1 ? [1, 2] : [leaderOfRound(2), 1];
+  const changes = [1, 2, 3].map((author) => partOf(author, { type: kindNumber("round-change"), round: 2 }));
+  const propose = (by: number, text: string): void =>
+    world.inject(by, messageOf(by, { type: kindNumber("pre-prepare"), round: 2 }, [valueOf(text)], changes));
+  propose(other, "from a stranger");
+  await world.clock.run({ forMs: 100 });
+  assert.deepEqual(judged, []);
+  propose(leader, "one");
+  await world.clock.run({ forMs: 100 });
+  propose(leader, "two");
+  await world.clock.run({ forMs: 100 });
+  assert.deepEqual(judged, ["one"]);
 });
 
 test("a proposal that comes late is used in the round that waits for it", async (t) => {

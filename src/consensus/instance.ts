@@ -62,7 +62,7 @@ export interface InstanceContext {
 
 /** Who waits for the decision. Exactly one of the last two is called, once. */
 export interface Participant {
-  readonly acceptable: (value: ConsensusValue) => boolean;
+  readonly acceptable: (value: ConsensusValue, round: number) => boolean | Promise<boolean>;
   readonly decide: (decision: Decision) => void;
   readonly fail: (error: ConsensusError) => void;
 }
@@ -86,6 +86,8 @@ export class Instance {
   #timerRound = 0;
   #closed = false;
   #lackedRoundChanges = false;
+  /** Rounds whose proposal is being judged. */
+  readonly #judging = new Set<number>();
   /** Events that wait until the one at work is done, so that steps never nest. */
   #queue: QbftEvent[] = [];
   #working = false;
@@ -209,22 +211,52 @@ export class Instance {
   }
 
   #process(message: QbftMessage): void {
-    const value = message.kind === "pre-prepare" ? this.#values.get(message.value) : undefined;
-    this.#handle({ kind: "message", message, acceptable: value !== undefined && this.#judge(value) });
+    const tell = (acceptable: boolean): void => this.#handle({ kind: "message", message, acceptable });
+    const { kind, source, round } = message;
+    // What anybody but the round's leader proposes is not worth a judgement.
+    if (kind !== "pre-prepare" || this.#config.leader(round) !== source) return tell(false);
+    if (this.#isVouched(message)) return tell(true);
+    // A leader proposes once; while that is looked into, a second proposal for the round is not.
+    if (this.#judging.has(round)) return;
+    const verdict = this.#judge(message);
+    if (typeof verdict === "boolean") return tell(verdict);
+    this.#judging.add(round);
+    void verdict
+      .catch((error: unknown) => this.#unjudged(error))
+      .then((acceptable) => {
+        this.#judging.delete(round);
+        if (!this.#closed) tell(acceptable);
+      });
   }
 
-  #judge(value: ConsensusValue): boolean {
+  /**
+   * Whether a quorum has prepared the value before. Enough correct operators found it acceptable then; another opinion now
+   * (a beacon node may change its mind) would only keep the cluster from a value that it can no longer leave.
+   */
+  #isVouched({ value, justification }: QbftMessage): boolean {
+    const prepares = justification.filter((part) => part.kind === "prepare" && part.value === value);
+    const authors = new Set(prepares.map((part) => part.source));
+    return authors.size >= quorum(this.#config.operatorCount);
+  }
+
+  #judge({ value: name, round }: QbftMessage): boolean | Promise<boolean> {
+    const value = this.#values.get(name);
+    if (value === undefined) return false;
     try {
-      return this.#participant?.acceptable(value) ?? false;
+      return this.#participant?.acceptable(value, round) ?? false;
     } catch (error) {
-      if (error instanceof AssertionFailed) throw error;
-      // A value that a judge stumbles over is not one to vote for, and must not end the duty.
-      this.#context.log.warn("A proposed value could not be judged", {
-        duty: dutyName(this.duty),
-        why: explain(error),
-      });
-      return false;
+      return this.#unjudged(error);
     }
+  }
+
+  /** A value that a judge stumbles over is not one to vote for, and must not end the duty. */
+  #unjudged(error: unknown): false {
+    if (error instanceof AssertionFailed) throw error;
+    this.#context.log.warn("A proposed value could not be judged", {
+      duty: dutyName(this.duty),
+      why: explain(error),
+    });
+    return false;
   }
 
   /**

@@ -20,7 +20,8 @@ export interface Consensus {
    * Joins the instance of `duty` at once and settles with what the quorum decided. While `proposal` is pending we take
    * part in everything but leading; its failure only means that we do not lead. `agree` owns `proposal` and handles its rejection.
    *
-   * @param options.acceptable - Judges a proposed value before we vote for it (synchronous and quick). A value that is not
+   * @param options.acceptable - Judges the value that the leader of a round proposes, before we vote for it. Quick, or a
+   *   promise that settles well within the round: until then the rest of the instance goes on. A value that is not
    *   acceptable gets no PREPARE from us, so a lying leader costs its round and no more.
    * @throws the signal's reason when it fires first.
    */
@@ -28,7 +29,7 @@ export interface Consensus {
     duty: DutyId,
     options: {
       readonly proposal: Promise<ConsensusValue>;
-      readonly acceptable: (value: ConsensusValue) => boolean;
+      readonly acceptable: (value: ConsensusValue, round: number) => boolean | Promise<boolean>;
     },
     signal: AbortSignal,
   ): Promise<Decision>;

@@ -1,4 +1,4 @@
-import { equalBytes } from "../base/index.ts";
+import { equalBytes, type Hex, toHex } from "../base/index.ts";
 import type { ConsensusValue } from "../consensus/index.ts";
 import type { AttesterDuty, Proposal, ProposerDuty } from "../ports/index.ts";
 import {
@@ -49,21 +49,28 @@ function fitsIndex(fork: ForkName, index: number, { committeeIndex }: AttesterDu
 }
 
 /**
- * Whether every validator of ours is in the value, with the duty that we know, and nobody else. A leader that leaves
- * some out would take their duties from them, so its value is no proposal.
+ * The votes of a value that is a proposal: every validator of ours is in it, with the duty that we know, and nobody else,
+ * since a leader that leaves some out would take their duties from them. Undefined for anything else.
+ *
+ * @param how.complete - Left out when every operator has led in vain: then beacon nodes know different duties, and the
+ *   votes on which all can agree are better than none. Who has which duty is not part of what is signed.
  */
 export function acceptableVotes(
   chain: ChainSpec,
   id: DutyId,
   duties: ReadonlyMap<GroupKey, AttesterDuty>,
   value: ConsensusValue,
-): boolean {
+  how: { readonly complete: boolean },
+): readonly UnsignedAttestation[] | undefined {
   const set = decodeOrNothing("attester", value);
-  if (set === undefined || set.size !== duties.size) return false;
-  return [...set].every(([groupKey, vote]) => {
-    const known = duties.get(groupKey);
-    return known !== undefined && isSignableVote(chain, id.slot, vote) && sameDuty(known, vote.duty);
+  if (set === undefined || ![...set.values()].every((vote) => isSignableVote(chain, id.slot, vote)))
+    return undefined;
+  const known = [...set].filter(([groupKey, { duty }]) => {
+    const own = duties.get(groupKey);
+    return own !== undefined && (!how.complete || sameDuty(own, duty));
   });
+  const good = how.complete ? known.length === set.size && set.size === duties.size : known.length > 0;
+  return good ? [...set.values()] : undefined;
 }
 
 function sameDuty(a: AttesterDuty, b: AttesterDuty): boolean {
@@ -82,24 +89,43 @@ export function isSignableBlock(chain: ChainSpec, slot: Slot, proposal: Proposal
   return proposal.block.slot === slot && proposal.fork === forkAt(chain, slot);
 }
 
-/** Whether the value is one block for the slot by the right proposer, with the randao that the cluster made. */
+/** What a block has to be like beside being one of the slot by the right proposer. */
+export interface BlockTerms {
+  /** The randao that the cluster made; undefined while that is not known here. */
+  readonly randaoReveal: Uint8Array | undefined;
+  /** Who may be paid; anybody where nothing is known. "0x…", lower case. */
+  readonly feeRecipients: readonly Hex[];
+}
+
+/** Whether the value is one block for the slot by the right proposer, on the terms of its validator. */
 export function acceptableBlock(
   chain: ChainSpec,
   id: DutyId,
   duties: ReadonlyMap<GroupKey, ProposerDuty>,
-  randaoReveal: Uint8Array | undefined,
+  terms: (groupKey: GroupKey) => BlockTerms,
   value: ConsensusValue,
 ): boolean {
   const set = decodeOrNothing("proposer", value);
   if (set === undefined || set.size !== duties.size) return false;
   return [...set].every(([groupKey, proposal]) => {
     const { block } = proposal;
+    const { randaoReveal, feeRecipients } = terms(groupKey);
+    const paid = feeRecipientOf(proposal);
     return (
       isSignableBlock(chain, id.slot, proposal) &&
       block.proposerIndex === duties.get(groupKey)?.validatorIndex &&
-      (randaoReveal === undefined || equalBytes(block.body.randaoReveal, randaoReveal))
+      (randaoReveal === undefined || equalBytes(block.body.randaoReveal, randaoReveal)) &&
+      (paid === undefined || feeRecipients.length === 0 || feeRecipients.includes(paid))
     );
   });
+}
+
+/** Whom a block pays. Undefined for a builder's: a builder pays in its own way, which the header does not show. */
+export function feeRecipientOf({ blinded, block }: Proposal): Hex | undefined {
+  const { executionPayload } = block.body as {
+    readonly executionPayload?: { readonly feeRecipient: Uint8Array };
+  };
+  return blinded || executionPayload === undefined ? undefined : toHex(executionPayload.feeRecipient);
 }
 
 /** What a value holds; undefined for one that no honest operator proposes. */

@@ -97,7 +97,10 @@ export function createAggregatorStages(
     async agree(duty, proposal, signal) {
       const acceptable = (value: Parameters<typeof decodeOrNothing>[1]): boolean => {
         const set = decodeOrNothing("aggregator", value);
-        const good = set !== undefined && [...set].every(([key, aggregate]) => fits(duty, key, aggregate));
+        const good =
+          set !== undefined &&
+          set.size > 0 &&
+          [...set].every(([key, aggregate]) => fits(duty, key, aggregate));
         if (!good) log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id) });
         return good;
       };

@@ -1,5 +1,7 @@
+import type { ConsensusValue } from "../consensus/index.ts";
 import type { AttesterDuty } from "../ports/index.ts";
 import {
+  type ChainSpec,
   dutyName,
   forkAt,
   type GroupKey,
@@ -28,6 +30,7 @@ import type { Known } from "./known.ts";
 import type { AttesterStages } from "./scripts.ts";
 import { signAndOffer } from "./sign.ts";
 import type { SlotDuty } from "./slot-duty.ts";
+import { VoteView } from "./vote-view.ts";
 
 type AttesterSlot = SlotDuty<AttesterDuty>;
 
@@ -42,7 +45,8 @@ export function createAttesterStages(
     readonly known: Known;
   },
 ): AttesterStages {
-  const { chain, consensus, beacon, log, metrics } = context;
+  const { chain, cluster, consensus, beacon, log, metrics } = context;
+  const view = new VoteView(context);
   const wireFork = (slot: Slot): WireFork => forkOfNumber(forkNumber(forkAt(chain, slot)));
 
   return {
@@ -50,14 +54,28 @@ export function createAttesterStages(
       await more.voteTime(duty.id.slot, signal);
       const ask = () => fetchVotes(context, duty, signal);
       const set = await fetching(context, duty, "Vote data", ask, signal);
+      for (const { data } of set.values()) view.saw(data);
       return encodeUnsignedSet("attester", set);
     },
 
     async agree(duty, proposal, signal) {
-      const acceptable = (value: Parameters<typeof acceptableVotes>[3]): boolean => {
-        const good = acceptableVotes(chain, duty.id, duty.validators, value);
-        if (!good) log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id) });
-        return good;
+      const refuse = (why: string): false => {
+        log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id), why });
+        return false;
+      };
+      const acceptable = (value: ConsensusValue, round: number): boolean | Promise<boolean> => {
+        const complete = round <= cluster.operators.length;
+        const votes = acceptableVotes(chain, duty.id, duty.validators, value, { complete });
+        if (votes === undefined) return refuse("not the votes of this slot");
+        const fits = view.bears(
+          duty.id.slot,
+          Math.min(...[...duty.validators.values()].map((own) => committeeAsked(chain, own))),
+          votes.map(({ data }) => data),
+          signal,
+        );
+        const say = (good: boolean): boolean =>
+          good || refuse("our beacon node says another source or target");
+        return typeof fits === "boolean" ? say(fits) : fits.then(say);
       };
       const { value, round } = await consensus.agree(duty.id, { proposal, acceptable }, signal);
       metrics.stage(duty.id, "decided");
@@ -67,8 +85,8 @@ export function createAttesterStages(
       return ours(context, duty, decided);
     },
 
-    guard: (duty, decided, signal) =>
-      guard(
+    async guard(duty, decided, signal) {
+      const admitted = await guard(
         context,
         duty,
         decided,
@@ -79,7 +97,10 @@ export function createAttesterStages(
           signingRoot: root,
         }),
         signal,
-      ),
+      );
+      for (const { value } of admitted) view.signed(value.data);
+      return admitted;
+    },
 
     offer: (duty, admitted, signal) =>
       signAndOffer(
@@ -106,21 +127,24 @@ export function createAttesterStages(
   };
 }
 
-/** From Electra on one answer serves every committee of the slot. */
+/** What to ask for so as to vote for `own`: from Electra on one answer serves every committee of the slot. */
+function committeeAsked(chain: ChainSpec, own: AttesterDuty): number {
+  return isForkPostElectra(forkAt(chain, own.slot)) ? 0 : own.committeeIndex;
+}
+
 async function fetchVotes(
   { beacon, chain }: DutyContext,
   duty: AttesterSlot,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<GroupKey, UnsignedAttestation>> {
-  const electra = isForkPostElectra(forkAt(chain, duty.id.slot));
-  const committees = new Set([...duty.validators.values()].map((d) => (electra ? 0 : d.committeeIndex)));
+  const committees = new Set([...duty.validators.values()].map((own) => committeeAsked(chain, own)));
   const answers = await Promise.all(
     [...committees].map(async (i) => [i, await beacon.attestationData(duty.id.slot, i, signal)] as const),
   );
   const dataOf = new Map<number, phase0.AttestationData>(answers);
   const set = new Map<GroupKey, UnsignedAttestation>();
   for (const [groupKey, own] of duty.validators) {
-    const data = dataOf.get(electra ? 0 : own.committeeIndex);
+    const data = dataOf.get(committeeAsked(chain, own));
     if (data === undefined || !isSignableVote(chain, duty.id.slot, { data, duty: own }))
       throw new Error("the beacon node's vote data is not for this slot");
     set.set(groupKey, { data, duty: own });

@@ -103,6 +103,7 @@ export function createContributionStages(
         const set = decodeOrNothing("sync-contribution", value);
         const good =
           set !== undefined &&
+          set.size > 0 &&
           [...set].every(([key, contributions]) => contributions.every((one) => fits(duty, key, one)));
         if (!good) log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id) });
         return good;

@@ -24,6 +24,8 @@ export const LIMITS = {
   randaoLeadMs: 4_000,
   /** When selection proofs are begun, as a part of the slot: after the votes and before the aggregates. */
   quietTime: 0.5,
+  /** How long our beacon node may take to contradict a proposed vote, as a part of the slot and from its due time on. */
+  viewWait: 1 / 40,
   /** Validators whose selection proofs are begun in one slot: a large cluster's next epoch must not be signed all at once. */
   earlyPerSlotMax: 512,
   /** A slot whose start we notice later than this part of a slot was missed: nothing useful can be started in it. */

@@ -1,7 +1,8 @@
-import { equalBytes, explain, toHex } from "../base/index.ts";
+import { equalBytes, explain, type Hex } from "../base/index.ts";
+import type { ConsensusValue } from "../consensus/index.ts";
 import type { Proposal, ProposerDuty } from "../ports/index.ts";
 import { dutyName, type GroupKey, type Slot } from "../spec/index.ts";
-import { acceptableBlock, isSignableBlock } from "./accept.ts";
+import { acceptableBlock, type BlockTerms, feeRecipientOf, isSignableBlock } from "./accept.ts";
 import { broadcast } from "./broadcast.ts";
 import {
   blockRoot,
@@ -17,10 +18,14 @@ import type { DutyContext } from "./context.ts";
 import { guard, type ToSign } from "./guard.ts";
 import type { Inclusion } from "./inclusion.ts";
 import type { Known } from "./known.ts";
+import { KnownBySlot } from "./known-by-slot.ts";
 import { retry } from "./retry.ts";
 import type { ProposerStages } from "./scripts.ts";
 import { signAndOffer } from "./sign.ts";
 import type { SlotDuty } from "./slot-duty.ts";
+
+/** "0x" and 20 bytes; a lock of an old version may name no fee recipient. */
+const ADDRESS_CHARACTERS = 42;
 
 export interface ProposerOptions {
   /** 32 bytes. */
@@ -31,9 +36,24 @@ export interface ProposerOptions {
 
 export function createProposerStages(
   context: DutyContext,
-  more: { readonly known: Known; readonly inclusion: Inclusion; readonly options: ProposerOptions },
+  more: {
+    readonly known: Known;
+    readonly inclusion: Inclusion;
+    readonly options: ProposerOptions;
+    /** Whom a validator's builder registration pays; operators can change it without a new lock. */
+    readonly registered: (groupKey: GroupKey) => Hex | undefined;
+  },
 ): ProposerStages {
   const { chain, clock, consensus, beacon, log, metrics } = context;
+  /** Whom the blocks of our own beacon node pay. */
+  const paidByOurs = new KnownBySlot<Hex>();
+  const fromLock = new Map(
+    context.cluster.validators.map(({ groupKey, feeRecipient }) => [groupKey, feeRecipient]),
+  );
+  const wanted = (groupKey: GroupKey): readonly Hex[] =>
+    [fromLock.get(groupKey), more.registered(groupKey)].flatMap((address) =>
+      address === undefined || address.length !== ADDRESS_CHARACTERS ? [] : [address.toLowerCase() as Hex],
+    );
 
   return {
     async fetch(duty, signal) {
@@ -55,9 +75,12 @@ export function createProposerStages(
               log.warn("Block not fetched, trying again", { duty: dutyName(duty.id), why: explain(error) });
           },
         );
-        checkFeeRecipient(context, duty, groupKey, proposal);
+        const paid = feeRecipientOf(proposal);
+        if (paid !== undefined) paidByOurs.set(duty.id.slot, groupKey, paid);
+        checkFeeRecipient(context, duty, groupKey, { proposal, paid, wanted: wanted(groupKey) });
         set.set(groupKey, proposal);
       }
+      paidByOurs.forgetBefore(duty.id.slot - chain.slotsPerEpoch);
       duty.record.absolve("beacon-node-down");
       metrics.stage(duty.id, "fetched");
       duty.record.note("fetched", { blinded: [...set.values()].some(({ blinded }) => blinded) });
@@ -65,10 +88,17 @@ export function createProposerStages(
     },
 
     async agree(duty, proposal, signal) {
-      const acceptable = (value: Parameters<typeof acceptableBlock>[4]): boolean => {
-        const [groupKey] = duty.validators.keys();
-        const reveal = groupKey === undefined ? undefined : more.known.randaos.known(duty.id.slot, groupKey);
-        const good = acceptableBlock(chain, duty.id, duty.validators, reveal, value);
+      const { slot } = duty.id;
+      const terms = (groupKey: GroupKey): BlockTerms => {
+        const ours = paidByOurs.known(slot, groupKey);
+        return {
+          randaoReveal: more.known.randaos.known(slot, groupKey),
+          // Where every beacon node pays another address than the lock's, the block is not lost: ours pays it too.
+          feeRecipients: [...wanted(groupKey), ...(ours === undefined ? [] : [ours])],
+        };
+      };
+      const acceptable = (value: ConsensusValue): boolean => {
+        const good = acceptableBlock(chain, duty.id, duty.validators, terms, value);
         if (!good) log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id) });
         return good;
       };
@@ -134,26 +164,25 @@ async function produce(
   return proposal;
 }
 
-/** A builder pays in its own way, so only a block of our own beacon node can be judged. */
+/** Says so when our own beacon node would pay somebody else: it was told whom to pay. */
 function checkFeeRecipient(
-  { cluster, log, metrics }: DutyContext,
+  { log, metrics }: DutyContext,
   duty: SlotDuty<ProposerDuty>,
   groupKey: GroupKey,
-  proposal: Proposal,
+  {
+    proposal,
+    paid,
+    wanted,
+  }: { readonly proposal: Proposal; readonly paid: Hex | undefined; readonly wanted: readonly Hex[] },
 ): void {
-  const wanted = cluster.validators.find((validator) => validator.groupKey === groupKey)?.feeRecipient;
-  const payload = (
-    proposal.block.body as { readonly executionPayload?: { readonly feeRecipient: Uint8Array } }
-  ).executionPayload;
-  const found = proposal.blinded || payload === undefined ? undefined : toHex(payload.feeRecipient);
-  const good = found === undefined || wanted === undefined || found === wanted.toLowerCase();
+  const good = paid === undefined || wanted.length === 0 || wanted.includes(paid);
   metrics.proposal(proposal.blinded, good);
   if (good) return;
   log.warn("Block pays another fee recipient than the cluster's; check the beacon node", {
     duty: dutyName(duty.id),
     validator: groupKey,
-    wanted,
-    found,
+    wanted: wanted.join(" "),
+    found: paid,
   });
 }
 

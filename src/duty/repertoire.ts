@@ -1,3 +1,4 @@
+import type { Hex } from "../base/index.ts";
 import type { AttesterDuty, ProposerDuty, SyncDuty } from "../ports/index.ts";
 import type { DutyId, DutyKind, GroupKey, Slot } from "../spec/index.ts";
 import { aggregatorsAmong, createAggregatorStages } from "./aggregator-stages.ts";
@@ -50,11 +51,12 @@ export function createRepertoire(
       proposersAt(slot: Slot): ReadonlyMap<GroupKey, ProposerDuty>;
       syncMembersAt(slot: Slot): ReadonlyMap<GroupKey, SyncDuty>;
     };
+    readonly registered: (groupKey: GroupKey) => Hex | undefined;
     readonly begin: Begin;
     readonly options: RepertoireOptions;
   },
 ): readonly Act[] {
-  const { known, inclusion, voteTime, schedule, begin, options } = more;
+  const { known, inclusion, voteTime, schedule, registered, begin, options } = more;
   const randaoLeadSlots = Math.max(1, Math.ceil(LIMITS.randaoLeadMs / context.chain.slotMs));
 
   function act<D>(
@@ -79,7 +81,12 @@ export function createRepertoire(
 
   const attester = createAttesterStages(context, { voteTime, inclusion, known });
   const randao = createRandaoStages(context, known);
-  const proposer = createProposerStages(context, { known, inclusion, options: options.proposer });
+  const proposer = createProposerStages(context, {
+    known,
+    inclusion,
+    options: options.proposer,
+    registered,
+  });
   const selection = createSelectionStages(context, known);
   const aggregator = createAggregatorStages(context, known);
   const syncMessage = createSyncMessageStages(context, known, { voteTime });

@@ -1,4 +1,4 @@
-import { explain } from "../base/index.ts";
+import { explain, toHex } from "../base/index.ts";
 import type { Cluster } from "../cluster/index.ts";
 import type { Consensus } from "../consensus/index.ts";
 import type {
@@ -171,6 +171,7 @@ export function createDutyRunner(ports: {
   };
   const inclusion = createInclusion(context, ended.signal);
   const known = new Known();
+  const registrations = new Registrations(context);
   const voteTimes = new VoteTimes(clock, chain);
   const schedule = new Schedule(
     { ...ports, log, lookaheadEpochs: options.lookaheadEpochs ?? 1, onChange: onDutiesChanged },
@@ -181,6 +182,10 @@ export function createDutyRunner(ports: {
     inclusion,
     voteTime: (slot, signal) => voteTimes.wait(slot, signal),
     schedule,
+    registered(groupKey) {
+      const message = registrations.of(groupKey)?.message;
+      return message && toHex(message.feeRecipient);
+    },
     begin,
     options: {
       proposer: { graffiti: graffitiBytes(options.graffiti), builder: options.builder },
@@ -189,7 +194,6 @@ export function createDutyRunner(ports: {
   });
   const recordOf = (id: DutyId, groupKeys: Iterable<GroupKey>): DutyRecord =>
     new DutyRecord(id, groupKeys, { clock, timeline, onFinish: onOutcome });
-  const registrations = new Registrations(context);
   const standing = new Standing(
     context,
     {

@@ -114,7 +114,7 @@ export class ConsensusWorld {
     how: {
       readonly duty?: DutyId;
       readonly proposal?: Promise<ConsensusValue>;
-      readonly acceptable?: (value: ConsensusValue) => boolean;
+      readonly acceptable?: (value: ConsensusValue, round: number) => boolean | Promise<boolean>;
       readonly signal?: AbortSignal;
     } = {},
   ): Promise<Decision> {

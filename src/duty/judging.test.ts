@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DutyWorld } from "../../sim/duty-world.ts";
+import { fromHex, toHex } from "../base/index.ts";
+import { type Slot, slotStart } from "../spec/index.ts";
+
+// What an operator votes for when another one leads: docs/adr/0081. Operator 1 leads the first round of votes in slots
+// 10, 14, 18, and of blocks in slots 11, 15, 19; operators are four.
+
+/** Slots of `from` to `to` with votes of ours, and how many of them are on the chain. */
+function assertAllVoted(world: DutyWorld, from: Slot, to: Slot): void {
+  const wanted = [1, 2, 3]
+    .flatMap((epoch) => world.chain.attesterDuties(epoch))
+    .filter(({ slot }) => slot >= from && slot < to)
+    .map(({ pubkey, slot }) => `${slot} ${pubkey}`);
+  const voted = new Set(
+    world.chain.votes.map(({ groupKey, attestation: { data } }) => `${data.slot} ${groupKey}`),
+  );
+  assert.ok(wanted.length > 0);
+  assert.deepEqual(
+    wanted.filter((one) => !voted.has(one)),
+    [],
+    "every duty was done",
+  );
+}
+
+const other = new Uint8Array(32).fill(0xbb);
+
+for (const [what, alter] of [
+  ["target", "target"],
+  ["source", "source"],
+] as const)
+  test(`no vote follows a beacon node that sees another ${what} than the others`, async () => {
+    const world = new DutyWorld(21, { validatorCount: 24 });
+    const astray = world.operators[1]?.beacon;
+    assert.ok(astray !== undefined);
+    astray.alterVote = (data) => ({ ...data, [alter]: { ...data[alter], root: other } });
+    world.start();
+    await world.runToSlot(20);
+    assertAllVoted(world, 9, 19);
+    for (const { attestation } of world.chain.votes)
+      assert.notEqual(toHex(attestation.data[alter].root), toHex(other));
+    const refused = world.operators[0]?.log.filter(({ sentence }) => sentence.includes("not acceptable"));
+    assert.ok(refused?.some(({ facts }) => facts?.["duty"] === "14/attester"));
+  });
+
+test("a leader that goes back to an earlier source costs its round and no vote", async () => {
+  const world = new DutyWorld(23, { validatorCount: 16 });
+  const liar = world.operators[1]?.beacon;
+  assert.ok(liar !== undefined);
+  // In epoch 2 all voted with source 1, so that a vote with source 0 would surround that one.
+  liar.alterVote = (data) =>
+    data.slot < 24 ? data : { ...data, source: { epoch: 0, root: new Uint8Array(32) } };
+  world.start();
+  await world.runToSlot(28);
+  assertAllVoted(world, 24, 27);
+  assert.equal(world.summary(0)["attester failed refused-by-slashing-memory"], undefined);
+});
+
+test("an earlier source is refused even while no beacon node but the leader's answers", async () => {
+  const world = new DutyWorld(23, { validatorCount: 16 });
+  world.start();
+  await world.runToSlot(24);
+  for (const { index, beacon } of world.operators) {
+    if (index === 1)
+      beacon.alterVote = (data) => ({ ...data, source: { epoch: 0, root: new Uint8Array(32) } });
+    else beacon.latencyMs = 5_000; // Their own data come late in the slot.
+  }
+  await world.runToSlot(29);
+  assertAllVoted(world, 24, 27);
+  assert.equal(world.summary(0)["attester failed refused-by-slashing-memory"], undefined);
+});
+
+test("beacon nodes that are slow contradict nobody, and hold up no vote of a quick leader", async () => {
+  const world = new DutyWorld(24, { validatorCount: 24 });
+  world.start();
+  await world.runToSlot(15);
+  for (const { index, beacon } of world.operators) if (index !== 1) beacon.latencyMs = 60_000;
+  await world.runToSlot(19);
+  const late = world.chain.votes
+    .filter(({ attestation: { data } }) => data.slot === 18)
+    .map(({ at }) => at - slotStart(world.spec, 18));
+  assert.ok(late.length > 0, "the votes of slot 18 are there");
+  assert.ok(Math.min(...late) < world.spec.slotMs / 3 + 600, `soon after they are due: ${late.join()}`);
+});
+
+test("where operators know different duties, they agree after everybody led in vain", async () => {
+  const world = new DutyWorld(25, { validatorCount: 24 });
+  const [slot] = [14, 15, 16, 17, 18].filter(
+    (at) => [1, 2].flatMap((e) => world.chain.attesterDuties(e)).filter((d) => d.slot === at).length > 1,
+  );
+  assert.ok(slot !== undefined);
+  // Two beacon nodes do not know of one of the validators in this slot.
+  for (const { index, beacon } of world.operators) {
+    if (index > 1) continue;
+    const all = beacon.attesterDuties.bind(beacon);
+    beacon.attesterDuties = async (...args) => {
+      const { dependentRoot, duties } = await all(...args);
+      const hidden = duties.find((duty) => duty.slot === slot);
+      return { dependentRoot, duties: duties.filter((duty) => duty !== hidden) };
+    };
+  }
+  world.start();
+  await world.runToSlot(slot + 4);
+  const wanted = [1, 2].flatMap((e) => world.chain.attesterDuties(e)).filter((d) => d.slot === slot);
+  const voted = new Set(
+    world.chain.votes
+      .filter(({ attestation: { data } }) => data.slot === slot)
+      .map(({ groupKey }) => groupKey),
+  );
+  assert.ok(voted.size >= wanted.length - 1, `${voted.size} of ${wanted.length} votes`);
+});
+
+const paidBlocks = (world: DutyWorld): readonly (readonly [Slot, string])[] =>
+  world.chain.blocks.map(({ proposal }) => {
+    const { slot, body } = proposal.signedBlock.message;
+    const { executionPayload } = body as { readonly executionPayload?: { feeRecipient: Uint8Array } };
+    return [slot, executionPayload === undefined ? "" : toHex(executionPayload.feeRecipient)] as const;
+  });
+
+test("a leader cannot have the cluster's block pay somebody else", async () => {
+  const thief = `0x${"66".repeat(20)}`;
+  const world = new DutyWorld(26, { chain: { ownProposers: 1 } });
+  const stealing = world.operators[1]?.beacon;
+  assert.ok(stealing !== undefined);
+  stealing.feeRecipient = fromHex(thief, 20);
+  world.start();
+  await world.runToSlot(20);
+  const paid = paidBlocks(world);
+  for (let slot = 9; slot < 20; slot++)
+    assert.ok(
+      paid.some(([at]) => at === slot),
+      `block of slot ${slot}`,
+    );
+  assert.deepEqual([...new Set(paid.map(([, to]) => to))], [`0x${"fe".repeat(20)}`]);
+});
+
+test("where every beacon node pays another address than the lock's, blocks are not lost", async () => {
+  const world = new DutyWorld(27, { chain: { ownProposers: 1 } });
+  for (const { beacon } of world.operators) beacon.feeRecipient = new Uint8Array(20).fill(0x77);
+  world.start();
+  await world.runToSlot(16);
+  const paid = paidBlocks(world);
+  for (let slot = 9; slot < 16; slot++)
+    assert.ok(
+      paid.some(([at]) => at === slot),
+      `block of slot ${slot}`,
+    );
+  assert.ok(
+    world.operators[0]?.log.some(({ sentence }) => sentence.startsWith("Block pays another fee recipient")),
+  );
+});

@@ -1,0 +1,92 @@
+import { equalBytes } from "../base/index.ts";
+import { type BeaconNode, type Clock, sleepUntil } from "../ports/index.ts";
+import { type ChainSpec, dutyDue, type Epoch, type phase0, type Slot } from "../spec/index.ts";
+import { LIMITS } from "./limits.ts";
+
+type Vote = phase0.AttestationData;
+
+interface ViewContext {
+  readonly clock: Clock;
+  readonly chain: ChainSpec;
+  readonly beacon: BeaconNode;
+}
+
+/**
+ * Protects from voting for another chain than the one our own beacon node follows (docs/adr/0081). A vote that somebody
+ * proposes is refused when our beacon node, asked after it came, says another source or target; the head may differ.
+ * A beacon node that does not answer in time contradicts nobody, so a slow one never costs a duty.
+ */
+export class VoteView {
+  readonly #context: ViewContext;
+  /** What our beacon node said last. */
+  #seen: Vote | undefined;
+  /** The latest source that one of ours voted with: an earlier one would be surrounded or surround. */
+  #signedSource: Epoch = 0;
+
+  constructor(context: ViewContext) {
+    this.#context = context;
+  }
+
+  /** Our beacon node's own vote data. */
+  saw(vote: Vote): void {
+    this.#seen = vote;
+  }
+
+  /** The slashing memory admitted it. */
+  signed(vote: Vote): void {
+    this.#signedSource = Math.max(this.#signedSource, vote.source.epoch);
+  }
+
+  /**
+   * Whether votes of one slot may be voted for. Checkpoints hold for an epoch, so the answer is there at once as a rule;
+   * otherwise it comes a moment after the vote is due at the latest.
+   */
+  bears(
+    slot: Slot,
+    committee: number,
+    votes: readonly Vote[],
+    signal: AbortSignal,
+  ): boolean | Promise<boolean> {
+    if (this.#agrees(votes)) return true;
+    return this.#ask(slot, committee, votes, signal);
+  }
+
+  #agrees(votes: readonly Vote[]): boolean {
+    const seen = this.#seen;
+    return seen !== undefined && votes.every((vote) => sameCheckpoints(vote, seen));
+  }
+
+  /** Asks again for as long as there is time: a block that is on its way may change what our beacon node says. */
+  async #ask(slot: Slot, committee: number, votes: readonly Vote[], signal: AbortSignal): Promise<boolean> {
+    const { clock, chain, beacon } = this.#context;
+    const pauseMs = Math.ceil(LIMITS.viewWait * chain.slotMs);
+    const until = Math.max(clock.now(), dutyDue(chain, { slot, kind: "attester" })) + pauseMs;
+    const late = new AbortController();
+    const cancel = clock.at(until, () => late.abort());
+    const either = AbortSignal.any([signal, late.signal]);
+    let contradicted = false;
+    try {
+      while (!either.aborted) {
+        const answer = await beacon.attestationData(slot, committee, either).catch(() => undefined);
+        if (answer !== undefined) {
+          this.saw(answer);
+          if (this.#agrees(votes)) return true;
+          contradicted = true;
+        }
+        await sleepUntil(clock, clock.now() + pauseMs, either).catch(() => {});
+      }
+    } finally {
+      cancel();
+    }
+    return !contradicted && votes.every(({ source }) => source.epoch >= this.#signedSource);
+  }
+}
+
+function sameCheckpoints(a: Vote, b: Vote): boolean {
+  return (
+    a.source.epoch === b.source.epoch &&
+    a.target.epoch === b.target.epoch &&
+    equalBytes(a.source.root, b.source.root) &&
+    equalBytes(a.target.root, b.target.root)
+  );
+}
