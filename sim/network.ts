@@ -32,6 +32,9 @@ export class SimNetwork {
   #groups: readonly ReadonlySet<OperatorIndex>[] = [];
   readonly #interceptors: ((sent: Sent) => Uint8Array | "drop" | undefined)[] = [];
   #rejections = new Map<string, number>();
+  /** When a link was cut last. */
+  readonly #broken = new Map<string, number>();
+  readonly #listeners = new Map<number, ((to: OperatorIndex) => void)[]>();
 
   constructor(
     clock: Clock,
@@ -70,6 +73,16 @@ export class SimNetwork {
     this.#carry(sent, () => {});
   }
 
+  /** Breaks the connection of two operators: what is under way between them is lost, and both notice. */
+  cut(a: number, b: number): void {
+    this.#broken.set(linkName(a, b), this.#clock.now());
+    for (const [self, other] of [
+      [a, b],
+      [b, a],
+    ] as const)
+      for (const listener of this.#listeners.get(self) ?? []) listener(other as OperatorIndex);
+  }
+
   /** How often handlers threw at messages of this operator. */
   rejectionsOf(operator: number): number {
     return [...this.#rejections]
@@ -81,6 +94,7 @@ export class SimNetwork {
   forget(operator: number): void {
     for (const name of this.#handlers.keys())
       if (name.startsWith(`${operator} `)) this.#handlers.delete(name);
+    this.#listeners.delete(operator);
   }
 
   #reach(a: OperatorIndex, b: OperatorIndex): boolean {
@@ -102,9 +116,11 @@ export class SimNetwork {
     }
     if (this.#random.chance(this.weather.loss)) return;
     const copies = this.#random.chance(this.weather.duplication) ? 2 : 1;
+    const sentAt = this.#clock.now();
     for (let copy = 0; copy < copies; copy++) {
-      this.#clock.at(this.#clock.now() + this.#latency(), () => {
+      this.#clock.at(sentAt + this.#latency(), () => {
         if (!this.#reach(sent.from, sent.to)) return;
+        if ((this.#broken.get(linkName(sent.from, sent.to)) ?? -1) > sentAt) return;
         const handler = this.#handlers.get(`${sent.to} ${sent.protocol}`);
         if (handler === undefined) return;
         const rejected = (): void => {
@@ -133,6 +149,8 @@ export class SimNetwork {
         Array.from({ length: this.#operatorCount }, (_, i) => i as OperatorIndex).filter(
           (other) => other !== self && this.#reach(self, other),
         ),
+      onBroken: (listener) =>
+        void this.#listeners.set(self, [...(this.#listeners.get(self) ?? []), listener]),
       send: async (to, protocol, message, signal) => {
         check(to, signal);
         this.#carry({ from: self, to, protocol, message }, () => {});
@@ -162,4 +180,8 @@ export class SimNetwork {
       },
     };
   }
+}
+
+function linkName(a: number, b: number): string {
+  return `${Math.min(a, b)} ${Math.max(a, b)}`;
 }

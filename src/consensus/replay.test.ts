@@ -101,6 +101,7 @@ function joinCharon(clock: SimClock): {
       self: OURS as OperatorIndex,
       operatorCount: charonKeys.length,
       connected: () => [],
+      onBroken: () => {},
       send: async (to, _protocol, bytes) => {
         if (to === 0) sent.push(bytes);
       },

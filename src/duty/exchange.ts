@@ -12,6 +12,7 @@ import {
   type OperatorIndex,
   type ShareIndex,
   shareIndexOf,
+  type UnixMs,
 } from "../spec/index.ts";
 import { type SignedKind, signedCodecOf } from "./codec/kinds.ts";
 import { decodePartials, type EncodedPartial, encodePartials } from "./codec/sets.ts";
@@ -63,8 +64,18 @@ export interface ExchangeContext {
 export interface Exchange {
   /** Keeps partial signatures of a duty until its deadline, and tells `onForget` then. */
   track(duty: DutyId): void;
-  /** Sends ours to every peer, again and again until it is delivered or the signal fires. Returns at once. */
+  /**
+   * Sends ours to every peer, again and again until it is delivered or the signal fires, and once more when the
+   * connection breaks soon afterwards. Returns at once.
+   */
   offer(duty: DutyId, partials: readonly Partial[], signal: AbortSignal): void;
+}
+
+interface Sent {
+  readonly at: UnixMs;
+  readonly duty: DutyId;
+  readonly bytes: Uint8Array;
+  readonly signal: AbortSignal;
 }
 
 /** Registers the handler of Charon's exchange of partial signatures. */
@@ -145,6 +156,21 @@ export function createExchange(context: ExchangeContext): Exchange {
   );
 
   const unsent = new Map<OperatorIndex, Set<AbortController>>();
+  /** Written to a connection a moment ago. */
+  const justSent = new Map<OperatorIndex, readonly Sent[]>();
+
+  function stillFresh(to: OperatorIndex): readonly Sent[] {
+    const since = clock.now() - LIMITS.mayBeLostMs;
+    const fresh = (justSent.get(to) ?? []).filter(({ at, signal }) => at >= since && !signal.aborted);
+    return fresh.slice(-LIMITS.unsentPerPeerMax);
+  }
+
+  // A connection that breaks takes with it what was written and not yet read; who has it already counts a duplicate.
+  transport.onBroken((to) => {
+    const again = stillFresh(to);
+    justSent.delete(to);
+    for (const { duty, bytes, signal } of again) void deliver(to, duty, bytes, signal);
+  });
 
   /** One peer, one message, until it is there. A peer that is away costs the others nothing. */
   async function deliver(
@@ -175,6 +201,7 @@ export function createExchange(context: ExchangeContext): Exchange {
             });
         },
       );
+      justSent.set(to, [...stillFresh(to), { at: clock.now(), duty, bytes, signal }]);
     } catch {
       dropped.add(1, { peer: String(to), reason: "not-delivered" });
     } finally {

@@ -15,6 +15,8 @@ export const LIMITS = {
   bytesPerPeerMax: 96 * 1024 * 1024,
   /** Messages waiting for one peer that cannot be reached: the duties of an epoch of all kinds. The oldest goes first. */
   unsentPerPeerMax: 512,
+  /** How long after it was written a message may be lost with its connection: until a dead one is noticed. */
+  mayBeLostMs: 30_000,
   /** The first wait before something is tried again, and the longest. */
   retryFirstMs: 100,
   retryMaxMs: 2_000,

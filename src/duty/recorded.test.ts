@@ -44,6 +44,7 @@ test("partial signatures of real Charon nodes and one of ours make group signatu
       self: 3 as OperatorIndex,
       operatorCount: 4,
       connected: () => [],
+      onBroken: () => {},
       send: async () => {},
       request: async () => new Uint8Array(),
       handle: (_protocol, _limits, handler) => {

@@ -346,6 +346,25 @@ test("with one beacon node down the others carry its duties; when all come back,
   assertNothingSlashable(world);
 });
 
+test("partial signatures that were lost with their connection are sent again", async () => {
+  const world = new DutyWorld(31, { validatorCount: 12 });
+  world.network.setDown(3, true); // All three others are needed.
+  const lost = new Set<string>();
+  world.network.intercept(({ from, to, protocol, message }) => {
+    if (protocol !== PARSIGEX_PROTOCOL || to === 3 || from === 3) return undefined;
+    const { slot, kind } = decodePartials(message).duty;
+    const name = `${slot} ${from} ${to}`;
+    if (kind !== "attester" || lost.has(name)) return undefined;
+    lost.add(name);
+    world.clock.at(world.clock.now() + 1, () => world.network.cut(from, to));
+    return undefined;
+  });
+  world.start();
+  await world.runToSlot(16);
+  assert.ok(lost.size >= 8 * 6 - 12);
+  assert.equal(votesOf(world, 8, 16), 12);
+});
+
 test("duties that change with a reorganisation are followed", async () => {
   const world = new DutyWorld(11);
   world.start();

@@ -304,6 +304,7 @@ class Network implements P2p {
       self: self.operator,
       operatorCount,
       connected: () => this.#links.connected(),
+      onBroken: (listener) => this.#links.onBroken(listener),
       send: (to, protocol, message, signal) => this.#outbound.send(to, protocol, message, signal),
       request: (to, protocol, message, signal) =>
         this.#outbound.request(

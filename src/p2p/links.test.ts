@@ -38,3 +38,15 @@ test("a peer that opens connection after connection loses its oldest, those it n
   assert.ok(open.includes(kept), "the one connection in use was closed for the sake of silent ones");
   assert.ok(open.includes(others[9] as Link));
 });
+
+test("a connection that broke is told of when it had been in use, and only then", () => {
+  const { all, connect } = links();
+  const broken: number[] = [];
+  all.onBroken((operator) => void broken.push(operator));
+  const [used, silentOne] = [connect(), connect()];
+  all.verify(used);
+  silentOne.connection.abort(new Error("refused"));
+  assert.deepEqual(broken, []);
+  used.connection.abort(new Error("gone"));
+  assert.deepEqual(broken, [one]);
+});

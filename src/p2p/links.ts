@@ -34,6 +34,7 @@ export class Links {
   readonly #violations: Violations;
   readonly #types: { set(value: number, labels: Record<string, string>): void };
   readonly #total: { add(by: number, labels: Record<string, string>): void };
+  readonly #brokenListeners: ((operator: OperatorIndex) => void)[] = [];
   #serial = 0;
 
   constructor(needs: { roster: Roster; log: Logger; meter: Meter; violations: Violations }) {
@@ -133,6 +134,12 @@ export class Links {
     if (this.best(link.peer.operator) === undefined)
       this.#log.info("Peer disconnected", { peer: link.peer.name });
     this.changed.get(link.peer.operator)?.ring();
+    for (const listener of this.#brokenListeners) listener(link.peer.operator);
+  }
+
+  /** Told of every verified link that went. */
+  onBroken(listener: (operator: OperatorIndex) => void): void {
+    this.#brokenListeners.push(listener);
   }
 
   /** Beyond the cap the oldest go, the unverified first: what a restarted peer left behind, or a hostile one piles up. */

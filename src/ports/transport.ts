@@ -40,6 +40,11 @@ export interface Transport {
     message: Uint8Array,
     signal?: AbortSignal,
   ): Promise<Uint8Array>;
+  /**
+   * Calls `listener` whenever a connection to an operator broke that had been in use: what was written to it in the last
+   * moments may be lost. Another connection may be there at once.
+   */
+  onBroken(listener: (to: OperatorIndex) => void): void;
   /** Registers the handler of a protocol; once per protocol, before start. */
   handle(protocol: string, limits: ProtocolLimits, handler: MessageHandler): void;
 }

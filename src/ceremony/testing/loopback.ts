@@ -100,6 +100,7 @@ class Node {
         Array.from({ length: operatorCount }, (_, i) => i as OperatorIndex).filter(
           (to) => to !== self && find(to) !== undefined && !this.#gone,
         ),
+      onBroken: () => {},
       send: async (to, protocol, message, signal) => {
         signal?.throwIfAborted();
         if (find(to) === undefined || this.#gone)
