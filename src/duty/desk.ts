@@ -161,7 +161,7 @@ export class Desk implements DutyDesk {
     const own = offer.items.get(partName(item.groupKey, read.part));
     if (own === undefined) throw withheld(offer, item.groupKey);
     // A share's first word counts; the same one may come again.
-    if (this.#context.store.of(id).has(item.groupKey, read.part, this.#context.share)) return TAKEN;
+    if (this.#context.store.peek(id).has(item.groupKey, read.part, this.#context.share)) return TAKEN;
     return { offer, partial: this.#partialOf(item, read, own) };
   }
 

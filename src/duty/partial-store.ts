@@ -174,6 +174,11 @@ export class PartialStore {
     return made;
   }
 
+  /** The same to look at: keeps nothing for a duty that is over, whose work may end after it was forgotten. */
+  peek(duty: DutyId): DutyPartials {
+    return this.#duties.get(dutyName(duty)) ?? new DutyPartials();
+  }
+
   /** Keeps what is new, all of one share. @returns Why each of the others was not kept. */
   add(duty: DutyId, share: ShareIndex, partials: readonly Partial[]): readonly NotKept[] {
     const name = dutyName(duty);

@@ -285,7 +285,7 @@ export function createDutyRunner(ports: {
   /** Every validator that was left behind gets its one cause. */
   function endUnsigned(record: DutyRecord, signal: AbortSignal): void {
     const stopping = signal.reason instanceof DutyOver && signal.reason.why === "stopping";
-    const partials = store.of(record.id);
+    const partials = store.peek(record.id);
     /** Validators that lack partial signatures, by the operators whose are missing. */
     const lacking = new Map<string, { readonly missing: readonly number[]; readonly validators: number }>();
     for (const groupKey of record.unsigned) {
@@ -315,7 +315,7 @@ export function createDutyRunner(ports: {
   function reportParticipation(duty: DutyId): void {
     const entry = running.get(dutyName(duty));
     if (entry === undefined) return;
-    const partials = store.of(duty);
+    const partials = store.peek(duty);
     const took = new Set(cluster.validators.flatMap(({ groupKey }) => partials.signers(groupKey)));
     for (const { index } of cluster.operators)
       metrics.participation(duty, options.peerName?.(index) ?? String(index), took.has(index));

@@ -127,6 +127,29 @@ test("who can wait sees whether a fresh lock is a dead process's, and is refused
   }
 });
 
+test("a lock from the future, left when the clock was set back, is taken over unless somebody renews it", async () => {
+  for (const alive of [false, true]) {
+    const clock = new ManualClock();
+    const keyPath = join(folder(), "charon-enr-private-key");
+    const lock = (renewed: number): void =>
+      writeFileSync(
+        `${keyPath}.lock`,
+        JSON.stringify({ command: "run", timestamp: new Date(renewed).toISOString() }),
+      );
+    const day = 24 * 3_600 * 1_000;
+    lock(clock.time + day);
+    const waiting = Promise.withResolvers<number>();
+    const options = { keyPath, command: "run", onLost: unexpected, onWait: waiting.resolve };
+    const locked = lockPrivateKey(clock, options);
+    assert.equal(await waiting.promise, 5_001);
+    clock.time += 5_001;
+    if (alive) lock(clock.time + day);
+    clock.due.shift()?.();
+    if (alive) await assert.rejects(locked, { code: "storage/locked" });
+    else (await locked)();
+  }
+});
+
 test("a key that worked for another cluster waits two epochs", async () => {
   const clock = new ManualClock();
   const keyPath = join(folder(), "key");

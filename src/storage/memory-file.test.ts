@@ -66,6 +66,35 @@ test("when it cannot be told what is on disk, nothing more is admitted", (t) => 
   file.close();
 });
 
+test("a vote waits for the disk also after a timeline that could not be saved", (t) => {
+  const file = fresh().open();
+  const exec = DatabaseSync.prototype.exec;
+  let broken = "";
+  let db: DatabaseSync | undefined;
+  const waits: unknown[] = [];
+  t.mock.method(DatabaseSync.prototype, "exec", function (this: DatabaseSync, sql: string) {
+    db = this;
+    if (broken !== "" && sql.includes(broken)) {
+      exec.call(this, sql.slice(0, sql.indexOf(broken)));
+      throw Object.assign(new Error("disk I/O error"), { errcode: 10 });
+    }
+    if (sql === "COMMIT")
+      waits.push((db.prepare("PRAGMA synchronous").get() as { synchronous: number }).synchronous);
+    exec.call(this, sql);
+  });
+  const record: DutyRecord = { duty: { slot: 1, kind: "attester" }, entries: [], outcomes: [] };
+  for (const [i, failing] of ["BEGIN", "COMMIT", "PRAGMA synchronous = FULL"].entries()) {
+    broken = failing;
+    assert.throws(() => file.saveDuties([record]), { code: "storage/unavailable" });
+    broken = "";
+    waits.length = 0;
+    assert.deepEqual(admit(file, block(i + 1)), [true]);
+    assert.deepEqual(waits, [2], `after a failed ${failing}, a vote is committed with synchronous = FULL`);
+  }
+  t.mock.restoreAll();
+  file.close();
+});
+
 test("a second opener is refused at once, in the same process too", () => {
   const { open } = fresh();
   const file = open();

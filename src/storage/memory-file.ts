@@ -154,8 +154,8 @@ export class MemoryFile {
   saveDuties(records: readonly DutyRecord[]): void {
     this.#read("save timelines", () => {
       // Without a wait for the disk: votes committed later flush this too, and losing it costs nothing.
-      this.#db.exec("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE");
       try {
+        this.#db.exec("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE");
         this.#duties.save(records);
         this.#db.exec("COMMIT");
       } finally {
@@ -212,7 +212,8 @@ export class MemoryFile {
     return this.#read(action, () => {
       const next = this.#sequence + 1;
       try {
-        this.#db.exec("BEGIN IMMEDIATE");
+        // Said every time: whatever went wrong before, a vote is never committed without the wait for the disk.
+        this.#db.exec("PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
         const result = work();
         this.#db.prepare("UPDATE identity SET sequence = ?, digest = ?").run(next, this.#seal.bytes());
         this.#db.exec("COMMIT");

@@ -31,8 +31,8 @@ export interface PrivateKeyLockOptions {
  */
 export async function lockPrivateKey(clock: Clock, options: PrivateKeyLockOptions): Promise<() => void> {
   const path = `${options.keyPath}.lock`;
-  await untilStale(clock, path, options);
-  await refuseWhenHeld(clock, path, options);
+  const watched = await untilStale(clock, path, options);
+  await refuseWhenHeld(clock, path, options, watched);
   await write(clock, path, options);
 
   let cancel = (): void => {};
@@ -53,23 +53,39 @@ export async function lockPrivateKey(clock: Clock, options: PrivateKeyLockOption
   };
 }
 
-/** A process that was killed leaves its lock fresh; whoever is alive renews it while we wait. */
-async function untilStale(clock: Clock, path: string, { onWait }: PrivateKeyLockOptions): Promise<void> {
+/**
+ * A process that was killed leaves its lock fresh; whoever is alive renews it while we wait. A lock from the future was
+ * written under a clock that has been set back since, so its age says nothing, and seeing whether it is renewed does.
+ *
+ * @returns The lock that we waited for.
+ */
+async function untilStale(
+  clock: Clock,
+  path: string,
+  { onWait }: PrivateKeyLockOptions,
+): Promise<Held | undefined> {
   const held = await read(path);
-  const staleAt = (held?.renewed ?? 0) + STALE_MS + 1;
+  if (held === undefined || onWait === undefined) return undefined;
+  const staleAt = Math.min(held.renewed, clock.now()) + STALE_MS + 1;
   const waitMs = staleAt - clock.now();
-  // A lock from the future is not waited for: its clock or ours is wrong.
-  if (onWait === undefined || waitMs <= 0 || waitMs > STALE_MS + 1) return;
+  if (waitMs <= 0) return undefined;
   onWait(waitMs);
   await sleepUntil(clock, staleAt, new AbortController().signal);
+  return held;
 }
 
-async function refuseWhenHeld(clock: Clock, path: string, options: PrivateKeyLockOptions): Promise<void> {
+async function refuseWhenHeld(
+  clock: Clock,
+  path: string,
+  options: PrivateKeyLockOptions,
+  watched: Held | undefined,
+): Promise<void> {
   const held = await read(path);
   if (held === undefined) return;
+  const dead = held.renewed === watched?.renewed;
   const ageMs = clock.now() - held.renewed;
   const facts = { path, command: held.command, clusterLockHash: held.lockHash, ageMs };
-  if (ageMs <= STALE_MS) {
+  if (!dead && ageMs <= STALE_MS) {
     throw new StorageError(
       "storage/locked",
       "lock the private key: another process renewed the lock just now",

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { DutyId, GroupKey, ShareIndex } from "../spec/index.ts";
+import { LIMITS } from "./limits.ts";
+import { type DutyPartials, type Partial, PartialStore } from "./partial-store.ts";
+
+const groupKey = `0x${"aa".repeat(48)}` as GroupKey;
+const other = `0x${"bb".repeat(48)}` as GroupKey;
+const share = (i: number): ShareIndex => i as ShareIndex;
+const duty = (slot: number): DutyId => ({ slot, kind: "attester" });
+const partial = (from: number, more: globalThis.Partial<Partial> = {}): Partial => ({
+  groupKey,
+  share: share(from),
+  part: 0,
+  root: new Uint8Array(32).fill(1),
+  signature: new Uint8Array(96).fill(from),
+  data: Uint8Array.of(from, 1),
+  ...more,
+});
+const publicShares = new Map(
+  [groupKey, other].map((key) => [key, [1, 2, 3, 4].map(() => new Uint8Array(48))]),
+);
+const ready = (partials: DutyPartials): (readonly [number, readonly number[]])[] =>
+  partials
+    .takeReady({ threshold: 3 }, publicShares)
+    .map(({ root, partials: of }) => [root[0] ?? 0, of.map((one) => one.share)]);
+const stored = (...partials: readonly Partial[]): DutyPartials => {
+  const store = new PartialStore([groupKey, other]);
+  for (const one of partials) store.add(duty(1), one.share, [one]);
+  return store.of(duty(1));
+};
+
+test("the first word of a share counts: the same again is a duplicate, another one an equivocation, neither is kept", () => {
+  const store = new PartialStore([groupKey]);
+  assert.deepEqual(store.add(duty(1), share(1), [partial(1)]), []);
+  assert.deepEqual(store.add(duty(1), share(1), [partial(1)]), ["duplicate"]);
+  const second = partial(1, { data: Uint8Array.of(9), signature: new Uint8Array(96).fill(9) });
+  assert.deepEqual(store.add(duty(1), share(1), [second]), ["equivocation"]);
+  for (const i of [2, 3]) store.add(duty(1), share(i), [partial(i)]);
+  const [job] = store.of(duty(1)).takeReady({ threshold: 3 }, publicShares);
+  assert.deepEqual(job?.partials[0]?.signature, new Uint8Array(96).fill(1));
+  assert.deepEqual(store.add(duty(1), share(1), [partial(1, { groupKey: other })]), ["unknown-validator"]);
+});
+
+test("a threshold over one root is combined; what was combined is not combined again", () => {
+  assert.deepEqual(ready(stored(partial(1), partial(2))), []);
+  const root = new Uint8Array(32).fill(2);
+  const partials = stored(partial(1), partial(2, { root }), partial(3, { root }), partial(4, { root }));
+  const [job] = partials.takeReady({ threshold: 3 }, publicShares);
+  assert.deepEqual(
+    job?.partials.map((one) => one.share),
+    [2, 3, 4],
+  );
+  assert.ok(job !== undefined);
+  assert.deepEqual(ready(partials), [], "the same partials are not tried twice");
+  partials.combined(job);
+  partials.add(partial(1, { part: 1 }));
+  assert.deepEqual(ready(partials), []);
+});
+
+test("a bad share is left out, and the others are tried again with what comes", () => {
+  const partials = stored(partial(1), partial(2), partial(3));
+  const [job] = partials.takeReady({ threshold: 3 }, publicShares);
+  assert.ok(job !== undefined);
+  partials.markBad(job, share(2));
+  assert.ok(partials.hasBad(groupKey));
+  assert.ok(!partials.hasBad(other));
+  assert.deepEqual(ready(partials), [], "two good ones are not enough");
+  partials.add(partial(4));
+  assert.deepEqual(ready(partials), [[1, [1, 3, 4]]]);
+});
+
+test("what is published is the bytes that go with the root, ours where we signed it", () => {
+  const root = new Uint8Array(32).fill(2);
+  const partials = stored(partial(1), partial(2, { root }), partial(3), partial(4));
+  const [job] = partials.takeReady({ threshold: 3 }, publicShares);
+  assert.ok(job !== undefined);
+  assert.deepEqual(partials.dataOf(job, share(3)), Uint8Array.of(3, 1));
+  assert.deepEqual(partials.dataOf(job, share(2)), Uint8Array.of(1, 1), "ours is over another root");
+});
+
+test("bytes and duties of one peer are bounded and free again when a duty is over; others are not touched", () => {
+  const store = new PartialStore([groupKey]);
+  const half = new Uint8Array(LIMITS.bytesPerPeerMax / 2);
+  assert.deepEqual(store.add(duty(1), share(1), [partial(1, { data: half })]), []);
+  assert.deepEqual(store.add(duty(2), share(1), [partial(1, { data: half })]), []);
+  assert.deepEqual(store.add(duty(3), share(1), [partial(1)]), ["too-many"]);
+  assert.deepEqual(store.add(duty(3), share(2), [partial(2)]), []);
+  store.forget(duty(1));
+  assert.deepEqual(store.add(duty(3), share(1), [partial(1)]), []);
+
+  const many = new PartialStore([groupKey]);
+  for (let slot = 0; slot < LIMITS.dutiesPerPeerMax; slot++)
+    assert.deepEqual(many.add(duty(slot), share(1), [partial(1)]), []);
+  assert.deepEqual(many.add(duty(9_999), share(1), [partial(1)]), ["too-many"]);
+  many.forget(duty(0));
+  assert.deepEqual(many.add(duty(9_999), share(1), [partial(1)]), []);
+});
+
+test("a look at a duty that is over keeps nothing", () => {
+  const store = new PartialStore([groupKey]);
+  store.add(duty(1), share(1), [partial(1)]);
+  assert.deepEqual(store.peek(duty(1)).signers(groupKey), [0]);
+  store.forget(duty(1));
+  assert.deepEqual(store.peek(duty(1)).signers(groupKey), []);
+  assert.equal(store.dutyCount, 0);
+});
+
+test("whoever waits is woken by the next partial signatures, and let go when the duty ends", async () => {
+  const store = new PartialStore([groupKey]);
+  const over = new AbortController();
+  const waiting = store.of(duty(1)).changed(over.signal);
+  store.add(duty(1), share(1), [partial(1)]);
+  assert.equal(await waiting, true);
+  const again = store.of(duty(1)).changed(over.signal);
+  over.abort();
+  assert.equal(await again, false);
+  assert.equal(await store.of(duty(1)).changed(over.signal), false);
+});
