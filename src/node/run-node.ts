@@ -31,7 +31,7 @@ import {
 import type { Logger } from "../ports/index.ts";
 import { createBlsThreads, createKeystoreSigner, loadKeystores } from "../signer/index.ts";
 import { type OperatorIndex, slotStart } from "../spec/index.ts";
-import { lockDataFolder, lockPrivateKey, openNodeStore } from "../storage/index.ts";
+import { lockDataFolder, lockPrivateKey, type NodeStore, openNodeStore } from "../storage/index.ts";
 import {
   charonLabels,
   createLogger,
@@ -43,6 +43,7 @@ import {
   watchEventLoop,
 } from "../telemetry/index.ts";
 import { systemClock } from "./clock.ts";
+import { untilClockAgrees, watchForSetBack } from "./clock-checks.ts";
 import type { RunConfig } from "./config.ts";
 import { addressBookFile, slashingDatabase } from "./paths.ts";
 import { type NodeStatus, processStatus } from "./status.ts";
@@ -84,7 +85,13 @@ class Running {
  * @throws DvError of the part that could not start, with what to do.
  */
 export async function runNode(config: RunConfig, signal: AbortSignal): Promise<void> {
+  // A node whose clock was set back would wait for the time to come round again; a new one does not.
+  while ((await runOnce(config, signal)) === "clock set back");
+}
+
+async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped" | "clock set back"> {
   const running = new Running();
+  const setBack = new AbortController();
   const folder = lockDataFolder(config.dataDir, "run");
   running.add(() => folder.release());
   let log = makeLogger(config);
@@ -92,17 +99,28 @@ export async function runNode(config: RunConfig, signal: AbortSignal): Promise<v
     const identity = readIdentity(config, log);
     const meter = makeMeter(config, identity);
     log = makeLogger(config, meter);
-    await startNode(config, identity, { log, meter, running }, signal);
-    if (!signal.aborted)
-      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    running.add(
+      watchForSetBack((byMs) => {
+        log.error("The clock was set back; the node starts anew", { seconds: Math.round(byMs / 1_000) });
+        setBack.abort(new Error("the clock was set back"));
+      }),
+    );
+    const begun = AbortSignal.any([signal, setBack.signal]);
+    const { broken } = await startNode(config, identity, { log, meter, running }, begun);
+    const over = AbortSignal.any([begun, broken]);
+    if (!over.aborted)
+      await new Promise((resolve) => over.addEventListener("abort", resolve, { once: true }));
+    // Without the memory nothing can be signed any more, and only a new process may look at the file again.
+    if (!begun.aborted) throw broken.reason;
     log.info("Stopping; signatures under way are finished first");
   } catch (error) {
     // Asked to stop while still starting: not a failure.
-    if (!signal.aborted) throw error;
+    if (!signal.aborted && !setBack.signal.aborted) throw error;
   } finally {
     await running.end(log);
   }
   log.info("Stopped");
+  return signal.aborted ? "stopped" : "clock set back";
 }
 
 function makeLogger(config: RunConfig, meter?: ExposedMeter): Logger {
@@ -167,7 +185,7 @@ async function startNode(
   { cluster, key, self }: Identity,
   { log, meter, running }: { readonly log: Logger; readonly meter: ExposedMeter; readonly running: Running },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Pick<NodeStore, "broken">> {
   const clock = systemClock;
   log.info("Trireme starts", {
     version,
@@ -212,6 +230,7 @@ async function startNode(
   });
   running.add(() => beacon.close());
   const chain = await beacon.connect(cluster.forkVersion, signal);
+  await untilClockAgrees({ clock, chain, beacon, log }, signal);
   const store = await openNodeStore({
     path: slashingDatabase(config.dataDir),
     lockHash: cluster.lockHash,
@@ -350,6 +369,7 @@ async function startNode(
     addresses: p2p.listenAddresses(),
     monitoring: `http://${monitoring.host}:${monitoring.port}`,
   });
+  return store;
 }
 
 /** What we can do, as Charon names it: we speak with every Charon since 1.0, and prefer blocks of builders where they are wanted. */

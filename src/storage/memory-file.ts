@@ -186,6 +186,11 @@ export class MemoryFile {
     this.#read("fold the write-ahead log", () => this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
   }
 
+  /** Why nothing more is admitted in this process; undefined while all is well. */
+  get broken(): unknown {
+    return this.#broken;
+  }
+
   /** Whether the log has grown so long that folding cannot wait for a quiet moment. */
   get logTooLong(): boolean {
     const row = this.#db.prepare("PRAGMA wal_checkpoint(NOOP)").get() as { log?: number } | undefined;

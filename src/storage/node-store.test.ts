@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { Worker } from "node:worker_threads";
 import type { GroupKey } from "../spec/index.ts";
 import { DUTIES_WAITING_MAX } from "./limits.ts";
 import { openNodeStore } from "./node-store.ts";
@@ -59,6 +61,26 @@ test("after close every call fails by name, and what was saved before is there",
   const again = await openNodeStore({ path, lockHash });
   assert.equal((await again.duties({ limit: 10_000 })).length, DUTIES_WAITING_MAX);
   await again.close();
+});
+
+test("when its thread dies everybody who waits is told, and so is the node", async (t) => {
+  const store = await openNodeStore({ path: join(folder, "dies"), lockHash });
+  assert.equal(store.broken.aborted, false);
+  const post = Worker.prototype.postMessage;
+  t.mock.method(Worker.prototype, "postMessage", function (this: Worker) {
+    post.call(this, undefined); // No message at all: the thread stumbles over it.
+  });
+  const told = once(store.broken, "abort");
+  await assert.rejects(store.readNote("one"), { code: "storage/unavailable" });
+  await told;
+  t.mock.restoreAll();
+  await assert.rejects(store.admit(vote(1), never), { code: "storage/unavailable" });
+  assert.equal((store.broken.reason as { code?: string }).code, "storage/unavailable");
+  await store.close();
+  const again = await openNodeStore({ path: join(folder, "dies"), lockHash });
+  assert.deepEqual(await again.admit(vote(1), never), [{ admitted: true }]);
+  await again.close();
+  assert.equal(again.broken.aborted, false, "closing it is not a failure");
 });
 
 test("opening fails by name, with the way out", async () => {

@@ -30,6 +30,8 @@ export interface NodeStore extends SlashingStore, NoteStore {
   saveDuties(records: readonly DutyRecord[]): void;
   /** Saved duties, latest first. */
   duties(query: DutyQuery): Promise<readonly DutyRecord[]>;
+  /** Fires when the thread is gone, or no longer knows what is on disk: every call fails until a new process opens the file. */
+  readonly broken: AbortSignal;
   /** Writes what waits and lets go of the file. Later calls fail with `storage/unavailable`. */
   close(): Promise<void>;
 }
@@ -64,6 +66,7 @@ function storeOver(thread: StorageThread): NodeStore {
     saving = undefined;
   };
   return {
+    broken: thread.broken,
     admit: (votes, signal) => admit(thread, votes, signal),
     importInterchange: (interchange) => thread.ask({ kind: "import", interchange }) as Promise<ImportSummary>,
     exportInterchange: (kind) => thread.ask({ kind: "export", as: kind }) as Promise<Interchange>,
@@ -115,6 +118,7 @@ interface Waiter {
 /** The other side of store-thread.ts. When the thread dies, everyone who waits is told, and so is everyone who comes later. */
 class StorageThread {
   readonly opened: Promise<unknown>;
+  readonly #broken = new AbortController();
   readonly #path: string;
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiter>();
@@ -136,6 +140,10 @@ class StorageThread {
       });
     });
     this.opened = this.#wait();
+  }
+
+  get broken(): AbortSignal {
+    return this.#broken.signal;
   }
 
   ask(request: StoreRequest): Promise<unknown> {
@@ -168,7 +176,10 @@ class StorageThread {
   }
 
   #die(cause: Error | undefined): void {
-    this.#dead ??= this.#unavailable("the storage thread stopped", cause);
+    if (this.#dead === undefined) {
+      this.#dead = this.#unavailable("the storage thread stopped", cause);
+      this.#broken.abort(this.#dead);
+    }
     for (const { reject } of this.#waiting.values()) reject(this.#dead);
     this.#waiting.clear();
   }

@@ -31,6 +31,11 @@ function serve(file: MemoryFile): void {
     clearTimeout(housekeeping);
     if (next?.kind === "close") return port.close();
     housekeeping = setTimeout(() => tidy(file), QUIET_MS);
+    // What is on disk is not known any more, and nothing but a new process can find out.
+    if (file.broken !== undefined)
+      setImmediate(() => {
+        throw file.broken;
+      });
     if (others.length > 0) wake();
   };
   const wake = (): void => {
