@@ -40,7 +40,7 @@ test("a peer that opens connection after connection loses its oldest, those it n
 });
 
 test("a connection that broke is told of when it had been in use, and only then", () => {
-  const { all, connect } = links();
+  const { all, connect } = fakeLinks();
   const broken: number[] = [];
   all.onBroken((operator) => void broken.push(operator));
   const [used, silentOne] = [connect(), connect()];

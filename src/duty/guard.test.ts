@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Verdict } from "../ports/index.ts";
+import { silent } from "../ports/index.ts";
+import type { GroupKey } from "../spec/index.ts";
+import type { DutyContext } from "./context.ts";
+import { DutyRecord } from "./duty-record.ts";
+import { guard, type ToSign } from "./guard.ts";
+
+const keys = ["aa", "bb", "cc"].map((text) => `0x${text.repeat(48)}` as GroupKey);
+const decided: readonly ToSign<number>[] = keys.map((groupKey, i) => ({
+  groupKey,
+  root: new Uint8Array(32).fill(i),
+  value: i,
+}));
+const never = new AbortController().signal;
+
+/** Guards all three with a memory that answers `verdicts`. */
+function guarding(verdicts: () => Promise<readonly (Verdict | undefined)[]>, signal: AbortSignal = never) {
+  const record = new DutyRecord({ slot: 1, kind: "attester" }, keys, {
+    clock: { now: () => 0, at: () => () => {} },
+    timeline: { record: () => {}, finish: () => {} },
+    onFinish: () => {},
+  });
+  const refused: string[] = [];
+  const context = {
+    slashing: { admit: verdicts },
+    log: silent,
+    metrics: { refused: (reason: string) => void refused.push(reason) },
+  } as unknown as DutyContext;
+  const vote = (item: ToSign<number>) =>
+    ({ kind: "block", slot: item.value, signingRoot: item.root }) as const;
+  const admitted = guard(
+    context,
+    { id: { slot: 1, kind: "attester" }, validators: new Map(), record },
+    decided,
+    vote,
+    signal,
+  ).then((items) => items.map(({ value }) => value));
+  return { admitted, refused, record };
+}
+
+test("only what the memory admitted goes on, each validator by itself", async () => {
+  const { admitted, refused, record } = guarding(async () => [
+    { admitted: true },
+    { admitted: false, reason: "surrounds" },
+    { admitted: true },
+  ]);
+  assert.deepEqual(await admitted, [0, 2]);
+  assert.deepEqual(refused, ["surrounds"]);
+  assert.deepEqual(
+    keys.map((key) => record.causeOf(key)),
+    [undefined, "refused-by-slashing-memory", undefined],
+  );
+});
+
+test("a verdict that is missing is a refusal", async () => {
+  const { admitted, refused } = guarding(async () => [{ admitted: true }, undefined]);
+  assert.deepEqual(await admitted, [0]);
+  assert.deepEqual(refused, ["no verdict", "no verdict"]);
+});
+
+test("a memory that fails, or is too late, lets nothing through", async () => {
+  const { admitted, record } = guarding(async () => Promise.reject(new Error("disk")));
+  await assert.rejects(admitted, /disk/);
+  assert.deepEqual(new Set(keys.map((key) => record.causeOf(key))), new Set(["slashing-memory-unavailable"]));
+  const late = new AbortController();
+  const slow = guarding(async () => {
+    late.abort(new Error("the duty is over"));
+    throw new Error("aborted");
+  }, late.signal);
+  await assert.rejects(slow.admitted, /the duty is over/);
+  assert.equal(slow.record.causeOf(keys[0] as GroupKey), undefined, "that is not the memory's fault");
+});
