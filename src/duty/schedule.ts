@@ -121,7 +121,8 @@ export class Schedule {
     const epoch = epochOf(this.#context.chain, slot);
     if (epoch === this.#refreshedFor) return;
     this.#refreshedFor = epoch;
-    for (const known of this.#epochs.keys()) if (known < epoch - 1) this.#epochs.delete(known);
+    for (const kept of [this.#epochs, this.#checked])
+      for (const known of kept.keys()) if (known < epoch - 1) kept.delete(known);
     this.#begin(epoch);
   }
 

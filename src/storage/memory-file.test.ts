@@ -70,16 +70,14 @@ test("a vote waits for the disk also after a timeline that could not be saved", 
   const file = fresh().open();
   const exec = DatabaseSync.prototype.exec;
   let broken = "";
-  let db: DatabaseSync | undefined;
   const waits: unknown[] = [];
   t.mock.method(DatabaseSync.prototype, "exec", function (this: DatabaseSync, sql: string) {
-    db = this;
     if (broken !== "" && sql.includes(broken)) {
       exec.call(this, sql.slice(0, sql.indexOf(broken)));
       throw Object.assign(new Error("disk I/O error"), { errcode: 10 });
     }
     if (sql === "COMMIT")
-      waits.push((db.prepare("PRAGMA synchronous").get() as { synchronous: number }).synchronous);
+      waits.push((this.prepare("PRAGMA synchronous").get() as { synchronous: number }).synchronous);
     exec.call(this, sql);
   });
   const record: DutyRecord = { duty: { slot: 1, kind: "attester" }, entries: [], outcomes: [] };

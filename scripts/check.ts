@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import { globSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+// `npm run check`: lint, types and unit tests side by side, so that two cores are used; prints what failed and how long each took.
+// With --all (npm test) the long-running unit tests run as well.
+
+const root = join(import.meta.dirname, "..");
+
+/** What a whole ceremony with a killed operator, a hostile dealer or a slow key derivation costs; each takes seconds of CPU. */
+const HEAVY: readonly string[] = [
+  "src/ceremony/ceremony.test.ts",
+  "src/dkg/frost.test.ts",
+  "src/duty/doppelganger.test.ts",
+  "src/qbft/agreement.prop.test.ts",
+  "test/vectors/eip2335.test.ts",
+];
+const SHARDS = 2;
+
+interface Job {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** Test files in shards of about the same size; the longest files first, since size says something of the work. */
+function shards(all: boolean): string[][] {
+  const found = globSync(
+    ["src/**/*.test.ts", "test/tidy.test.ts", "test/{conformance,vectors,golden}/**/*.test.ts"],
+    { cwd: root },
+  ).filter((file) => all || !HEAVY.includes(file));
+  const weight = (file: string): number =>
+    statSync(join(root, file)).size * (HEAVY.includes(file) || file.startsWith("src/duty") ? 8 : 1);
+  const parts = Array.from({ length: SHARDS }, () => ({ weight: 0, files: [] as string[] }));
+  for (const file of found.toSorted((a, b) => weight(b) - weight(a))) {
+    const lightest = parts.reduce((a, b) => (b.weight < a.weight ? b : a));
+    lightest.files.push(file);
+    lightest.weight += weight(file);
+  }
+  return parts.map(({ files }) => files.toSorted());
+}
+
+/** @returns Whether it succeeded. What it wrote is printed when it did not. */
+function run({ name, command, args }: Job): Promise<boolean> {
+  const startedAt = performance.now();
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    const output: Buffer[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (part: Buffer) => output.push(part));
+    child.on("error", (error) => output.push(Buffer.from(String(error))));
+    child.on("close", (code) => {
+      const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+      const text = Buffer.concat(output).toString();
+      const tests = /^\D*tests (\d+)$/m.exec(text)?.[1];
+      if (code !== 0) process.stdout.write(`\n${failuresOf(text)}\n`);
+      const count = tests === undefined ? "" : `, ${tests} tests`;
+      process.stdout.write(`${code === 0 ? "ok    " : "FAILED"} ${name} (${seconds} s${count})\n`);
+      resolve(code === 0);
+    });
+  });
+}
+
+/** Of a test run the failing tests at its end; of anything else all it said. */
+function failuresOf(text: string): string {
+  const at = text.lastIndexOf("failing tests:");
+  return at < 0 ? text : text.slice(at);
+}
+
+const jobs: readonly Job[] = [
+  ...shards(process.argv.includes("--all")).map((files, i) => ({
+    name: `unit tests ${i + 1} of ${SHARDS}`,
+    command: process.execPath,
+    args: ["--test", "--test-isolation=none", "--test-reporter=spec", ...files],
+  })),
+  { name: "types", command: "tsc", args: ["-p", "tsconfig.json"] },
+  { name: "format", command: "biome", args: ["check", "."] },
+  { name: "lint", command: "oxlint", args: ["--type-aware", "--deny-warnings"] },
+];
+const results = await Promise.all(jobs.map(run));
+process.exitCode = results.every(Boolean) ? 0 : 1;
