@@ -55,6 +55,8 @@ export interface DutyWorldOptions {
   readonly bls?: (honest: BlsWork) => BlsWork;
   /** Puts something else in place of an operator's consensus; the place for leaders that lie. */
   readonly consensus?: (index: OperatorIndex, honest: Consensus) => Consensus;
+  /** Whether a validator client signs for an operator, on whose desk a test plays it; no operator's when left out. */
+  readonly clientSigns?: (index: OperatorIndex) => boolean;
   /** What an operator knows at its start of its own past; one that this leaves out signs at once. */
   readonly past?: (
     index: OperatorIndex,
@@ -238,7 +240,7 @@ export class DutyWorld {
       consensus: options.consensus?.(index, consensus) ?? consensus,
       slashing: disk,
       notes: disk,
-      signer: this.keys.signer(index),
+      ...(options.clientSigns?.(index) === true ? {} : { signer: this.keys.signer(index) }),
       bls: options.bls?.(this.keys.bls) ?? this.keys.bls,
       timeline: {
         record: (duty, entry) => void timeline.push({ duty: dutyName(duty), entry }),

@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+import { test } from "node:test";
+import { DutyWorld, type DutyWorldOptions, type SimOperator } from "../../sim/duty-world.ts";
+import type { DecidedOf, Submission } from "../ports/index.ts";
+import { domainAt, type GroupKey, type OperatorIndex, type Root, signingRoot, ssz } from "../spec/index.ts";
+import { attestationSigningRoot } from "./codec/attestation.ts";
+import { decodePartials } from "./codec/sets.ts";
+import { PARSIGEX_PROTOCOL } from "./exchange.ts";
+
+// The desk of operator 0, with the test in the place of its validator client; the others sign by themselves.
+
+const never = new AbortController().signal;
+const CLIENT = 0;
+
+interface Scene {
+  readonly world: DutyWorld;
+  readonly operator: SimOperator;
+  /** A slot in which a validator of ours votes. */
+  readonly slot: number;
+  readonly groupKey: GroupKey;
+  /** Duties of which a partial signature left operator 0. */
+  readonly left: string[];
+}
+
+async function scene(seed: number, options: DutyWorldOptions = {}): Promise<Scene> {
+  const world = new DutyWorld(seed, { clientSigns: (index) => index === CLIENT, ...options });
+  const left: string[] = [];
+  world.network.intercept(({ from, protocol, message }) => {
+    if (from !== CLIENT || protocol !== PARSIGEX_PROTOCOL) return undefined;
+    const { duty } = decodePartials(message);
+    left.push(`${duty.slot}/${duty.kind}`);
+    return undefined;
+  });
+  world.start();
+  const [first] = world.chain.attesterDuties(1);
+  assert.ok(first !== undefined);
+  return {
+    world,
+    operator: world.operators[CLIENT] as SimOperator,
+    slot: first.slot,
+    groupKey: first.pubkey,
+    left,
+  };
+}
+
+async function sign(world: DutyWorld, operator: number, groupKey: GroupKey, root: Root): Promise<Uint8Array> {
+  const [signature] = await world.keys.signer(operator as OperatorIndex).sign([{ groupKey, root }], never);
+  assert.ok(signature !== undefined);
+  return signature;
+}
+
+function voteOf(
+  { slot, groupKey }: Scene,
+  { data, duty }: DecidedOf["attester"],
+  signature: Uint8Array,
+): Submission {
+  const vote = { committeeIndex: 0, attesterIndex: duty.validatorIndex, data, signature };
+  return { kind: "attester", slot, groupKey, signed: { fork: "fulu", vote } };
+}
+
+/** What the desk says of one item while the world goes on. */
+async function said({ world, operator }: Scene, item: Submission): Promise<string> {
+  const verdicts = operator.runner.desk.submit([item], never);
+  await world.clock.run({ forMs: 5 });
+  const [verdict] = await verdicts;
+  return verdict === undefined ? "taken" : `${verdict.code}: ${verdict.message}`;
+}
+
+async function decidedVote(made: Scene): Promise<DecidedOf["attester"]> {
+  const { world, operator, slot, groupKey } = made;
+  const decided = operator.runner.desk.decided("attester", slot, never);
+  await world.runToSlot(slot + 1);
+  const vote = (await decided).get(groupKey);
+  assert.ok(vote !== undefined, "operators agreed on a vote");
+  return vote;
+}
+
+test("a client's vote leaves only when it is our share's signature of what was decided, for this chain and epoch", async () => {
+  const made = await scene(31);
+  const { world, slot, groupKey, left } = made;
+  await world.runToSlot(slot);
+  const decided = await decidedVote(made);
+  const root = attestationSigningRoot(world.spec, decided.data);
+  const name = `${slot}/attester`;
+  const own = await sign(world, CLIENT, groupKey, root);
+
+  const anothers = voteOf(made, decided, await sign(world, 2, groupKey, root));
+  assert.match(
+    await said(made, anothers),
+    /^duty\/wrong-share: .*operator 2's share made it, and this is operator 0/,
+  );
+
+  const object = ssz.phase0.AttestationData.hashTreeRoot(decided.data);
+  for (const [what, wrong] of [
+    ["no domain", object],
+    ["the domain of another kind", signingRoot(object, domainAt(world.spec, "proposer", 1))],
+    ["another chain", signingRoot(object, new Uint8Array(32).fill(1))],
+  ] as const) {
+    const item = voteOf(made, decided, await sign(world, CLIENT, groupKey, wrong));
+    assert.match(await said(made, item), /^duty\/wrong-share: .*of another fork or epoch/, what);
+  }
+
+  const data = ssz.phase0.AttestationData.clone(decided.data);
+  data.beaconBlockRoot = new Uint8Array(32).fill(9);
+  const other = await sign(world, CLIENT, groupKey, attestationSigningRoot(world.spec, data));
+  assert.match(await said(made, voteOf(made, { ...decided, data }, other)), /^duty\/not-what-was-decided/);
+
+  const index = ssz.phase0.AttestationData.clone(decided.data);
+  index.index = 1;
+  const indexed = await sign(world, CLIENT, groupKey, attestationSigningRoot(world.spec, index));
+  assert.match(
+    await said(made, voteOf(made, { ...decided, data: index }, indexed)),
+    /^duty\/not-what-was-decided/,
+  );
+
+  const stranger = `0x${"cd".repeat(48)}` as GroupKey;
+  assert.match(
+    await said({ ...made, groupKey: stranger }, voteOf({ ...made, groupKey: stranger }, decided, own)),
+    /^duty\/not-decided/,
+  );
+  await world.clock.run({ forMs: 1_000 });
+  assert.ok(!left.includes(name), "nothing that was refused has left");
+
+  assert.equal(await said(made, voteOf(made, decided, own)), "taken");
+  assert.equal(await said(made, voteOf(made, decided, own)), "taken", "the same may come again");
+  await world.clock.run({ forMs: 1_000 });
+  assert.equal(left.filter((one) => one === name).length, 3, "once to every peer");
+});
+
+test("before the decision there is nothing to sign, and after the deadline nothing is taken", async () => {
+  const made = await scene(32);
+  const { world, slot, groupKey, operator } = made;
+  await world.runToSlot(slot);
+  const decided = await decidedVote(made);
+  const later = slot + world.spec.slotsPerEpoch;
+  const early = voteOf(
+    { ...made, slot: later },
+    { ...decided, data: { ...decided.data, slot: later } },
+    new Uint8Array(96),
+  );
+  assert.match(await said(made, early), /^duty\/(not-decided|not-ours|not-known-yet)/);
+  const own = await sign(world, CLIENT, groupKey, attestationSigningRoot(world.spec, decided.data));
+  await world.runToSlot(slot + world.spec.slotsPerEpoch + 1);
+  assert.match(await said(made, voteOf(made, decided, own)), /^duty\/too-late/);
+  await assert.rejects(operator.runner.desk.decided("attester", slot, never), { code: "duty/too-late" });
+});
+
+test("what the slashing memory refused is not laid out, and the client hears that it was refused", async () => {
+  const made = await scene(33);
+  const { world, slot, groupKey, operator, left } = made;
+  const before = operator.disk.admit(
+    [
+      {
+        pubkey: groupKey,
+        vote: { kind: "attestation", source: 0, target: 1, signingRoot: new Uint8Array(32).fill(7) },
+      },
+    ],
+    never,
+  );
+  await world.clock.run({ forMs: 10 });
+  assert.deepEqual(await before, [{ admitted: true }]);
+  await world.runToSlot(slot);
+  const decided = operator.runner.desk.decided("attester", slot, never);
+  await world.runToSlot(slot + 1);
+  assert.equal((await decided).get(groupKey), undefined);
+  // What the others decided and signed, as the client would have it from another node.
+  const vote = world.chain.votes.find(
+    ({ groupKey: key, attestation }) => key === groupKey && attestation.data.slot === slot,
+  );
+  assert.ok(vote !== undefined, "the other three voted");
+  const { data } = vote.attestation;
+  const own = await sign(world, CLIENT, groupKey, attestationSigningRoot(world.spec, data));
+  const duty = { validatorIndex: 0 } as DecidedOf["attester"]["duty"];
+  assert.match(await said(made, voteOf(made, { data, duty }, own)), /^duty\/slashable/);
+  assert.ok(!left.includes(`${slot}/attester`));
+});
+
+test("while a node watches for a double its client is given nothing and nothing is taken", async () => {
+  const made = await scene(34, { past: () => ({ memory: { complete: false } as never, freshKeys: false }) });
+  const { operator, slot } = made;
+  await assert.rejects(operator.runner.desk.decided("attester", slot, never), { code: "duty/unavailable" });
+  const data = ssz.phase0.AttestationData.defaultValue();
+  data.slot = slot;
+  const item = voteOf(made, { data, duty: { validatorIndex: 0 } as never }, new Uint8Array(96));
+  assert.match(await said(made, item), /^duty\/unavailable: .*watches for a double/);
+});
+
+test("thousands of selections wait as one: those that are there, and the others until the signal", async () => {
+  const made = await scene(35);
+  const { world, operator, groupKey } = made;
+  await world.runToSlot(2);
+  const items = Array.from({ length: 6_000 }, (_, i) => ({
+    kind: "prepare-aggregator" as const,
+    slot: 9 + (i % 5),
+    groupKey: `0x${i.toString(16).padStart(96, "0")}` as GroupKey,
+  }));
+  const over = new AbortController();
+  const proofs = operator.runner.desk.combined([...items, { ...items[0], groupKey } as never], over.signal);
+  // A composite signal for each of them blocked the event loop for half a second.
+  assert.equal(getEventListeners(over.signal, "abort").length, 1);
+  over.abort();
+  const reached = await proofs;
+  assert.ok(reached.at(-1) !== undefined, "the others have made this one already");
+  assert.equal(reached.filter((proof) => proof !== undefined).length, 1);
+});
