@@ -12,6 +12,8 @@ export interface ValidatorClientTraits {
   readonly shorterSelections: "takes" | "refuses";
   /** What it looks for in the version of its beacon node to know that the block may carry another randao than its own. */
   readonly seesMiddlewareBy?: string;
+  /** Where it may look for settings of its proposers, which are its own matter here. */
+  readonly settingsPath?: string;
   /** Whether its votes of the slot at hand wait for the answer to its committee selections, which then comes before they are due. */
   readonly votesWaitForSelections?: boolean;
   /** How long it waits for an answer to selections, in milliseconds; ours is sent somewhat before. */
@@ -47,7 +49,13 @@ export const VALIDATOR_CLIENTS: readonly ValidatorClientTraits[] = [
     votesWaitForSelections: true,
     selectionsTimeoutMs: 10_000,
   },
-  { name: "teku", userAgent: /^teku/i, shorterSelections: "takes", selectionsTimeoutMs: 10_000 },
+  {
+    name: "teku",
+    userAgent: /^teku/i,
+    shorterSelections: "takes",
+    settingsPath: "/teku_proposer_config",
+    selectionsTimeoutMs: 10_000,
+  },
   {
     // attestantio/go-eth2-client http/service.go, checkDVT. It never asks for selections.
     name: "vouch",

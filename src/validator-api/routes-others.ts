@@ -1,5 +1,5 @@
 import { badRequest, json, listOf, queryList, RequestRefused, readJson } from "../http/index.ts";
-import { clientOf } from "./clients.ts";
+import { clientOf, VALIDATOR_CLIENTS } from "./clients.ts";
 import type { ApiCall, ApiRoute } from "./context.ts";
 import { BODY_BYTES_MAX, ITEMS_MAX } from "./limits.ts";
 
@@ -49,8 +49,13 @@ const RETIRED: readonly {
     path: "/eth/v1/validator/aggregate_and_proofs",
     instead: "/eth/v2/validator/aggregate_and_proofs",
   },
-  { method: "GET", path: "/teku_proposer_config", instead: "the validator client's own settings" },
-  { method: "GET", path: "/proposer_config", instead: "the validator client's own settings" },
+  ...["/proposer_config", ...VALIDATOR_CLIENTS.flatMap(({ settingsPath }) => settingsPath ?? [])].map(
+    (path) => ({
+      method: "GET" as const,
+      path,
+      instead: "the validator client's own settings",
+    }),
+  ),
 ];
 
 /** What may be sent to the beacon node by POST: nothing that carries a signature by a share. */

@@ -42,6 +42,8 @@ export interface MixedNode {
   readonly process: Background;
   /** The validator client beside it, where it is a process of its own. */
   readonly client: Background | undefined;
+  /** Where its validator API is, when it has one. */
+  readonly validatorApi: string;
   /** Its data folder, and the one of its client. */
   readonly home: string;
   readonly clientFolder: string;
@@ -51,6 +53,8 @@ export interface MixedNode {
 /** A cluster of both programs on the simulated chain, all of it on loopback, met through one relay. */
 export interface MixedCluster {
   readonly chain: Chain;
+  /** Slots of the blocks that came from a builder. */
+  readonly blinded: ReadonlySet<number>;
   readonly nodes: readonly MixedNode[];
   readonly folder: string;
   /** Where the relay says its address. */
@@ -86,6 +90,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
   const port = () => ports.pop() as number;
   const genesisTime = Math.ceil((Date.now() + START_UP_MS) / 1000) * 1000 - FIRST_SLOT * options.slotMs;
   const keys = await writeCluster(join(folder, "cluster"), options);
+  const blinded = new Set<number>();
   const chain = await startChain({
     validators: keys.map((pubkey) => ({ pubkey })),
     otherValidators: options.others ?? 0,
@@ -95,6 +100,9 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
     chainId: CHAIN_ID,
     networkName: "interop",
     builder: options.builder ?? false,
+    onEvent: (event) => {
+      if (event.kind === "block" && event.blinded) blinded.add(event.slot);
+    },
   });
   const stop = async () => {
     await Promise.all(running.slice(1).map((process) => process.end()));
@@ -118,6 +126,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
     for (const [index, seat] of options.seats.entries()) {
       if (seat === "empty") continue;
       const addresses = { p2p: port(), monitoring: port(), validatorApi: port() };
+      const validatorApi = `http://127.0.0.1:${addresses.validatorApi}`;
       const home = join(folder, "cluster", `node${index}`);
       const program = seat.startsWith("trireme") ? "trireme" : "charon";
       const process =
@@ -128,7 +137,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
       const client = await clientOf(seat, options, {
         folder: clientFolder,
         keystores: join(home, "validator_keys"),
-        validatorApi: `http://127.0.0.1:${addresses.validatorApi}`,
+        validatorApi,
         beaconNode: network.beaconNode,
         port: port(),
       });
@@ -138,11 +147,12 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
         program,
         process,
         client,
+        validatorApi,
         home,
         clientFolder,
         metrics: () => readMetrics(`127.0.0.1:${addresses.monitoring}`),
         ready: () => process.answers(`http://127.0.0.1:${addresses.monitoring}/livez`),
-        served: () => process.answers(`http://127.0.0.1:${addresses.validatorApi}/eth/v1/node/version`),
+        served: () => process.answers(`${validatorApi}/eth/v1/node/version`),
       });
       inPlaceOf.set(index, () => triremeNode(options.main ?? SOURCE, home, "trireme", addresses, network));
     }
@@ -160,6 +170,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
     }
     return {
       chain,
+      blinded,
       nodes,
       folder,
       relay: relay.url,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { judgedKinds } from "../../src/chain/index.ts";
+import { statusOf, submitExit } from "./exit.ts";
 import { sumOf } from "./metrics.ts";
 import {
   FIRST_WATCHED_SLOT,
@@ -28,6 +29,8 @@ interface Scenario {
   readonly kinds?: readonly string[];
   /** Blocks are those of a builder. */
   readonly builder?: boolean;
+  /** In the end one validator leaves, by the hands of the operators with clients. */
+  readonly exit?: boolean;
 }
 
 const T = "trireme";
@@ -46,12 +49,19 @@ const scenarios: readonly Scenario[] = [
   { name: "2 Trireme, 2 Charon, Trireme's relay", seats: [C, T, C, T], relay: T },
   { name: "3 Trireme, 1 Charon, Trireme's relay", seats: [T, C, T, T], relay: T },
   { name: "2 Trireme, 2 Charon with Prysm's validator", seats: [T, P, P, T], relay: C, kinds: judgedKinds },
-  { name: "4 Trireme with Prysm's validator", seats: [TP, TP, TP, TP], relay: T, kinds: judgedKinds },
+  {
+    name: "4 Trireme with Prysm's validator",
+    seats: [TP, TP, TP, TP],
+    relay: T,
+    kinds: judgedKinds,
+    exit: true,
+  },
   {
     name: "2 Trireme and 2 Charon, all with Prysm's validator",
     seats: [TP, P, TP, P],
     relay: T,
     kinds: judgedKinds,
+    exit: true,
   },
   {
     name: "Trireme alone, with Prysm's validator, and Charon with it",
@@ -71,6 +81,7 @@ const scenarios: readonly Scenario[] = [
     seats: [T, TV, TP, P],
     relay: T,
     kinds: judgedKinds,
+    exit: true,
   },
   {
     name: "4 Trireme, two with Prysm's validator, blocks of a builder",
@@ -110,6 +121,8 @@ for (const scenario of scenarios) {
       await expectPartialsBothWays(t, cluster);
       await expectIntroduced(cluster);
       expectNoComplaint(cluster, begun);
+      if (scenario.builder === true) expectBuilderBlocks(t, cluster, FIRST_WATCHED_SLOT, end);
+      if (scenario.exit === true) await expectExit(t, cluster, end + 2);
     } finally {
       await cluster.stop();
     }
@@ -173,6 +186,27 @@ function expectEveryDuty(
   }
   assert.deepEqual(bad, [], "every duty is on time");
   assert.equal(slashings.count, 0, "nothing slashable");
+}
+
+/** Every block of the cluster's own is a builder's. */
+function expectBuilderBlocks(t: TestContext, cluster: MixedCluster, from: number, to: number): void {
+  const ours = cluster.chain
+    .report()
+    .slots.filter(({ slot, block }) => slot >= from && slot < to && block?.by === "watched")
+    .map(({ slot }) => slot);
+  const built = ours.filter((slot) => cluster.blinded.has(slot));
+  t.diagnostic(`${built.length} of ${ours.length} blocks are a builder's`);
+  assert.ok(ours.length > 0);
+  assert.deepEqual(built, ours);
+}
+
+/** A validator leaves once a threshold of operators has left its signature of the exit. */
+async function expectExit(t: TestContext, cluster: MixedCluster, slot: number): Promise<void> {
+  const index = await submitExit(cluster, Math.floor(slot / 32));
+  await cluster.atSlot(slot + 4);
+  const status = await statusOf(cluster, index);
+  t.diagnostic(`validator ${index}, whose exit its operators' clients signed, is ${status}`);
+  assert.equal(status, "active_exiting");
 }
 
 function expectRoundOne(t: TestContext, cluster: MixedCluster, from: number, to: number): void {
