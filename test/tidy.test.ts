@@ -11,7 +11,7 @@ const rooms: Readonly<
   spec: { leansOn: ["base"], libraries: ["@lodestar/", "@chainsafe/ssz"] },
   crypto: {
     leansOn: ["base", "spec"],
-    libraries: ["@chainsafe/blst", "@chainsafe/as-sha256", "@noble/", "tiny-secp256k1"],
+    libraries: ["@chainsafe/blst", "@chainsafe/as-sha256", "@noble/", "mcl-wasm", "tiny-secp256k1"],
   },
   cluster: { leansOn: ["base", "spec", "crypto"], libraries: ["micro-eth-signer"] },
   qbft: { leansOn: ["base"], libraries: [] },

@@ -1,8 +1,8 @@
 import { createRequire } from "node:module";
 import { aggregatePublicKeys, PublicKey } from "@chainsafe/blst";
 import { equalBytes } from "../base/index.ts";
+import { expandMessage } from "./expand-message.ts";
 import { bytesToScalar, CURVE_ORDER, modOrder, scalarToBytes } from "./scalar.ts";
-import { sha256 } from "./secp256k1.ts";
 import { SecretKey } from "./secret-key.ts";
 
 type Noble = typeof import("@noble/curves/bls12-381.js");
@@ -94,20 +94,7 @@ function affine(point: Uint8Array): Point {
   });
 }
 
-/**
- * 48 bytes of expand_message_xmd with SHA-256, reduced modulo the order.
- *
- * @source RFC 9380 section 5.3.1
- */
+/** 48 bytes of expand_message_xmd with SHA-256, reduced modulo the order. */
 export function hashToScalar(domain: string, ...parts: readonly Uint8Array[]): bigint {
-  const tag = Buffer.concat([Buffer.from(domain), Uint8Array.of(domain.length)]);
-  const length = Uint8Array.of(0, 48);
-  const b0 = sha256(new Uint8Array(64), ...parts, length, Uint8Array.of(0), tag);
-  const b1 = sha256(b0, Uint8Array.of(1), tag);
-  const b2 = sha256(
-    b0.map((byte, i) => byte ^ (b1[i] as number)),
-    Uint8Array.of(2),
-    tag,
-  );
-  return modOrder(bytesToScalar(Buffer.concat([b1, b2]).subarray(0, 48)));
+  return modOrder(bytesToScalar(expandMessage(domain, 48, ...parts)));
 }

@@ -22,6 +22,7 @@ export { combineSlot, type SlotJob, type SlotResult } from "./combine-slot.ts";
 export { CommittedPolynomial, hashToScalar, provesKnowledge } from "./commitments.ts";
 export { derOfSignature, signatureOfDer } from "./der-signature.ts";
 export { deriveSecretKey } from "./derive.ts";
+export { encryptTo, openWith, sharedPoint } from "./ecies.ts";
 export { hashBytesRoot } from "./hash-bytes.ts";
 export { inlineBlsWork } from "./inline-bls-work.ts";
 export {
@@ -32,6 +33,13 @@ export {
   PBKDF2_ROUNDS,
   parseKeystore,
 } from "./keystore.ts";
+export {
+  type DomainSignature,
+  type DomainSignatures,
+  PairingCurve,
+  type PointArithmetic,
+  type SignatureBatch,
+} from "./pairing-curve.ts";
 export { areSharesOf } from "./public-shares.ts";
 export { bytesToScalar, CURVE_ORDER, invert, modOrder, randomScalar, scalarToBytes } from "./scalar.ts";
 export {
