@@ -23,9 +23,8 @@ import {
   type FrostCast,
   type FrostParams,
   finish,
-  type KeyOfValidator,
-  type Lie,
 } from "./frost.ts";
+import type { KeyOfValidator, Lie } from "./key.ts";
 
 const G1 = bls12_381.G1.Point;
 const indices = (count: number): ShareIndex[] =>

@@ -2,9 +2,7 @@ import { equalBytes } from "../base/index.ts";
 import {
   bytesToScalar,
   CommittedPolynomial,
-  CURVE_ORDER,
   hashToScalar,
-  KeyError,
   modOrder,
   provesKnowledge,
   randomScalar,
@@ -12,6 +10,7 @@ import {
   scalarToBytes,
 } from "../crypto/index.ts";
 import type { ShareIndex } from "../spec/index.ts";
+import { type KeyOfValidator, type Lie, publicOf, timesGenerator, valueAt } from "./key.ts";
 
 // FROST key generation (Komlo and Goldberg, "FROST: Flexible Round-Optimized Schnorr Threshold Signatures", figure 1), which is
 // Pedersen's key generation by Feldman's verifiable sharing with a proof that each dealer knows what it deals. One call is
@@ -47,21 +46,6 @@ export interface FrostAnnouncement {
   readonly publicShare: Uint8Array;
 }
 
-/** One validator's key, as one operator has it. */
-export interface KeyOfValidator {
-  /** 48 bytes. */
-  readonly groupKey: Uint8Array;
-  /** 48 bytes each, in operator order; computed from the commitments, so that nobody can lie about them. */
-  readonly publicShares: readonly Uint8Array[];
-  readonly secret: SecretKey;
-}
-
-/** Who sent what no honest operator sends. */
-export interface Lie {
-  readonly liar: ShareIndex;
-  readonly what: string;
-}
-
 /** Under which names challenges are hashed; the context of a ceremony does not enter, its broadcast is signed for that. */
 const HASH_DOMAIN = "BLS12381_XMD:SHA-256_SSWU_RO_";
 const CONTEXT = 0;
@@ -83,8 +67,7 @@ export function begin({ self, threshold }: FrostParams, entropy: (bytes: number)
       wi: scalarToBytes(modOrder(nonce + constant * challenge)),
       ci: scalarToBytes(challenge),
     },
-    shareFor: (to) =>
-      scalarToBytes(coefficients.reduceRight((sum, one) => modOrder(sum * BigInt(to) + one), 0n)),
+    shareFor: (to) => scalarToBytes(valueAt(coefficients, to)),
   };
 }
 
@@ -147,17 +130,4 @@ function isProved(dealer: ShareIndex, { commitments, wi, ci }: FrostCast): boole
 
 function challengeOf(dealer: ShareIndex, publicKey: Uint8Array, commitment: Uint8Array): bigint {
   return hashToScalar(HASH_DOMAIN, Uint8Array.of(dealer, CONTEXT), publicKey, commitment);
-}
-
-const timesGenerator = (scalar: bigint): Uint8Array => SecretKey.fromScalar(scalar).publicKey();
-
-/** Undefined for what is no share: of another length than 32 bytes, zero, or not below the order. */
-function publicOf(share: Uint8Array): Uint8Array | undefined {
-  if (share.length !== 32 || bytesToScalar(share) >= CURVE_ORDER) return undefined;
-  try {
-    return SecretKey.fromBytes(share).publicKey();
-  } catch (error) {
-    if (error instanceof KeyError) return undefined;
-    throw error;
-  }
 }
