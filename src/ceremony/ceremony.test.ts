@@ -24,18 +24,20 @@ async function assertComplete(all: Operators): Promise<void> {
   }
 }
 
-test("four operators end with one lock, each with its own shares, and nothing else is left", async (t) => {
-  const all = operators(t, { operators: 4, validators: 3 });
-  for (const i of all.keys.keys()) await all.start(i);
-  for (const i of all.keys.keys()) assert.equal(await all.running(i).over, undefined);
-  await assertComplete(all);
-  assert.equal(all.lock(0).validators.length, 3);
-});
+for (const algorithm of ["frost", "pedersen"])
+  test(`four operators end with one lock, each with its own shares, and nothing else is left (${algorithm})`, async (t) => {
+    const all = operators(t, { operators: 4, validators: 3, algorithm });
+    for (const i of all.keys.keys()) await all.start(i);
+    for (const i of all.keys.keys()) assert.equal(await all.running(i).over, undefined);
+    await assertComplete(all);
+    assert.equal(all.lock(0).validators.length, 3);
+  });
 
 test("operators killed again and again at any moment end with one valid lock", async (t) => {
-  for (let seed = 1; seed <= 5; seed++) {
+  for (let seed = 1; seed <= 8; seed++) {
     const random = seededRandom(seed);
-    const all = operators(t, { operators: 4, validators: 1 });
+    const algorithm = seed > 5 ? "pedersen" : "frost";
+    const all = operators(t, { operators: 4, validators: 1, algorithm });
     for (const i of all.keys.keys()) await all.start(i);
     const seen = new Set<string>();
     for (let kills = 0; kills < 12; kills++) {

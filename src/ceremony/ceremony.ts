@@ -129,7 +129,7 @@ export class Ceremony {
       isResumed,
       fail,
     });
-    this.#keyMaker = options.keyMaker({ definition, transport, post: this.#post, mailbox });
+    this.#keyMaker = options.keyMaker({ definition, transport, clock, log, post: this.#post, mailbox });
     this.#broadcast = new Broadcast(
       {
         transport,

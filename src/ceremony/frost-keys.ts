@@ -1,16 +1,10 @@
-import {
-  begin,
-  checkAnnouncement,
-  type FrostCast,
-  finish,
-  type KeyOfValidator,
-  type Lie,
-} from "../dkg/index.ts";
-import { type OperatorIndex, operatorOf, shareIndexOf } from "../spec/index.ts";
+import { begin, checkAnnouncement, type FrostCast, finish, type KeyOfValidator } from "../dkg/index.ts";
+import { type OperatorIndex, shareIndexOf } from "../spec/index.ts";
 import { type BroadcastKind, others } from "./broadcast.ts";
 import { lied } from "./errors.ts";
 import { inTurns } from "./in-turns.ts";
 import type { KeyMaker, KeyMakerNeeds, KeyMaking } from "./key-makers.ts";
+import { orThrow, readFrom } from "./lies.ts";
 import { messageLimits } from "./limits.ts";
 import type { MadeKey } from "./make-keys.ts";
 import { FrostRound1Casts, FrostRound1P2P, FrostRound2Casts } from "./wire.ts";
@@ -64,13 +58,13 @@ async function makeKeys(
           validators,
           from,
           0,
-          read(from, () => FrostRound1Casts.decode(cast).casts),
+          readFrom(from, () => FrostRound1Casts.decode(cast).casts),
         ),
         shares: ofEach(
           validators,
           from,
           self,
-          read(from, () => FrostRound1P2P.decode(shares).shares),
+          readFrom(from, () => FrostRound1P2P.decode(shares).shares),
         ),
       };
     }),
@@ -97,7 +91,7 @@ async function makeKeys(
       validators,
       from,
       0,
-      read(from, () => FrostRound2Casts.decode(bytes).casts),
+      readFrom(from, () => FrostRound2Casts.decode(bytes).casts),
     );
     for (const [i, { verificationKey, vkShare }] of theirs.entries()) {
       const key = keys[i] as KeyOfValidator;
@@ -107,22 +101,6 @@ async function makeKeys(
     }
   }
   return keys.map(({ groupKey, publicShares, secret }) => ({ groupKey, publicShares, share: secret }));
-}
-
-/** @throws CeremonyError `ceremony/lied` */
-function orThrow<T extends object>(result: T | Lie, validator: number): T {
-  if ("liar" in result)
-    throw lied(operatorOf(result.liar), `${result.what} (validator ${validator} of the ceremony)`);
-  return result;
-}
-
-/** @throws CeremonyError `ceremony/lied` - the message of a round cannot be read. */
-function read<T>(from: OperatorIndex, decode: () => T): T {
-  try {
-    return decode();
-  } catch (cause) {
-    throw lied(from, "has sent a round that cannot be read", { cause });
-  }
 }
 
 /** What a message holds for each validator, exactly once, under its author's name. @throws CeremonyError `ceremony/lied` */

@@ -4,8 +4,8 @@
  * kill at any point, and says whom it waits for. The mathematics is `dkg`'s.
  */
 export { Ceremony, type CeremonyNeeds, type CeremonyOptions } from "./ceremony.ts";
+export { chooseKeys } from "./choose-keys.ts";
 export { CeremonyError } from "./errors.ts";
-export { frostKeys } from "./frost-keys.ts";
 export type { PeerNews } from "./meeting.ts";
 export { OutputFolder } from "./output-folder.ts";
 export { checkDefinition } from "./preflight.ts";

@@ -1,5 +1,5 @@
 import type { Definition } from "../cluster/index.ts";
-import type { Transport } from "../ports/index.ts";
+import type { Clock, Logger, Transport } from "../ports/index.ts";
 import type { Broadcast, BroadcastKind } from "./broadcast.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { MadeKey } from "./make-keys.ts";
@@ -8,6 +8,8 @@ import type { Post } from "./post.ts";
 export interface KeyMakerNeeds {
   readonly definition: Definition;
   readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Logger;
   readonly post: Post;
   readonly mailbox: Mailbox;
 }

@@ -29,6 +29,11 @@ export const clockOffsetWarnMs = 2_000;
 /** Of one peer in one ceremony: Pedersen has four for each of 65,536 validators. */
 export const messagesMaxPerPeer = 300_000;
 
+/** Of validators that are in the making at once among Triremes; each takes three one-way trips, and computing fills the rest. */
+export const keysInFlight = 16;
+/** How long an operator may take to answer a challenge; Charon answers a complaint at once, or when its phases of 20 s end. */
+export const answerMs = 60_000;
+
 /** Charon gives a broadcast a minute; a large one over a slow relay takes that long. */
 export const messageLimits: ProtocolLimits = {
   messageBytesMax,

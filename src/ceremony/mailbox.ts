@@ -42,20 +42,25 @@ export class Mailbox {
     return [...this.#of(from).keys()].filter((id) => id.startsWith(prefix)).length;
   }
 
-  /** Takes a message in. Settles when it is remembered, or was already there. @throws when a peer sends far too many. */
-  async deliver(from: OperatorIndex, id: string, message: Uint8Array): Promise<void> {
+  /**
+   * Takes a message in. Settles when it is remembered, or was already there.
+   *
+   * @returns "another" when one of this name but not the same was there.
+   * @throws when a peer sends far too many.
+   */
+  async deliver(from: OperatorIndex, id: string, message: Uint8Array): Promise<"first" | "same" | "another"> {
     const key = `${from} ${id}`;
     for (let before = this.#arriving.get(key); before !== undefined; before = this.#arriving.get(key))
       await before;
     const known = this.get(from, id);
     if (known !== undefined) {
       // An honest program sends the same bytes again or none; the first ones were what others saw, too.
-      if (!equalBytes(known, message))
-        this.#log.warn("A peer sent another message under a name it had used", {
-          operator: from,
-          message: id,
-        });
-      return;
+      if (equalBytes(known, message)) return "same";
+      this.#log.warn("A peer sent another message under a name it had used", {
+        operator: from,
+        message: id,
+      });
+      return "another";
     }
     if (this.#of(from).size + this.#arriving.size >= messagesMaxPerPeer)
       throw new Error("more messages than any ceremony has");
@@ -66,6 +71,7 @@ export class Mailbox {
     this.#arriving.set(key, remembered);
     await remembered;
     this.arrived.tell();
+    return "first";
   }
 
   #of(from: OperatorIndex): Map<string, Uint8Array> {

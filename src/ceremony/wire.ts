@@ -61,6 +61,51 @@ export const FrostRound2Casts = proto.message({
   ),
 });
 
+export const NodePubKeyMessage = proto.message({
+  sessionId: proto.bytes(1),
+  publicKey: proto.bytes(2),
+  /** Only in resharing: absent otherwise. */
+  shares: proto.sub(3, proto.message({ publicKeyShares: proto.repeatedBytes(1) })),
+});
+export const PedersenDealBundle = proto.message({
+  dealerIndex: proto.uint32(1),
+  deals: proto.repeated(2, proto.message({ shareIndex: proto.uint32(1), encryptedShare: proto.bytes(2) })),
+  public: proto.repeatedBytes(3),
+  sessionId: proto.bytes(4),
+  signature: proto.bytes(5),
+});
+export const PedersenResponseBundle = proto.message({
+  shareIndex: proto.uint32(1),
+  responses: proto.repeated(2, proto.message({ dealerIndex: proto.uint32(1), status: proto.bool(2) })),
+  sessionId: proto.bytes(3),
+  signature: proto.bytes(4),
+  /** Ours; Charon passes over it. */
+  evidence: proto.repeated(
+    1001,
+    proto.message({
+      deal: proto.sub(1, PedersenDealBundle),
+      shared: proto.bytes(2),
+      challenge: proto.bytes(3),
+      response: proto.bytes(4),
+    }),
+  ),
+});
+export const PedersenJustificationBundle = proto.message({
+  dealerIndex: proto.uint32(1),
+  justifications: proto.repeated(2, proto.message({ shareIndex: proto.uint32(1), share: proto.bytes(2) })),
+  sessionId: proto.bytes(3),
+  signature: proto.bytes(4),
+});
+export const ValidatorPubKeyShareMessage = proto.message({
+  sessionId: proto.bytes(1),
+  publicKeyShare: proto.bytes(2),
+  /** Ours, and Charon passes over both: which validator, from 1, and the digest of all that its dealers dealt. */
+  validator: proto.uint32(1001),
+  dealt: proto.bytes(1002),
+});
+/** Among Triremes: the deal bundles that an operator got, for one that got others. */
+export const PedersenDealt = proto.message({ bundles: proto.repeated(1, PedersenDealBundle) });
+
 export const MsgNodeSig = proto.message({ signature: proto.bytes(1), peerIndex: proto.uint32(2) });
 
 /** ParSigExMsg: all partial signatures of one operator for one purpose. */

@@ -6,7 +6,7 @@ import {
   CeremonyError,
   type CeremonyProgress,
   checkDefinition,
-  frostKeys,
+  chooseKeys,
   OutputFolder,
 } from "../ceremony/index.ts";
 import {
@@ -121,7 +121,7 @@ export async function runCeremony(
         network,
         journalPath: ceremonyJournal(dataDir),
         nickname: config.nickname,
-        keyMaker: frostKeys,
+        keyMaker: chooseKeys(definition),
         verifyLock: (lock) => {
           if (!config.noVerify) verifyLock(lock, config.custom);
         },

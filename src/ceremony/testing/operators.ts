@@ -2,11 +2,19 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createCluster, type Definition, type Lock, parseLock, verifyLock } from "../../cluster/index.ts";
+import {
+  createCluster,
+  type Definition,
+  type Lock,
+  parseDefinition,
+  parseLock,
+  verifyLock,
+  writeDefinition,
+} from "../../cluster/index.ts";
 import { inlineBlsWork, type NodeKey } from "../../crypto/index.ts";
 import { type Logger, silent } from "../../ports/index.ts";
 import { Ceremony } from "../ceremony.ts";
-import { frostKeys } from "../frost-keys.ts";
+import { chooseKeys } from "../choose-keys.ts";
 import { OutputFolder } from "../output-folder.ts";
 import type { CeremonyProgress } from "../progress.ts";
 import { LoopbackNetwork, type LoopbackNode, quickClock } from "./loopback.ts";
@@ -40,7 +48,8 @@ export class Operators {
       keys: { newKeys: options.validators },
       timestamp: "2026-01-01T00:00:00Z",
     });
-    this.definition = made.lock.definition;
+    const { algorithm = made.lock.definition.dkgAlgorithm } = options;
+    this.definition = parseDefinition(writeDefinition({ ...made.lock.definition, dkgAlgorithm: algorithm }));
     this.keys = made.nodeKeys;
     for (const i of this.keys.keys()) mkdirSync(this.folder(i));
   }
@@ -71,7 +80,7 @@ export class Operators {
         network: { name: "hoodi", genesisTime: 1742213400 },
         journalPath: join(this.folder(i), "trireme", "ceremony.journal"),
         nickname: `node${i}`,
-        keyMaker: frostKeys,
+        keyMaker: chooseKeys(this.definition),
         verifyLock: (lock) => verifyLock(lock),
       },
     );
