@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { sumOf } from "../test/interop/metrics.ts";
 import {
@@ -9,6 +8,7 @@ import {
   startMixedCluster,
 } from "../test/interop/mixed-cluster.ts";
 import { peerProgram } from "../test/interop/peers.ts";
+import { cpuSeconds, mean, residentMb, sum } from "./processes.ts";
 
 // Four Charon nodes, each with Prysm's validator, and four Trireme nodes that sign by themselves: the same simulated chain,
 // the same relay, one after the other. `CHARON_BIN=… PRYSM_VALIDATOR_BIN=… npm run bench:side-by-side`. Linux only.
@@ -18,8 +18,6 @@ const SIZES = [
   { validators: 16, others: 240, slotMs: 6_000 },
   { validators: 128, others: 384, slotMs: 12_000 },
 ] as const;
-/** Of a clock tick of /proc, on every Linux that Node runs on. */
-const TICK_SECONDS = 1 / 100;
 type Kind = "attester" | "proposer" | "aggregator" | "sync-message" | "sync-contribution";
 const KINDS: readonly Kind[] = ["attester", "proposer", "aggregator", "sync-message", "sync-contribution"];
 
@@ -43,16 +41,16 @@ async function measure(seat: Seat, size: (typeof SIZES)[number]): Promise<Figure
   try {
     const [from, to] = [FIRST_WATCHED_SLOT, FIRST_WATCHED_SLOT + SLOTS];
     await cluster.atSlot(from);
-    const before = cluster.nodes.map(cpuSeconds);
+    const before = cluster.nodes.map(nodeCpuSeconds);
     const consensusBefore = await Promise.all(cluster.nodes.map(consensus));
     await cluster.atSlot(to);
     const elapsed = (SLOTS * size.slotMs) / 1000;
     const consensusAfter = await Promise.all(cluster.nodes.map(consensus));
     return {
       cpuPercent: mean(
-        cluster.nodes.map((node, i) => (100 * (cpuSeconds(node) - (before[i] ?? 0))) / elapsed),
+        cluster.nodes.map((node, i) => (100 * (nodeCpuSeconds(node) - (before[i] ?? 0))) / elapsed),
       ),
-      residentMb: mean(cluster.nodes.map(residentMb)),
+      residentMb: mean(cluster.nodes.map((node) => sum(pidsOf(node).map(residentMb)))),
       consensusMs: mean(
         consensusAfter.map(({ seconds, count }, i) => {
           const earlier = consensusBefore[i] ?? { seconds: 0, count: 0 };
@@ -66,18 +64,8 @@ async function measure(seat: Seat, size: (typeof SIZES)[number]): Promise<Figure
   }
 }
 
-/** CPU time that a node and its validator client have used so far. */
-function cpuSeconds(node: MixedNode): number {
-  return pidsOf(node)
-    .map((pid) => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [])
-    .reduce((sum, fields) => sum + (Number(fields[11]) + Number(fields[12])) * TICK_SECONDS, 0);
-}
-
-function residentMb(node: MixedNode): number {
-  return pidsOf(node)
-    .map((pid) => /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1])
-    .reduce((sum, kb) => sum + (Number(kb) * 1024) / 1e6, 0);
-}
+/** A node and its validator client together. */
+const nodeCpuSeconds = (node: MixedNode): number => sum(pidsOf(node).map(cpuSeconds));
 
 function pidsOf(node: MixedNode): readonly number[] {
   return [node.process.pid, node.client?.pid].filter((pid) => pid !== undefined);
@@ -103,10 +91,6 @@ function dutiesOf(cluster: MixedCluster, kind: Kind, from: number, to: number) {
     onTime: duties.filter(({ state }) => state === "on-time").length,
     all: duties.length,
   };
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function table(charon: Figures, trireme: Figures): string {

@@ -69,8 +69,8 @@ export class RunningNode {
   }
 
   /** Settles when the node is ready for duties, by its own account. */
-  async ready(): Promise<void> {
-    const end = Date.now() + 60_000;
+  async ready(withinMs = 60_000): Promise<void> {
+    const end = Date.now() + withinMs;
     for (;;) {
       const answer = await fetch(`http://127.0.0.1:${this.monitoringPort}/readyz`).catch(() => undefined);
       if (answer?.ok) return;
