@@ -25,6 +25,7 @@ import {
   streamsMaxPerConnection,
   streamWindowBytesMax,
 } from "./limits.ts";
+import { noteProtocolsOnce } from "./note-protocols-once.ts";
 import type { Roster } from "./roster.ts";
 import { tellGuard, withStreamGuard } from "./stream-guard.ts";
 import type { Violations } from "./violations.ts";
@@ -98,6 +99,7 @@ export async function createHost(
     const who = roster.whoIs(detail.remotePeer);
     if (who !== undefined) tellGuard(detail, who);
   });
+  noteProtocolsOnce(node.peerStore);
   return {
     node,
     dial: (address, signal) => node.services.dialling.dial(multiaddr(address), { signal }),
