@@ -61,3 +61,15 @@ test("labels that grow without end stop at the cap", async () => {
   assert.match(text, /x\{peer="0"\} 7/);
   assert.match(text, /dropped_total\{metric="x"\} 50/);
 });
+
+test("a gauge's labels are escaped, and one that is not declared is dropped", async () => {
+  const meter = createMeter({ where: 'a "quiet" place' });
+  const gauge = meter.gauge("x", "back\\slash", ["peer"]);
+  gauge.set(1.5, { peer: 'b\\c\n"' });
+  gauge.set(2, { peer: 'b\\c\n"' });
+  gauge.set(1, { nonsense: "1" });
+  const text = await meter.text();
+  assert.deepEqual(lines(text, "x{"), ['x{peer="b\\\\c\\n\\"",where="a \\"quiet\\" place"} 2']);
+  assert.match(text, /^# HELP x back\\\\slash$/m);
+  assert.match(text, /trireme_telemetry_dropped_total\{metric="x",where="a \\"quiet\\" place"\} 1/);
+});

@@ -1,6 +1,7 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
 import { assert, type Hex } from "../base/index.ts";
 import type { Labels, Meter } from "../ports/index.ts";
+import { GaugeSeries } from "./gauge-series.ts";
 import { SERIES_MAX } from "./limits.ts";
 
 /** A meter that Prometheus can read. */
@@ -87,9 +88,11 @@ export function createMeter(labels: Labels = {}): ExposedMeter {
   }
 
   const registers = [registry];
+  const gauges: GaugeSeries[] = [];
   return {
     contentType: registry.contentType,
-    text: () => registry.metrics(),
+    text: async () =>
+      `${[(await registry.metrics()).trimEnd(), ...gauges.map((gauge) => gauge.text())].join("\n\n")}\n`,
     counter: (name, help, labelNames = []) =>
       declare("counter", name, labelNames, () => {
         const counter = new Counter({ name, help, labelNames, registers });
@@ -97,8 +100,9 @@ export function createMeter(labels: Labels = {}): ExposedMeter {
       }),
     gauge: (name, help, labelNames = []) =>
       declare("gauge", name, labelNames, () => {
-        const gauge = new Gauge({ name, help, labelNames, registers });
-        return { set: checked(name, (value, labels) => gauge.set(labels, value)) };
+        const gauge = new GaugeSeries({ name, help, labelNames, shared: labels });
+        gauges.push(gauge);
+        return { set: checked(name, (value, own) => gauge.set(value, own)) };
       }),
     histogram: (name, help, labelNames, buckets) =>
       declare("histogram", name, labelNames, () => {
