@@ -8,7 +8,10 @@ const rooms: Readonly<
   Record<string, { readonly leansOn: readonly string[]; readonly libraries: readonly string[] }>
 > = {
   base: { leansOn: [], libraries: ["protobufjs"] },
-  spec: { leansOn: ["base"], libraries: ["@lodestar/", "@chainsafe/ssz"] },
+  spec: {
+    leansOn: ["base"],
+    libraries: ["@lodestar/", "@chainsafe/ssz", "@chainsafe/persistent-merkle-tree"],
+  },
   crypto: {
     leansOn: ["base", "spec"],
     libraries: ["@chainsafe/blst", "@chainsafe/as-sha256", "@noble/", "mcl-wasm", "tiny-secp256k1"],

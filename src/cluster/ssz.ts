@@ -1,5 +1,5 @@
 import { assert, concatBytes } from "../base/index.ts";
-import { sha256 } from "../crypto/index.ts";
+import { hashPair } from "../crypto/index.ts";
 import { WALLET_SIGNATURES_MAX } from "./model.ts";
 
 /**
@@ -12,7 +12,7 @@ export type Chunk = Uint8Array;
 const zeros: Chunk[] = [new Uint8Array(32)];
 function zeroRoot(depth: number): Chunk {
   for (let i = zeros.length; i <= depth; i++)
-    zeros.push(sha256(zeros[i - 1] as Chunk, zeros[i - 1] as Chunk));
+    zeros.push(hashPair(zeros[i - 1] as Chunk, zeros[i - 1] as Chunk));
   return zeros[depth] as Chunk;
 }
 
@@ -24,7 +24,7 @@ export function merkleize(chunks: readonly Chunk[], limit: number = chunks.lengt
   for (let i = 0; i < depth; i++) {
     if (level.length % 2 === 1) level.push(zeroRoot(i));
     level = Array.from({ length: level.length / 2 }, (_, k) =>
-      sha256(level[2 * k] as Chunk, level[2 * k + 1] as Chunk),
+      hashPair(level[2 * k] as Chunk, level[2 * k + 1] as Chunk),
     );
   }
   return level[0] ?? zeroRoot(depth);
@@ -63,7 +63,7 @@ export function fixedBytes(value: Uint8Array, length: number): readonly Chunk[] 
 }
 
 function mixIn(root: Chunk, length: number): Chunk {
-  return sha256(root, uint64(length)[0] as Chunk);
+  return hashPair(root, uint64(length)[0] as Chunk);
 }
 
 /** A byte list with its length mixed in. */

@@ -1,4 +1,9 @@
-import { digest64, hashInto } from "@chainsafe/as-sha256";
+import { digest2Bytes32, digest64, hashInto } from "@chainsafe/as-sha256";
+
+/** SHA-256 of two chunks of 32 bytes: one node of a hash tree, without a trip into OpenSSL. */
+export function hashPair(left: Uint8Array, right: Uint8Array): Uint8Array {
+  return digest2Bytes32(left, right);
+}
 
 /**
  * The 32-byte root of a byte string as Charon hashes protobuf messages: 32-byte chunks, zero-padded, merkleized to the

@@ -93,7 +93,8 @@ export class DutyPartials {
     publicShares: ReadonlyMap<GroupKey, readonly Uint8Array[]>,
   ): readonly PartJob[] {
     const jobs: PartJob[] = [];
-    for (const subject of this.#bySubject.keys()) {
+    for (const [subject, byShare] of this.#bySubject) {
+      if (byShare.size < cluster.threshold) continue;
       const combination = this.#combinations.get(subject) ?? { tried: 0, done: false };
       if (combination.done) continue;
       const partials = this.#agreeing(subject);
@@ -118,6 +119,8 @@ export class DutyPartials {
   #agreeing(subject: Subject): readonly Partial[] {
     const bad = this.#bad.get(subject);
     const good = [...(this.#bySubject.get(subject)?.values() ?? [])].filter(({ share }) => !bad?.has(share));
+    const [first] = good;
+    if (first === undefined || good.every(({ root }) => equalBytes(root, first.root))) return good;
     const byRoot = Map.groupBy(good, ({ root }) => toHex(root));
     return [...byRoot.values()].toSorted((a, b) => b.length - a.length)[0] ?? [];
   }
@@ -144,6 +147,11 @@ export class DutyPartials {
 
   hasBad(groupKey: GroupKey): boolean {
     return PARTS.some((part) => (this.#bad.get(subjectOf(groupKey, part))?.size ?? 0) > 0);
+  }
+
+  /** Operators that sent a partial signature for any validator. */
+  get everyone(): ReadonlySet<OperatorIndex> {
+    return new Set([...this.#bySubject.values()].flatMap((byShare) => [...byShare.keys()].map(operatorOf)));
   }
 
   /** Operators that sent a partial signature for this validator, for whatever part. */

@@ -315,8 +315,7 @@ export function createDutyRunner(ports: {
   function reportParticipation(duty: DutyId): void {
     const entry = running.get(dutyName(duty));
     if (entry === undefined) return;
-    const partials = store.peek(duty);
-    const took = new Set(cluster.validators.flatMap(({ groupKey }) => partials.signers(groupKey)));
+    const took = store.peek(duty).everyone;
     for (const { index } of cluster.operators)
       metrics.participation(duty, options.peerName?.(index) ?? String(index), took.has(index));
   }

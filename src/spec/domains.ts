@@ -44,13 +44,25 @@ const DOMAIN_TYPES: Readonly<Record<DomainName, Uint8Array>> = {
   applicationBuilder: DOMAIN_APPLICATION_BUILDER,
 };
 
+/** Every partial signature of a peer needs a domain, and there are only a few of them. */
+const known = new WeakMap<ChainSpec, Map<string, Uint8Array>>();
+
 /**
- * The 32-byte domain in force at `epoch`. Builder registrations and deposits use the genesis fork version and a
+ * The 32-byte domain in force at `epoch`; not to be written to. Builder registrations and deposits use the genesis fork version and a
  * zero root; exits use the Capella version for ever (EIP-7044).
  *
  * @spec phase0/beacon-chain.md#compute_domain
  */
 export function domainAt(chain: ChainSpec, name: DomainName, epoch: Epoch): Uint8Array {
+  const ofChain = known.get(chain) ?? new Map<string, Uint8Array>();
+  known.set(chain, ofChain);
+  const key = `${name}/${chain.config.getForkInfoAtEpoch(epoch).name}`;
+  const domain = ofChain.get(key) ?? domainOf(chain, name, epoch);
+  ofChain.set(key, domain);
+  return domain;
+}
+
+function domainOf(chain: ChainSpec, name: DomainName, epoch: Epoch): Uint8Array {
   const type = DOMAIN_TYPES[name];
   if (name === "deposit" || name === "applicationBuilder")
     return genesisDomain(chain.genesisForkVersion, name);

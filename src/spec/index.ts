@@ -2,6 +2,8 @@
  * What the consensus specification defines: slots and epochs, containers, domains and signing roots, chain timing,
  * and the kinds of duties. The one home of `@lodestar/*` and `@chainsafe/ssz`; nothing of the specification is retyped.
  */
+import "./hasher.ts";
+
 export { BitArray } from "@chainsafe/ssz";
 export { ForkName, ForkSeq, isForkPostElectra, isForkPostGloas } from "@lodestar/params";
 export {
