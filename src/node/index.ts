@@ -7,8 +7,21 @@ export { systemClock } from "./clock.ts";
 export type { RunConfig } from "./config.ts";
 export { LEAN_ENVIRONMENT, LEAN_FLAGS } from "./lean.ts";
 export { addressBookFile, ownFolder, slashingDatabase } from "./paths.ts";
-export { type CeremonyConfig, type CeremonyWatch, runCeremony } from "./run-ceremony.ts";
-export { runNode } from "./run-node.ts";
-export { type RelayConfig, runRelay } from "./run-relay.ts";
+export type { CeremonyConfig, CeremonyWatch } from "./run-ceremony.ts";
+export type { RelayConfig } from "./run-relay.ts";
 export type { NodeStatus } from "./status.ts";
 export { version } from "./version.ts";
+
+// Each program is loaded when it runs: a ceremony needs no duties, which take 200 ms of CPU to load, and the version nothing of it.
+
+/** Runs a node until `signal` fires. */
+export const runNode: typeof import("./run-node.ts").runNode = async (...how) =>
+  await (await import("./run-node.ts")).runNode(...how);
+
+/** Takes part in a ceremony until it is complete, has failed, or `signal` fires. */
+export const runCeremony: typeof import("./run-ceremony.ts").runCeremony = async (...how) =>
+  await (await import("./run-ceremony.ts")).runCeremony(...how);
+
+/** Runs a relay until `signal` fires. */
+export const runRelay: typeof import("./run-relay.ts").runRelay = async (...how) =>
+  await (await import("./run-relay.ts")).runRelay(...how);
