@@ -59,7 +59,7 @@ export const commands: readonly CommandRow[] = [
         kind: "text",
         value: "folder",
         default: "",
-        help: "Folder with keystore-0.json and its password in keystore-0.txt, and so on",
+        help: "Folder with the keystores (.json), each with its password in a .txt file of the same name",
       },
       {
         name: "insecure-keys",

@@ -34,6 +34,7 @@ export {
 } from "./folders.ts";
 export { lockHash } from "./hash-lock.ts";
 export { type Finding, type FolderReport, inspectFolder, ranges } from "./inspect-folder.ts";
+export { type KeysToSplit, readKeysToSplit } from "./keys-to-split.ts";
 export { clusterOf, loadCluster, loadNodeKey, operatorOfKey, readLock } from "./load.ts";
 export {
   type Definition,

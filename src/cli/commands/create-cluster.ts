@@ -1,5 +1,6 @@
 import { toHex } from "../../base/index.ts";
-import { createCluster, readKeystores, shortKey, writeClusterFolders } from "../../cluster/index.ts";
+import { createCluster, readKeysToSplit, shortKey, writeClusterFolders } from "../../cluster/index.ts";
+import type { SecretKey } from "../../crypto/index.ts";
 import { readDefinitionRequest, readNetwork } from "../definition-request.ts";
 import { UsageError } from "../settings.ts";
 import type { CommandInput } from "./index.ts";
@@ -18,7 +19,7 @@ export async function createClusterCommand({ chosen, io }: CommandInput): Promis
     });
   if (splitting) chosen.require("split-keys-dir");
   const keys = splitting
-    ? (await readKeystores(chosen.text("split-keys-dir"))).map((keystore) => keystore.secret)
+    ? await keysToSplit(chosen.text("split-keys-dir"), io)
     : { newKeys: chosen.number("num-validators") };
   const folder = chosen.text("cluster-dir");
   const created = createCluster({
@@ -59,7 +60,7 @@ export async function createClusterCommand({ chosen, io }: CommandInput): Promis
       "",
       "The whole keys existed on this machine just now. If the machine is not trusted, use a ceremony instead.",
       splitting
-        ? "Stop every other program that signs with these keys before you start the cluster. Its nodes watch the chain and sign nothing until two epochs after."
+        ? "Stop every other program that signs with these keys before you start the cluster. Its nodes watch the chain and sign nothing until two epochs after. Deposit data was made again: do not deposit for validators that are active already."
         : "",
       "Next: move each folder to its operator's machine, then there: trireme run --data-dir <folder> --beacon-node-endpoints <url> --p2p-peers …",
       "",
@@ -67,4 +68,13 @@ export async function createClusterCommand({ chosen, io }: CommandInput): Promis
       .filter((line, i, all) => line !== "" || all[i - 1] !== "")
       .join("\n"),
   );
+}
+
+/** Names each key, since addresses of each validator go by this order. */
+async function keysToSplit(folder: string, io: CommandInput["io"]): Promise<readonly SecretKey[]> {
+  const { keys, passedOver } = await readKeysToSplit(folder);
+  for (const path of passedOver) io.err(`passed over ${path}: it is no keystore\n`);
+  for (const [i, { file, secret }] of keys.entries())
+    io.err(`validator ${i}: ${shortKey(secret.publicKey())} from ${file}\n`);
+  return keys.map(({ secret }) => secret);
 }
