@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { addr, signTyped } from "micro-eth-signer";
@@ -224,4 +227,28 @@ test("a signature that is not the wallet's, another's seat, and copies that cont
   await define(join(folder, "plain"), `--operator-enrs ${enrs.join(",")}`);
   const plain = await sign(op(0), join(folder, "plain", "cluster-definition.json"));
   assert.match(plain.err, /no signature is wanted/);
+});
+
+test("dkg takes a definition from a URL, and says what is wrong with one that is none", async (t) => {
+  const folder = folderOf(t);
+  const { enrs } = await people(folder);
+  await define(
+    folder,
+    `--operator-enrs ${enrs.join(",")} --testnet-name other --testnet-chain-id 5 --testnet-fork-version 0x99999999 --testnet-genesis-timestamp 1`,
+  );
+  const text = readFileSync(join(folder, "cluster-definition.json"));
+  const server = createServer((request, response) => {
+    if (request.url === "/definition") response.end(text);
+    else response.writeHead(404).end();
+  });
+  t.after(() => server.close());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  const dkg = (path: string): ReturnType<typeof trireme> =>
+    trireme(`dkg --data-dir ${join(folder, "op0")} --definition-file http://127.0.0.1:${port}${path}`);
+  // It got as far as the definition's network, which nobody knows here.
+  const found = await dkg("/definition");
+  assert.match(found.err, /over plain http/);
+  assert.match(found.err, /forkVersion: 0x99999999/);
+  assert.match((await dkg("/other")).err, /the answer is 404/);
 });

@@ -83,7 +83,7 @@ export const commands: readonly CommandRow[] = [
         kind: "text",
         value: "file",
         default: "",
-        help: "What the operators agreed to; by default cluster-definition.json in the data folder",
+        help: "What the operators agreed to, a file or URL; by default cluster-definition.json in the data folder",
       },
       {
         name: "p2p-tcp-address",

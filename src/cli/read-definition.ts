@@ -7,22 +7,55 @@ import type { Chosen } from "./settings.ts";
 export const definitionPath = (chosen: Chosen): string =>
   chosen.textOr("definition-file", join(chosen.text("data-dir"), "cluster-definition.json"));
 
+/** What Charon reads at the most. */
+const definitionBytesMax = 16 * 1024 * 1024;
+const fetchTimeoutMs = 10_000;
+
 /** Reads a definition; nothing of it is verified. @throws ClusterError with the path of the file */
 export function readDefinitionFile(path: string): Definition {
-  let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    return parsed(path, readFileSync(path, "utf8"));
   } catch (cause) {
-    throw new ClusterError("cluster/missing", "read the cluster definition", {
-      cause,
-      facts: { path },
-      hint: "Put the definition that all operators agreed to there, or name it with --definition-file.",
-    });
+    if (cause instanceof ClusterError) throw cause;
+    throw missing(path, cause);
   }
+}
+
+/** As `readDefinitionFile`, but the place may be a URL. @throws ClusterError with the place */
+export async function readDefinitionFrom(place: string): Promise<Definition> {
+  if (!/^https?:\/\//.test(place)) return readDefinitionFile(place);
+  return parsed(place, await fetchText(place));
+}
+
+async function fetchText(url: string): Promise<string> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(fetchTimeoutMs) });
+    if (!answer.ok || answer.body === null) throw new Error(`the answer is ${answer.status}`);
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of answer.body) {
+      size += chunk.length;
+      if (size > definitionBytesMax) throw new Error(`the answer is larger than ${definitionBytesMax} bytes`);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString("utf8");
+  } catch (cause) {
+    throw missing(url, cause);
+  }
+}
+
+function parsed(place: string, text: string): Definition {
   try {
     return parseDefinition(text);
   } catch (cause) {
     if (!(cause instanceof ClusterError)) throw cause;
-    throw new ClusterError(cause.code, `open ${path}`, { cause, facts: { path } });
+    throw new ClusterError(cause.code, `open ${place}`, { cause, facts: { path: place } });
   }
 }
+
+const missing = (path: string, cause: unknown): ClusterError =>
+  new ClusterError("cluster/missing", "read the cluster definition", {
+    cause,
+    facts: { path },
+    hint: "Put the definition that all operators agreed to there, or name it with --definition-file.",
+  });

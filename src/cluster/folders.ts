@@ -231,6 +231,7 @@ export interface CombinedKeys {
 export async function combineFolders(
   folder: string,
   checkLock: (lock: Lock, path: string) => void,
+  onFolder: (home: string) => void = () => {},
 ): Promise<CombinedKeys> {
   const homes = nodeFolders(folder);
   const [first] = homes;
@@ -251,6 +252,7 @@ export async function combineFolders(
         join(home, "cluster-lock.json"),
         "This folder belongs to another cluster; take it out.",
       );
+    onFolder(home);
     for (const keystore of await readKeystores(join(home, "validator_keys"))) {
       const { validator, share } = placeOf(lock, keystore);
       const known = shares[validator] as KeyShare[];

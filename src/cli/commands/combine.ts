@@ -1,5 +1,5 @@
 import { toHex } from "../../base/index.ts";
-import { combineFolders, verifyLock, writeCombined } from "../../cluster/index.ts";
+import { combineFolders, type Lock, verifyLock, writeCombined } from "../../cluster/index.ts";
 import { customNetwork } from "../definition-request.ts";
 import { formatError } from "../main.ts";
 import type { CommandInput } from "./index.ts";
@@ -7,14 +7,17 @@ import type { CommandInput } from "./index.ts";
 /** Brings key shares back together. */
 export async function combine({ chosen, io }: CommandInput): Promise<void> {
   const custom = customNetwork(chosen);
-  const combined = await combineFolders(chosen.text("cluster-dir"), (lock, path) => {
+  const checkLock = (lock: Lock, path: string): void => {
     try {
       verifyLock(lock, custom);
     } catch (error) {
       if (!chosen.flag("no-verify")) throw error;
       io.err(`warning: ${path} does not verify. ${formatError(error, false)}`);
     }
-  });
+  };
+  const combined = await combineFolders(chosen.text("cluster-dir"), checkLock, (home) =>
+    io.err(`opening the key shares in ${home}\n`),
+  );
   const folder = chosen.text("output-dir");
   await writeCombined(folder, combined.secrets);
   if (chosen.flag("json")) {

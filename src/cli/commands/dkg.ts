@@ -13,7 +13,7 @@ import { createLogger, runCeremony } from "../../node/index.ts";
 import { showCeremony } from "../ceremony-screen.ts";
 import { customNetwork } from "../definition-request.ts";
 import { formatError } from "../main.ts";
-import { definitionPath, readDefinitionFile } from "../read-definition.ts";
+import { definitionPath, readDefinitionFrom } from "../read-definition.ts";
 import type { Chosen } from "../settings.ts";
 import type { CommandInput } from "./index.ts";
 
@@ -21,7 +21,7 @@ import type { CommandInput } from "./index.ts";
 export async function dkg({ chosen, io }: CommandInput): Promise<void> {
   const dataDir = chosen.text("data-dir");
   const custom = customNetwork(chosen);
-  const definition = readDefinition(chosen, custom, io);
+  const definition = await readDefinition(chosen, custom, io);
   const stopping = new AbortController();
   const stop = (): void => stopping.abort(new Error("asked to stop"));
   process.once("SIGTERM", stop);
@@ -73,9 +73,15 @@ Then run the node:      trireme run --data-dir ${dataDir} --beacon-node-endpoint
 }
 
 /** The definition, verified. With --no-verify what is wrong is only told, and hashes that are not there are made. */
-function readDefinition(chosen: Chosen, custom: Network | undefined, io: CommandInput["io"]): Definition {
+async function readDefinition(
+  chosen: Chosen,
+  custom: Network | undefined,
+  io: CommandInput["io"],
+): Promise<Definition> {
   const path = definitionPath(chosen);
-  const definition = readDefinitionFile(path);
+  if (path.startsWith("http://"))
+    io.err("warning: the definition comes over plain http; compare its hash with the other operators\n");
+  const definition = await readDefinitionFrom(path);
   const isForgiving = chosen.flag("no-verify");
   for (const check of [verifyDefinitionHashes, checkSigners, verifyDefinitionSignatures])
     try {
