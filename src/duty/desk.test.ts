@@ -3,7 +3,15 @@ import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { DutyWorld, type DutyWorldOptions, type SimOperator } from "../../sim/duty-world.ts";
 import type { DecidedOf, Submission } from "../ports/index.ts";
-import { domainAt, type GroupKey, type OperatorIndex, type Root, signingRoot, ssz } from "../spec/index.ts";
+import {
+  domainAt,
+  type electra,
+  type GroupKey,
+  type OperatorIndex,
+  type Root,
+  signingRoot,
+  ssz,
+} from "../spec/index.ts";
 import { attestationSigningRoot } from "./codec/attestation.ts";
 import { decodePartials } from "./codec/sets.ts";
 import { PARSIGEX_PROTOCOL } from "./exchange.ts";
@@ -126,6 +134,28 @@ test("a client's vote leaves only when it is our share's signature of what was d
   assert.equal(await said(made, voteOf(made, decided, own)), "taken", "the same may come again");
   await world.clock.run({ forMs: 1_000 });
   assert.equal(left.filter((one) => one === name).length, 3, "once to every peer");
+});
+
+test("a client that aggregates with its own selection proof hears what is wrong with it", async () => {
+  const made = await scene(36);
+  const { world, operator, slot, groupKey, left } = made;
+  await world.runToSlot(slot);
+  const decided = operator.runner.desk.decided("aggregator", slot, never);
+  await world.clock.run({ forMs: Math.floor(world.spec.slotMs * 0.8) });
+  const aggregate = (await decided).get(groupKey);
+  assert.ok(aggregate !== undefined, "operators agreed on an aggregate");
+  const proof = signingRoot(ssz.Slot.hashTreeRoot(slot), domainAt(world.spec, "selectionProof", 1));
+  const message = {
+    aggregatorIndex: world.chain.attesterDuties(1)[0]?.validatorIndex ?? 0,
+    aggregate: aggregate.value as electra.Attestation,
+    selectionProof: await sign(world, CLIENT, groupKey, proof),
+  };
+  const signed = { fork: aggregate.fork, value: { message, signature: new Uint8Array(96).fill(1) } };
+  assert.match(
+    await said(made, { kind: "aggregator", slot, groupKey, signed }),
+    /^duty\/not-what-was-decided: .*its selection proof is not the cluster's/,
+  );
+  assert.ok(!left.includes(`${slot}/aggregator`));
 });
 
 test("before the decision there is nothing to sign, and after the deadline nothing is taken", async () => {

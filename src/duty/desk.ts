@@ -26,7 +26,7 @@ import { LIMITS } from "./limits.ts";
 import type { DutyOffer, Offer } from "./offers.ts";
 import { Outboxes } from "./outboxes.ts";
 import type { Partial } from "./partial-store.ts";
-import { type Read, readSubmission, sameButForTheHead } from "./read-submission.ts";
+import { differenceOf, type Read, readSubmission, sameButForTheHead } from "./read-submission.ts";
 import type { Standing } from "./standing.ts";
 import { whoseSignature } from "./whose-signature.ts";
 
@@ -194,7 +194,8 @@ export class Desk implements DutyDesk {
     if (equalBytes(root, own.root))
       return { groupKey, share, part, root, signature, data: own.encode(signature) };
     // A sync message names the head that its signer sees; no two have to see the same one.
-    if (item.kind !== "sync-message") throw deskError("duty/not-what-was-decided", id);
+    if (item.kind !== "sync-message")
+      throw deskError("duty/not-what-was-decided", id, differenceOf(item, own.value));
     return { groupKey, share, part, root, signature, data: sameButForTheHead(item.signed, own.value) };
   }
 

@@ -1,3 +1,4 @@
+import { equalBytes } from "../base/index.ts";
 import type { PartiallySignedOf, Submission } from "../ports/index.ts";
 import type { altair, ChainSpec, Root } from "../spec/index.ts";
 import { attestationSigningRoot } from "./codec/attestation.ts";
@@ -33,4 +34,21 @@ export function readSubmission(item: Submission, chain: ChainSpec): Read {
 export function sameButForTheHead(signed: PartiallySignedOf["sync-message"], own: unknown): Uint8Array {
   const { validatorIndex } = own as altair.SyncCommitteeMessage;
   return signedCodecs["sync-message"].encode({ ...signed, validatorIndex });
+}
+
+/** What a client that signed something else did wrong, where it can be told; empty otherwise. */
+export function differenceOf(item: Submission, own: unknown): string {
+  const [theirs, ours] = [selectionProofIn(item.kind, item.signed), selectionProofIn(item.kind, own)];
+  if (theirs === undefined || ours === undefined || equalBytes(theirs, ours)) return "";
+  return (
+    "its selection proof is not the cluster's, which was not there yet when the client asked for it; " +
+    "it gets it when it asks again, at the latest in the next epoch"
+  );
+}
+
+function selectionProofIn(kind: Submission["kind"], signed: unknown): Uint8Array | undefined {
+  if (kind === "aggregator") return (signed as PartiallySignedOf["aggregator"]).value.message.selectionProof;
+  if (kind === "sync-contribution")
+    return (signed as PartiallySignedOf["sync-contribution"]).message.selectionProof;
+  return undefined;
 }
