@@ -40,14 +40,14 @@ export class PingServer {
     const end = (): void => changed.ring();
     const answer = ({ data }: { data: Uint8Array | Uint8ArrayList }): void => {
       waiting.append(data);
-      // A stream that cannot be written any more throws, and what throws in a listener ends the process.
-      while (waiting.byteLength >= pingBytes && stream.writeStatus === "writable") {
+      while (waiting.byteLength >= pingBytes) {
         if (!bucket.take(this.#now())) {
           this.#violations.count(who.name, "rate", pingProtocol);
-          stream.abort(new Error("too many pings"));
-          return;
+          waiting.consume(waiting.byteLength);
+          return stream.abort(new Error("too many pings"));
         }
-        stream.send(waiting.sublist(0, pingBytes));
+        // A stream that is over on our side throws, and what throws in a listener ends the process.
+        if (stream.writeStatus === "writable") stream.send(waiting.sublist(0, pingBytes));
         waiting.consume(pingBytes);
       }
       changed.ring();
