@@ -9,6 +9,7 @@ import {
   dialBackoffFirstMs,
   dialBackoffMaxMs,
   dialTimeoutMs,
+  directHeadStartMs,
   upgradeBackoffMaxMs,
 } from "./limits.ts";
 import type { Links } from "./links.ts";
@@ -117,32 +118,49 @@ export class Dialer {
   }
 
   async #attempt(options: { readonly relaysToo: boolean }, signal: AbortSignal): Promise<boolean> {
-    const { places, relays, links } = this.#needs;
+    const { places, links } = this.#needs;
     const direct = places.addressesOf(this.#peer);
-    const routes = options.relaysToo ? relays.flatMap((relay) => relay.routesTo(this.#peer)) : [];
-    if (direct.length + routes.length === 0) {
+    if (direct.length === 0 && !(options.relaysToo && this.#routes().length > 0)) {
       if (links.best(this.#peer.operator) === undefined)
         this.#failed("no address of the peer is known yet", signal);
       return false;
     }
+    const over = new AbortController();
+    const either = AbortSignal.any([over.signal, signal]);
     try {
-      await this.#first(
+      const directly = this.#first(
         direct.map((address) => `${address}/p2p/${this.#peer.id}`),
-        signal,
-      ).then(
-        (address) => places.worked(this.#peer, address.slice(0, -`/p2p/${this.#peer.id}`.length)),
-        async (error: unknown) => {
-          if (routes.length === 0) throw error;
-          await this.#first(routes, signal);
-        },
-      );
+        either,
+      ).then((address) => places.worked(this.#peer, address.slice(0, -`/p2p/${this.#peer.id}`.length)));
+      await Promise.any(options.relaysToo ? [directly, this.#throughRelays(directly, either)] : [directly]);
     } catch (error) {
       this.#failed(summary(error), signal);
       return false;
+    } finally {
+      over.abort(new Error("another way was quicker"));
     }
     this.#lastError = undefined;
     this.#logged = "";
     return true;
+  }
+
+  #routes(): readonly string[] {
+    return this.#needs.relays.flatMap((relay) => relay.routesTo(this.#peer));
+  }
+
+  /**
+   * Dials through the relays once the direct dials have failed, or have had a moment: an address that swallows packets must
+   * not keep us from the relays. One that becomes usable meanwhile is used.
+   */
+  async #throughRelays(directly: Promise<void>, signal: AbortSignal): Promise<void> {
+    const failed = new AbortController();
+    directly.catch(() => failed.abort());
+    const settled = AbortSignal.any([failed.signal, signal]);
+    await pause(directHeadStartMs, settled);
+    const changed = this.#needs.links.changed.get(this.#peer.operator);
+    while (this.#routes().length === 0 && !settled.aborted) await changed?.wait(undefined, settled);
+    signal.throwIfAborted();
+    await this.#first(this.#routes(), signal);
   }
 
   /** Dials all addresses at once; gives the first that leads to the peer and gives up the others. */
@@ -181,9 +199,7 @@ export class Dialer {
 
 /** The distinct reasons of several failed dials in one line. */
 function summary(error: unknown): string {
-  if (!(error instanceof AggregateError)) return explain(error);
-  return (
-    [...new Set(error.errors.map((one: unknown) => explain(one)))].slice(0, 4).join("; ") ||
-    "no way to the peer"
-  );
+  const reasons = (one: unknown): readonly string[] =>
+    one instanceof AggregateError ? one.errors.flatMap(reasons) : [explain(one)];
+  return [...new Set(reasons(error))].slice(0, 4).join("; ") || "no way to the peer";
 }

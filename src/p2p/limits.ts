@@ -63,6 +63,8 @@ export const dialBackoffMaxMs = 30_000;
 /** While a relayed connection works, a direct one is tried at this pace at most. */
 export const upgradeBackoffMaxMs = 120_000;
 export const dialTimeoutMs = 6_000;
+/** Direct addresses are tried for so long before the ways through relays are tried beside them. */
+export const directHeadStartMs = 500;
 /** Addresses tried for one peer at a time, and kept of what a peer says about itself. */
 export const addressesMaxPerPeer = 8;
 

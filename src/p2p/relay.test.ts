@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { test } from "node:test";
 import { generateKeyPair } from "@libp2p/crypto/keys";
 import { NodeKey } from "../crypto/index.ts";
 import type { ProtocolLimits } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { P2pError } from "./errors.ts";
-import { relayAnswerBytesMax } from "./limits.ts";
+import { dialTimeoutMs, relayAnswerBytesMax } from "./limits.ts";
 import { placeOfEnr, placeOfList, queryRelay, readRelay } from "./relay-address.ts";
 import { connected, newKey, type TestNode, testNode } from "./testing/hosts.ts";
 import { relayServer } from "./testing/relay-server.ts";
@@ -75,6 +75,30 @@ test("a relayed connection gives way to a direct one as soon as the peers learn 
     await connected(b, a);
   } finally {
     await stopAll(a, b);
+    await relay.stop();
+  }
+});
+
+test("an address that swallows every packet does not keep peers from meeting through a relay", async () => {
+  const relay = await relayServer();
+  const relays = relay.getMultiaddrs().map(String);
+  const hole = createTcpServer((socket) => void socket.on("error", () => {})).listen(0, "127.0.0.1");
+  await once(hole, "listening");
+  const keys = [newKey(), newKey()];
+  const [a, b] = [0, 1].map((i) => {
+    const id = testNode(keys, i).p2p.peerId((1 - i) as OperatorIndex);
+    const peers = [`/ip4/127.0.0.1/tcp/${(hole.address() as AddressInfo).port}/p2p/${id}`];
+    return testNode(keys, i, { listen: [], relays, peers });
+  }) as [TestNode, TestNode];
+  try {
+    await Promise.all([a.p2p.start(), b.p2p.start()]);
+    await Promise.all([a, b].map(({ meter }) => meter.reached("p2p_relay_connections", { peer: "relay-0" })));
+    const begun = performance.now();
+    await Promise.all([connected(a, b), connected(b, a)]);
+    assert.ok(performance.now() - begun < dialTimeoutMs, "waited for the dial to time out");
+  } finally {
+    await stopAll(a, b);
+    hole.close();
     await relay.stop();
   }
 });
