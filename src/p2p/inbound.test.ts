@@ -110,7 +110,7 @@ test("messages beyond the rate are dropped and counted", async () => {
 
 test("what one peer leaves half sent stays below a cap in memory", async () => {
   const half = receivingBytesMaxPerPeer / 4;
-  await attacked({ messageBytesMax: 2 * half }, async (node, hostile) => {
+  await attacked({ messageBytesMax: 2 * half, receiveTimeoutMs: 60_000 }, async (node, hostile) => {
     const prefix = frame(new Uint8Array(2 * half)).sublist(0, 4);
     for (let i = 0; i < 5; i++) {
       const stream = await hostile.open(protocol);
