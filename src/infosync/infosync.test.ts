@@ -35,7 +35,8 @@ class World {
   readonly nodes: InfoSync[] = [];
   readonly consensus: RunningConsensus[] = [];
 
-  constructor(offers: readonly (Offer | undefined)[]) {
+  /** @param watching - Operators that take no part for now. */
+  constructor(offers: readonly (Offer | undefined)[], watching: readonly number[] = []) {
     for (const [i, offer] of offers.entries()) {
       const transport = this.network.transport(i as OperatorIndex);
       const common = {
@@ -62,7 +63,7 @@ class World {
         threshold: 3,
         consensus,
         offer,
-        silent: () => false,
+        silent: () => watching.includes(i),
       });
       this.nodes.push(node);
       node.start();
@@ -78,8 +79,12 @@ class World {
   }
 }
 
-function worldOf(t: TestContext, offers: readonly (Offer | undefined)[]): World {
-  const world = new World(offers);
+function worldOf(
+  t: TestContext,
+  offers: readonly (Offer | undefined)[],
+  watching: readonly number[] = [],
+): World {
+  const world = new World(offers, watching);
   t.after(() => {
     for (const node of world.nodes) node.stop();
     for (const consensus of world.consensus) consensus.stop();
@@ -121,6 +126,19 @@ test("an operator that is down delays the agreement by half a slot and no more",
   assert.deepEqual(world.several(lastSlot), [undefined, undefined, undefined, undefined]);
   await world.clock.run({ until: start + chain.slotMs / 2 + 6_000 });
   assert.deepEqual(world.several(lastSlot), [true, true, true, undefined]);
+});
+
+test("an operator that watches for its double answers what it can do, and takes no part in the agreement", async (t) => {
+  const world = worldOf(t, [modern, modern, modern, modern], [3]);
+  const said: string[] = [];
+  world.network.intercept(({ from, protocol }) => {
+    if (from === 3) said.push(protocol);
+    return undefined;
+  });
+  await world.clock.run({ until: start + 6_000 });
+  assert.deepEqual(world.several(lastSlot), [true, true, true, undefined]);
+  assert.equal(world.network.rejectionsOf(0), 0, "nobody is told that asking was wrong");
+  assert.deepEqual(said, []);
 });
 
 test("an operator of Charon before v1.12, which knows the protocol by its old name only, is heard too", async (t) => {

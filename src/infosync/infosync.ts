@@ -50,7 +50,10 @@ export interface InfoSyncOptions {
   readonly transport: Transport;
   readonly consensus: Consensus;
   readonly offer: Offer;
-  /** Whether this node says nothing for now, since another process may speak with its key. */
+  /**
+   * Whether this node takes no part in agreements for now, since another process may speak with its key. It still answers
+   * who asks what it can do, so that nobody waits for it or takes it for broken.
+   */
   readonly silent: () => boolean;
   readonly log: Logger;
 }
@@ -119,19 +122,12 @@ export class InfoSync {
     const next = this.#next;
     // After a clock that was set forward the slot is over, and its exchange with it.
     const late = clock.now() >= slotStart(chain, slot + 1);
-    if (!late && !this.#options.silent()) {
+    if (late) next?.begun.reject(new Error("not exchanged in this slot"));
+    else {
       const exchange = this.#newExchange({ slot, kind: "info-sync" });
       this.#current = exchange;
-      this.#run(exchange).catch((error: unknown) => {
-        if (!this.#stopped.signal.aborted)
-          this.#log.warn("Operators did not agree on what all of them can do; the last agreement stands", {
-            duty: dutyName(exchange.duty),
-            why: explain(error),
-          });
-      });
       next?.begun.resolve(exchange);
-    } else {
-      next?.begun.reject(new Error("not exchanged in this slot"));
+      if (!this.#options.silent()) this.#runAndTell(exchange);
     }
     this.#await(Math.max(slot + chain.slotsPerEpoch, this.#lastSlotOfEpoch(clock.now())));
   }
@@ -161,6 +157,16 @@ export class InfoSync {
       heard: new Map([[self, own]]),
       complete: Promise.withResolvers(),
     };
+  }
+
+  #runAndTell(exchange: Exchange): void {
+    this.#run(exchange).catch((error: unknown) => {
+      if (!this.#stopped.signal.aborted)
+        this.#log.warn("Operators did not agree on what all of them can do; the last agreement stands", {
+          duty: dutyName(exchange.duty),
+          why: explain(error),
+        });
+    });
   }
 
   async #run(exchange: Exchange): Promise<void> {
