@@ -88,6 +88,19 @@ test("a round change that claims a prepared value proves it", () => {
   assert.equal(isJustified(config, message({ ...claim, justification: prepares("a") })), true);
   assert.equal(isJustified(config, message({ ...claim, justification: prepares("b") })), false);
   assert.equal(isJustified(config, message({ ...claim, justification: prepares("a").slice(1) })), false);
+  const later = { ...claim, round: 4 };
+  for (const [claimed, proved] of [
+    [2, 1],
+    [1, 2],
+  ] as const)
+    assert.equal(
+      isJustified(
+        config,
+        message({ ...later, preparedRound: claimed, justification: prepares("a", proved) }),
+      ),
+      false,
+      `round ${claimed} is claimed and round ${proved} proved`,
+    );
   assert.equal(
     isJustified(
       config,
