@@ -72,6 +72,7 @@ export interface Exchange {
 }
 
 interface Sent {
+  /** For the first time: on a connection that breaks again and again, what is old must not go round for ever. */
   readonly at: UnixMs;
   readonly duty: DutyId;
   readonly bytes: Uint8Array;
@@ -169,7 +170,7 @@ export function createExchange(context: ExchangeContext): Exchange {
   transport.onBroken((to) => {
     const again = stillFresh(to);
     justSent.delete(to);
-    for (const { duty, bytes, signal } of again) void deliver(to, duty, bytes, signal);
+    for (const one of again) void deliver(to, one.duty, one.bytes, one.signal, one.at);
   });
 
   /** One peer, one message, until it is there. A peer that is away costs the others nothing. */
@@ -178,6 +179,7 @@ export function createExchange(context: ExchangeContext): Exchange {
     duty: DutyId,
     bytes: Uint8Array,
     signal: AbortSignal,
+    firstSentAt?: UnixMs,
   ): Promise<void> {
     const waiting = unsent.get(to) ?? new Set();
     unsent.set(to, waiting);
@@ -201,7 +203,7 @@ export function createExchange(context: ExchangeContext): Exchange {
             });
         },
       );
-      justSent.set(to, [...stillFresh(to), { at: clock.now(), duty, bytes, signal }]);
+      justSent.set(to, [...stillFresh(to), { at: firstSentAt ?? clock.now(), duty, bytes, signal }]);
     } catch {
       dropped.add(1, { peer: String(to), reason: "not-delivered" });
     } finally {

@@ -6,6 +6,7 @@ import type { ConsensusValue } from "../consensus/index.ts";
 import { type DutyId, dutyDue, firstSlotOf, type GroupKey, slotStart, ssz } from "../spec/index.ts";
 import { decodePartials, decodeUnsignedSet, encodePartials, encodeUnsignedSet } from "./codec/sets.ts";
 import { PARSIGEX_PROTOCOL } from "./exchange.ts";
+import { LIMITS } from "./limits.ts";
 
 // Every world runs the real scripts, schedule, exchange and consensus of all operators; signatures are toy ones that
 // combine and verify as BLS does. Whatever is published with a wrong group signature is refused by the chain.
@@ -363,6 +364,26 @@ test("partial signatures that were lost with their connection are sent again", a
   await world.runToSlot(16);
   assert.ok(lost.size >= 8 * 6 - 12);
   assert.equal(votesOf(world, 8, 16), 12);
+});
+
+test("on a connection that breaks all the time only what is new is sent again", async () => {
+  const world = new DutyWorld(32, { validatorCount: 12 });
+  world.start();
+  await world.runToSlot(9);
+  const sent = new Map<string, number>();
+  world.network.intercept(({ from, to, protocol, message }) => {
+    if (protocol !== PARSIGEX_PROTOCOL || from !== 0 || to !== 1) return undefined;
+    const { slot, kind } = decodePartials(message).duty;
+    sent.set(`${slot} ${kind}`, (sent.get(`${slot} ${kind}`) ?? 0) + 1);
+    return undefined;
+  });
+  const { spec, clock } = world;
+  for (let i = 0; i < 2 * spec.slotsPerEpoch; i++) {
+    await clock.run({ forMs: spec.slotMs });
+    world.network.cut(0, 1);
+  }
+  const most = Math.max(...sent.values());
+  assert.ok(most > 1 && most <= 1 + LIMITS.mayBeLostMs / spec.slotMs, `${most} times`);
 });
 
 test("duties that change with a reorganisation are followed", async () => {
