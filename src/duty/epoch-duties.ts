@@ -39,11 +39,7 @@ export class EpochDuties {
     const over = new AbortController();
     this.#over = over;
     const signal = AbortSignal.any([over.signal, this.#signal]);
-    this.#own(
-      "standing signatures",
-      signal,
-      first ? this.#more.standing.load() : this.#more.standing.onEpoch(),
-    );
+    this.#own("standing signatures", signal, this.#more.standing.onEpoch());
     if (this.#more.builder)
       this.#own("builder registrations", signal, this.#register(epoch, { first }, signal));
   }

@@ -70,6 +70,7 @@ export class Standing {
   /** Partial signatures of a peer that wait to be verified. */
   readonly #waiting = new Map<OperatorIndex, number>();
   #turn: Promise<void> = Promise.resolve();
+  #loading: Promise<void> | undefined;
 
   constructor(context: DutyContext, more: StandingContext, signal: AbortSignal) {
     this.#context = context;
@@ -77,8 +78,21 @@ export class Standing {
     this.#signal = signal;
   }
 
-  /** Takes up what an earlier life of this node had written down. */
-  async load(): Promise<void> {
+  /**
+   * Takes up what an earlier life of this node had written down. Whatever comes waits for it: a note is written whole, so
+   * one that was not read yet would lose what it had.
+   *
+   * @throws StorageError - asked again the next time.
+   */
+  #ready(): Promise<void> {
+    this.#loading ??= this.#load().catch((error: unknown) => {
+      this.#loading = undefined;
+      throw error;
+    });
+    return this.#loading;
+  }
+
+  async #load(): Promise<void> {
     const { notes } = this.#more;
     for (const key of await notes.noteKeys(NOTE_PREFIX)) {
       const note = await notes.readNote(key);
@@ -86,8 +100,6 @@ export class Standing {
       if (note === undefined || !this.#context.publicShares.has(groupKey)) continue;
       for (const one of decodeStandingNote(note, groupKey, this.#context.chain)) this.#add(one);
     }
-    for (const motion of this.#motions.values()) await this.#combine(motion);
-    this.#sendOurs();
   }
 
   /**
@@ -180,6 +192,7 @@ export class Standing {
 
   /** On disk when it settles, and combined where it completes a threshold. */
   async #keep(verified: readonly StandingPartial[]): Promise<void> {
+    await this.#ready();
     const motions = verified.flatMap((one) => this.#add(one) ?? []);
     for (const groupKey of new Set(motions.map((motion) => motion.groupKey))) await this.#write(groupKey);
     for (const motion of new Set(motions)) await this.#combine(motion);
@@ -247,11 +260,13 @@ export class Standing {
     await this.#publish(motion);
   }
 
-  /** Once an epoch: what the chain has not seen yet is sent again, to peers and to the beacon node. */
+  /** At the start and once an epoch: what the chain has not seen yet is sent again, to peers and to the beacon node. */
   async onEpoch(): Promise<void> {
-    for (const motion of this.#motions.values()) {
+    await this.#ready();
+    for (const motion of [...this.#motions.values()]) {
       if (motion.id.kind === "exit" && this.#hasLeft(motion.groupKey)) await this.#end(motion);
-      else if (motion.signature !== undefined && motion.id.kind === "exit") await this.#publish(motion);
+      else if (motion.signature === undefined) await this.#combine(motion);
+      else if (motion.id.kind === "exit") await this.#publish(motion);
     }
     this.#sendOurs();
   }

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DutyWorld } from "../../sim/duty-world.ts";
+import type { Submission } from "../ports/index.ts";
+import { domainAt, type GroupKey, type OperatorIndex, type phase0, signingRoot, ssz } from "../spec/index.ts";
+import { decodeStandingNote } from "./standing-note.ts";
+
+// Exits that operators leave at their nodes one after the other, with restarts and failing disks between.
+
+const never = new AbortController().signal;
+const EPOCH = 1;
+
+async function scene(seed: number): Promise<{ world: DutyWorld; groupKey: GroupKey; index: number }> {
+  const world = new DutyWorld(seed);
+  world.start();
+  await world.runToSlot(8);
+  const [duty] = world.chain.attesterDuties(1);
+  assert.ok(duty !== undefined);
+  return { world, groupKey: duty.pubkey, index: duty.validatorIndex };
+}
+
+/** One operator's signature of the exit, at his own node; the world goes on for a second. */
+async function leave(
+  { world, groupKey, index }: Awaited<ReturnType<typeof scene>>,
+  operator: number,
+  more: { readonly epoch?: number; readonly signer?: number } = {},
+): Promise<string | undefined> {
+  const { epoch = EPOCH, signer = operator } = more;
+  const message = { epoch, validatorIndex: index };
+  const root = signingRoot(
+    ssz.phase0.VoluntaryExit.hashTreeRoot(message),
+    domainAt(world.spec, "exit", epoch),
+  );
+  const [signature] = await world.keys.signer(signer as OperatorIndex).sign([{ groupKey, root }], never);
+  const item: Submission = {
+    kind: "exit",
+    slot: epoch * world.spec.slotsPerEpoch,
+    groupKey,
+    signed: { message, signature: signature as Uint8Array },
+  };
+  const verdicts = world.operators[operator]?.runner.desk.submit([item], never);
+  await world.clock.run({ forMs: 1_000 });
+  return (await verdicts)?.[0]?.code;
+}
+
+const exits = (world: DutyWorld): readonly phase0.SignedVoluntaryExit[] =>
+  world.operators.flatMap(({ beacon }) => beacon.exits);
+
+async function sharesOnDisk(world: DutyWorld, operator: number, groupKey: GroupKey): Promise<number[]> {
+  const reading = world.operators[operator]?.disk.readNote(`standing/${groupKey}`);
+  await world.clock.run({ forMs: 10 });
+  const note = await reading;
+  return note === undefined
+    ? []
+    : decodeStandingNote(note, groupKey, world.spec)
+        .map(({ partial }) => partial.share)
+        .toSorted();
+}
+
+test("an exit leaves when a threshold of operators has signed it for the same epoch, and not before", async () => {
+  const made = await scene(51);
+  const { world } = made;
+  assert.equal(await leave(made, 0), undefined);
+  assert.equal(await leave(made, 1), undefined);
+  assert.equal(await leave(made, 2, { epoch: 2 }), undefined);
+  assert.equal(await leave(made, 3, { signer: 2 }), "duty/wrong-share");
+  assert.equal(exits(world).length, 0);
+  assert.equal(await leave(made, 3), undefined);
+  assert.ok(exits(world).length > 0);
+  for (const exit of exits(world)) assert.equal(exit.message.epoch, EPOCH);
+});
+
+test("a node that was killed still has its own signature and its peers', and sends its own again", async () => {
+  const made = await scene(52);
+  const { world, groupKey } = made;
+  await leave(made, 0);
+  await leave(made, 1);
+  assert.deepEqual(await sharesOnDisk(world, 0, groupKey), [1, 2]);
+  world.crash(0);
+  await world.clock.run({ forMs: 1_000 });
+  world.restart(0);
+  const [restarted] = world.operators;
+  assert.ok(restarted !== undefined);
+  // A peer's signature comes while the node knows nothing of duties yet: it must not take the place of the notes.
+  restarted.beacon.down = true;
+  assert.equal(await leave(made, 1, { epoch: 2 }), undefined);
+  restarted.beacon.down = false;
+  await world.runToSlot(10);
+  assert.deepEqual(await sharesOnDisk(world, 0, groupKey), [1, 2, 2]);
+  assert.equal(await leave(made, 3), undefined);
+  assert.ok(exits(world).some(({ message }) => message.epoch === EPOCH));
+});
+
+test("notes that cannot be read are not written over, and read when the disk is well again", async () => {
+  const made = await scene(53);
+  const { world, groupKey } = made;
+  await leave(made, 0);
+  await leave(made, 1);
+  world.crash(0);
+  world.operators[0]?.disk.setFailing(true);
+  world.restart(0);
+  assert.equal(await leave(made, 1, { epoch: 2 }), undefined);
+  assert.equal(await leave(made, 0, { epoch: 2 }), "duty/unavailable");
+  world.operators[0]?.disk.setFailing(false);
+  await world.runToSlot(17);
+  assert.deepEqual((await sharesOnDisk(world, 0, groupKey)).slice(0, 2), [1, 2]);
+  assert.equal(await leave(made, 3), undefined);
+  assert.ok(exits(world).some(({ message }) => message.epoch === EPOCH));
+});
