@@ -54,7 +54,7 @@ async function sharesOnDisk(world: DutyWorld, operator: number, groupKey: GroupK
     ? []
     : decodeStandingNote(note, groupKey, world.spec)
         .map(({ partial }) => partial.share)
-        .toSorted();
+        .toSorted((a, b) => a - b);
 }
 
 test("an exit leaves when a threshold of operators has signed it for the same epoch, and not before", async () => {

@@ -263,7 +263,7 @@ export class Standing {
   /** At the start and once an epoch: what the chain has not seen yet is sent again, to peers and to the beacon node. */
   async onEpoch(): Promise<void> {
     await this.#ready();
-    for (const motion of [...this.#motions.values()]) {
+    for (const motion of this.#motions.values()) {
       if (motion.id.kind === "exit" && this.#hasLeft(motion.groupKey)) await this.#end(motion);
       else if (motion.signature === undefined) await this.#combine(motion);
       else if (motion.id.kind === "exit") await this.#publish(motion);
