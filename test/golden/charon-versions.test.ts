@@ -46,6 +46,10 @@ const recordings: Readonly<Record<string, { readonly version: RegExp; readonly k
       version: /^v1\.9\.5$/,
       kinds: ["prepare-aggregator", "proposer", "randao", "sync-message"],
     },
+    "charon-traffic-v1.10.jsonl": {
+      version: /^v1\.10\.3$/,
+      kinds: ["prepare-aggregator", "proposer", "randao", "sync-message"],
+    },
   };
 
 for (const [file, { version, kinds }] of Object.entries(recordings)) {
