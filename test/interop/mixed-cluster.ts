@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { fromHex, toHex } from "../../src/base/index.ts";
 import { type Chain, startChain } from "../../src/chain/index.ts";
-import { createCluster, writeClusterFolders } from "../../src/cluster/index.ts";
+import { createCluster, type Lock, writeClusterFolders } from "../../src/cluster/index.ts";
 import { freePorts } from "../../src/demo/free-ports.ts";
 import { LEAN_ENVIRONMENT, LEAN_FLAGS } from "../../src/node/index.ts";
 import { Background } from "./background.ts";
@@ -13,7 +13,7 @@ import { prysm } from "./prysm.ts";
 import { vouch } from "./vouch.ts";
 
 /** What an operator runs: the node, and who signs for it. Charon carries a mock client, Trireme a signer; an empty seat runs nothing. */
-export type Seat = Program | `${Program}+${ClientName | "nobody"}` | "empty";
+export type Seat = Program | `${Program}+${ClientName}` | "charon+nobody" | "empty";
 export type Program = "trireme" | "charon";
 export type ClientName = keyof typeof CLIENTS;
 export type RelayKind = "charon" | "trireme";
@@ -32,6 +32,8 @@ export interface MixedOptions {
   readonly builder?: boolean;
   /** Trireme's program: source by default. */
   readonly main?: string;
+  /** Operators' folders from a ceremony, node0 and so on; else a cluster of so many `validators` is made by hand. */
+  readonly made?: { readonly folder: string; readonly lock: Lock };
 }
 
 /** One operator's node. */
@@ -89,14 +91,20 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
   const ports = [...(await freePorts(3 + 4 * options.seats.length))];
   const port = () => ports.pop() as number;
   const genesisTime = Math.ceil((Date.now() + START_UP_MS) / 1000) * 1000 - FIRST_SLOT * options.slotMs;
-  const keys = await writeCluster(join(folder, "cluster"), options);
+  const { made } = options;
+  const keys =
+    made === undefined
+      ? await writeCluster(join(folder, "cluster"), options)
+      : groupKeysOf(made.lock.validators);
+  if (made !== undefined) cpSync(made.folder, join(folder, "cluster"), { recursive: true });
+  const forkVersion = made === undefined ? FORK_VERSION : toHex(made.lock.definition.forkVersion);
   const blinded = new Set<number>();
   const chain = await startChain({
     validators: keys.map((pubkey) => ({ pubkey })),
     otherValidators: options.others ?? 0,
     slotMs: options.slotMs,
     genesisTime,
-    genesisForkVersion: FORK_VERSION,
+    genesisForkVersion: forkVersion,
     chainId: CHAIN_ID,
     networkName: "interop",
     builder: options.builder ?? false,
@@ -119,6 +127,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
       beaconNode: chain.url ?? "",
       relay: relay.url,
       genesis: Math.floor(genesisTime / 1000),
+      isKnown: made !== undefined,
       builder: options.builder ?? false,
     };
     const nodes: (MixedNode & { ready(): Promise<void>; served(): Promise<void> })[] = [];
@@ -228,14 +237,19 @@ async function writeCluster(folder: string, options: MixedOptions): Promise<read
   });
   mkdirSync(folder, { recursive: true });
   await writeClusterFolders(folder, created, { insecureKeys: true });
-  return created.lock.validators.map((validator) => toHex(validator.publicKey));
+  return groupKeysOf(created.lock.validators);
 }
+
+const groupKeysOf = (validators: Lock["validators"]): readonly `0x${string}`[] =>
+  validators.map(({ publicKey }) => toHex(publicKey));
 
 interface Network {
   readonly beaconNode: string;
   readonly relay: string;
   /** Unix seconds. */
   readonly genesis: number;
+  /** Its fork version is one that both programs have in their tables, as that of every ceremony. */
+  readonly isKnown: boolean;
   readonly builder: boolean;
 }
 
@@ -252,10 +266,14 @@ function commonFlags(ports: Ports, network: Network): string[] {
     `--p2p-tcp-address=127.0.0.1:${ports.p2p}`,
     `--p2p-relays=${network.relay}`,
     `--monitoring-address=127.0.0.1:${ports.monitoring}`,
-    "--testnet-name=interop",
-    `--testnet-chain-id=${CHAIN_ID}`,
-    `--testnet-fork-version=${FORK_VERSION}`,
-    `--testnet-genesis-timestamp=${network.genesis}`,
+    ...(network.isKnown
+      ? []
+      : [
+          "--testnet-name=interop",
+          `--testnet-chain-id=${CHAIN_ID}`,
+          `--testnet-fork-version=${FORK_VERSION}`,
+          `--testnet-genesis-timestamp=${network.genesis}`,
+        ]),
     "--log-level=debug",
     ...(network.builder ? ["--builder-api"] : []),
   ];
@@ -302,7 +320,7 @@ function charonNode(charon: string, home: string, seat: Seat, ports: Ports, netw
     "--p2p-external-ip=127.0.0.1",
     `--nickname=charon-${basename(home)}`,
     "--log-color=disable",
-    `--testnet-capella-hard-fork=${CAPELLA_VERSION}`,
+    ...(network.isKnown ? [] : [`--testnet-capella-hard-fork=${CAPELLA_VERSION}`]),
     ...commonFlags(ports, network),
     ...signer,
   ]);
