@@ -1,11 +1,23 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { LEAN_ENVIRONMENT, LEAN_FLAGS } from "./lean.ts";
+import { fitCollector, LEAN_ENVIRONMENT, LEAN_FLAGS } from "./lean.ts";
 
 test("the installed program starts as lean as the nodes of the demonstration", () => {
   const script = readFileSync(new URL("../../bin/trireme", import.meta.url), "utf8");
   assert.ok(script.includes(`exec "$node" ${LEAN_FLAGS.join(" ")} `));
   for (const [name, value] of Object.entries(LEAN_ENVIRONMENT))
     assert.ok(script.includes(`export ${name}="\${${name}:-${value}}"`));
+});
+
+test("the collector is frugal while validators are few, and quick where they are many", () => {
+  const flags = (validators: number): readonly string[] => {
+    const set: string[] = [];
+    fitCollector(validators, (flag) => set.push(flag));
+    return set;
+  };
+  assert.deepEqual([flags(1), flags(63)], [[], []]);
+  // It takes back what the process was started with.
+  assert.deepEqual(flags(64), ["--no-optimize-for-size"]);
+  assert.ok(LEAN_FLAGS.includes("--optimize-for-size"));
 });

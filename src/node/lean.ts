@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+
 /**
  * How a node's process is started. A node makes little garbage, and memory is what operators pay for: a small young
  * generation, code kept small, and one heap for all threads of the C library. Together they take a sixth off what is
@@ -5,3 +7,15 @@
  */
 export const LEAN_FLAGS: readonly string[] = ["--max-semi-space-size=1", "--optimize-for-size"];
 export const LEAN_ENVIRONMENT: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: "1" };
+
+/**
+ * From this many validators on, a node spends memory to save time. With few, a frugal collector takes 20 MB less and a
+ * quarter more CPU of next to nothing; with 3,000 it collected all the time: half of the CPU that partial signatures cost,
+ * and the event loop stood still for it.
+ */
+const MANY_VALIDATORS = 64;
+
+/** Fits the garbage collector to the size of the cluster; V8 reads these settings anew at every collection. */
+export function fitCollector(validators: number, set: (flag: string) => void = setFlagsFromString): void {
+  if (validators >= MANY_VALIDATORS) set("--no-optimize-for-size");
+}

@@ -45,6 +45,7 @@ import {
 import { systemClock } from "./clock.ts";
 import { untilClockAgrees, watchForSetBack } from "./clock-checks.ts";
 import type { RunConfig } from "./config.ts";
+import { fitCollector } from "./lean.ts";
 import { addressBookFile, slashingDatabase } from "./paths.ts";
 import { type NodeStatus, processStatus } from "./status.ts";
 import { version } from "./version.ts";
@@ -97,6 +98,7 @@ async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped
   let log = makeLogger(config);
   try {
     const identity = readIdentity(config, log);
+    fitCollector(identity.cluster.validators.length);
     const meter = makeMeter(config, identity);
     log = makeLogger(config, meter);
     running.add(
