@@ -13,7 +13,7 @@ import { prysm } from "./prysm.ts";
 import { vouch } from "./vouch.ts";
 
 /** What an operator runs: the node, and who signs for it. Charon carries a mock client, Trireme a signer; an empty seat runs nothing. */
-export type Seat = Program | `${Program}+${ClientName}` | "charon+nobody" | "empty";
+export type Seat = Program | `${Program}+${ClientName | "nobody"}` | "empty";
 export type Program = "trireme" | "charon";
 export type ClientName = keyof typeof CLIENTS;
 export type RelayKind = "charon" | "trireme";
