@@ -1,5 +1,12 @@
 import { equalBytes, type SeededRandom, seededRandom } from "../src/base/index.ts";
-import { bytesToScalar, CURVE_ORDER, modOrder, SecretKey, scalarToBytes } from "../src/crypto/index.ts";
+import {
+  bytesToScalar,
+  CURVE_ORDER,
+  modOrder,
+  PairingCurve,
+  SecretKey,
+  scalarToBytes,
+} from "../src/crypto/index.ts";
 import {
   begin,
   checkAnnouncement,
@@ -12,6 +19,8 @@ import {
 } from "../src/dkg/index.ts";
 import { type OperatorIndex, operatorOf, type ShareIndex, shareIndexOf } from "../src/spec/index.ts";
 import { type DkgRun, type End, entropyOf, flip, identity, outsideSubgroup } from "./dkg-world.ts";
+
+const curve = await PairingCurve.load();
 
 /** What one dealer sends to one operator. */
 interface Dealt {
@@ -52,7 +61,7 @@ const sharing = (change: (share: Uint8Array, scene: Scene, to: ShareIndex) => Ui
   deal: (scene) => (honest, to) => ({ ...honest, share: change(honest.share, scene, to) }),
 });
 const another = ({ cheater, threshold }: Scene): FrostBegun =>
-  begin({ self: cheater, operatorCount: 0, threshold }, entropyOf("another"));
+  begin({ self: cheater, operatorCount: 0, threshold, curve }, entropyOf("another"));
 const announcing = (
   change: (honest: FrostAnnouncement, scene: Scene) => Partial<FrostAnnouncement>,
 ): Cheat => ({
@@ -111,7 +120,7 @@ export function runFrost(seed: number, cheatName?: string): DkgRun {
   const operatorCount = 3 + random.integer(3);
   const threshold = 2 + random.integer(operatorCount - 1);
   const shares = Array.from({ length: operatorCount }, (_, i) => shareIndexOf(i as OperatorIndex));
-  const paramsOf = (self: ShareIndex) => ({ self, operatorCount, threshold });
+  const paramsOf = (self: ShareIndex) => ({ self, operatorCount, threshold, curve });
   const begun = new Map(
     shares.map((self) => [self, begin(paramsOf(self), entropyOf(`seed ${seed} ${self}`))]),
   );

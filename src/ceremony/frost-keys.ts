@@ -1,3 +1,4 @@
+import { PairingCurve } from "../crypto/index.ts";
 import { begin, checkAnnouncement, type FrostCast, finish, type KeyOfValidator } from "../dkg/index.ts";
 import { type OperatorIndex, shareIndexOf } from "../spec/index.ts";
 import { type BroadcastKind, others } from "./broadcast.ts";
@@ -28,7 +29,8 @@ async function makeKeys(
   { entropy, broadcast, onKey, signal }: KeyMaking,
 ): Promise<readonly MadeKey[]> {
   const self = shareIndexOf(transport.self);
-  const params = { self, operatorCount: transport.operatorCount, threshold: definition.threshold };
+  const { operatorCount } = transport;
+  const params = { self, operatorCount, threshold: definition.threshold, curve: await PairingCurve.load() };
   const validators = Array.from({ length: definition.numValidators }, (_, i) => i);
 
   const begun = await inTurns(validators, signal, () => begin(params, entropy));

@@ -10,6 +10,7 @@ import {
   CURVE_ORDER,
   combineUnverified,
   modOrder,
+  PairingCurve,
   recoverSecret,
   SecretKey,
   scalarToBytes,
@@ -27,6 +28,7 @@ import {
 import type { KeyOfValidator, Lie } from "./key.ts";
 
 const G1 = bls12_381.G1.Point;
+const curve = await PairingCurve.load();
 const indices = (count: number): ShareIndex[] =>
   Array.from({ length: count }, (_, i) => shareIndexOf(i as never));
 
@@ -41,6 +43,7 @@ const paramsOf = (self: ShareIndex, operatorCount: number, threshold: number): F
   self,
   operatorCount,
   threshold,
+  curve,
 });
 
 /** What one dealer sends to one operator; a cheat may change it. */

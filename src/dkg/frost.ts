@@ -4,6 +4,7 @@ import {
   CommittedPolynomial,
   hashToScalar,
   modOrder,
+  type PointArithmetic,
   provesKnowledge,
   randomScalar,
   SecretKey,
@@ -20,6 +21,8 @@ export interface FrostParams {
   readonly self: ShareIndex;
   readonly operatorCount: number;
   readonly threshold: number;
+  /** For the dealers' proofs. */
+  readonly curve: PointArithmetic;
 }
 
 /** What a dealer tells everybody in round 1. */
@@ -78,7 +81,7 @@ export function begin({ self, threshold }: FrostParams, entropy: (bytes: number)
  * @param received - By dealer, without ourselves; exactly all of them.
  */
 export function finish(
-  { self, operatorCount, threshold }: FrostParams,
+  { self, operatorCount, threshold, curve }: FrostParams,
   begun: FrostBegun,
   received: ReadonlyMap<ShareIndex, { readonly cast: FrostCast; readonly share: Uint8Array }>,
 ): KeyOfValidator | Lie {
@@ -90,7 +93,7 @@ export function finish(
       return lie(`committed to ${cast.commitments.length} coefficients in place of ${threshold}`);
     const polynomial = CommittedPolynomial.read(cast.commitments);
     if (polynomial === undefined) return lie("committed to something that is no point of the group");
-    if (!isProved(dealer, cast)) return lie("did not prove that it knows the secret it dealt");
+    if (!isProved(dealer, cast, curve)) return lie("did not prove that it knows the secret it dealt");
     if (equalBytes(cast.commitments[0] as Uint8Array, begun.cast.commitments[0] as Uint8Array))
       return lie("committed to our own secret");
     const publicShare = publicOf(share);
@@ -121,11 +124,10 @@ export function checkAnnouncement(
 }
 
 /** Schnorr's proof in the form (response, challenge): the challenge hashes the commitment that the two lead back to. */
-function isProved(dealer: ShareIndex, { commitments, wi, ci }: FrostCast): boolean {
+function isProved(dealer: ShareIndex, { commitments, wi, ci }: FrostCast, curve: PointArithmetic): boolean {
   const publicKey = commitments[0] as Uint8Array;
-  return provesKnowledge(publicKey, { response: wi, challenge: ci }, (commitment) =>
-    challengeOf(dealer, publicKey, commitment),
-  );
+  const challenge = (commitment: Uint8Array): bigint => challengeOf(dealer, publicKey, commitment);
+  return provesKnowledge(publicKey, { response: wi, challenge: ci }, challenge, curve);
 }
 
 function challengeOf(dealer: ShareIndex, publicKey: Uint8Array, commitment: Uint8Array): bigint {
