@@ -354,6 +354,22 @@ test("after the deadline nothing is left: no timer, no message, no way back in",
   assert.equal((undecided.error as ConsensusError).code, "consensus/duty-over");
 });
 
+test("who asks for the decision has to sign for it", async (t) => {
+  const world = worldOf(t);
+  for (const i of [0, 1, 2, 3]) watch(world.agree(i));
+  await world.clock.run({ until: start + 900 });
+  const answers = (): number =>
+    world.sent.filter(({ from, to, kind }) => from === 0 && to === 1 && kind === "decided").length;
+  const ask = { type: kindNumber("round-change"), round: 2 };
+  world.inject(1, messageOf(2, { ...ask, peerIndex: 1 })); // Signed with another key.
+  await world.clock.run({ forMs: 50 });
+  assert.equal(answers(), 0);
+  assert.deepEqual(world.dropped[0], ["bad-signature from 1"]);
+  world.inject(1, messageOf(1, ask));
+  await world.clock.run({ forMs: 50 });
+  assert.equal(answers(), 1);
+});
+
 test("a decided duty keeps no round timer, and goes on helping until its deadline only", async (t) => {
   const world = worldOf(t);
   const seen = [0, 1, 2, 3].map((i) => watch(world.agree(i)));

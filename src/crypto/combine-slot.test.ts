@@ -1,14 +1,31 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Signature } from "@chainsafe/blst";
 import fc from "fast-check";
 import type { GroupKey, ShareIndex } from "../spec/index.ts";
-import { combineSlot, inlineBlsWork, type SlotJob, verifyEach } from "./index.ts";
+import { combineSlot, inlineBlsWork, type SlotJob, verify, verifyEach } from "./index.ts";
+import { CURVE_ORDER } from "./scalar.ts";
+import { signedSum } from "./signed-sum.ts";
 import { honestJob, testRoot, testValidator } from "./testing/slot.ts";
 
 const validators = Array.from({ length: 12 }, (_, i) => testValidator(i, { threshold: 3, shareCount: 4 }));
 const root = testRoot("slot 1");
 const other = testRoot("another root");
 const first = validators[0] as (typeof validators)[number];
+
+// On the curve, outside the subgroup (test/vectors/bls12381/deserialization_G2/deserialization_fails_not_in_G2.json).
+const OUTSIDE = new Uint8Array(
+  Buffer.from(
+    "8123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "hex",
+  ),
+);
+
+/** The signature with a point added whose order divides the cofactor: it is on the curve, near to right, and not in the subgroup. */
+function withCofactorPart(signature: Uint8Array): Uint8Array {
+  const part = signedSum([Signature.fromBytes(OUTSIDE)], [CURVE_ORDER]) as Signature;
+  return (signedSum([Signature.fromBytes(signature), part], [1n, 1n]) as Signature).toBytes();
+}
 
 /** Ways in which a partial signature can be wrong. */
 const lies: Readonly<Record<string, (job: SlotJob, share: number) => Uint8Array>> = {
@@ -17,14 +34,9 @@ const lies: Readonly<Record<string, (job: SlotJob, share: number) => Uint8Array>
   uncompressed: () => new Uint8Array(192),
   "not a point": () => new Uint8Array(96).fill(0xff),
   infinity: () => Uint8Array.of(0xc0, ...new Uint8Array(95)),
-  // On the curve, outside the subgroup (test/vectors/bls12381/deserialization_G2/deserialization_fails_not_in_G2.json).
-  "not in the subgroup": () =>
-    new Uint8Array(
-      Buffer.from(
-        "8123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-        "hex",
-      ),
-    ),
+  "not in the subgroup": () => OUTSIDE,
+  "moved out of the subgroup": (_, share) =>
+    withCofactorPart(first.shares[share - 1]?.secret.sign(root) as Uint8Array),
   "another root": (_, share) => first.shares[share - 1]?.secret.sign(other) as Uint8Array,
   "another share's": (job, share) =>
     job.partials.find((partial) => partial.share !== share)?.signature as Uint8Array,
@@ -223,6 +235,26 @@ test("two bad signatures whose errors cancel in a plain sum do not pass as a bat
     { publicKey: b.key.publicKey(), root, signature: a.key.sign(root) },
   ];
   assert.deepEqual(verifyEach(sets), [false, false]);
+});
+
+test("a signature that was moved out of the subgroup is refused alone, beside others of its root, and of other roots", () => {
+  const set = (of: (typeof validators)[number], over: Uint8Array) => ({
+    publicKey: of.key.publicKey(),
+    root: over,
+    signature: of.key.sign(over),
+  });
+  const [, second, third] = validators as [never, typeof first, typeof first];
+  const good = set(first, root);
+  const moved = { ...good, signature: withCofactorPart(good.signature) };
+  assert.notDeepEqual(moved.signature, good.signature);
+  assert.equal(verify(good), true);
+  assert.equal(verify(moved), false);
+  assert.deepEqual(verifyEach([moved, set(second, root)]), [false, true], "a batch of one root");
+  assert.deepEqual(
+    verifyEach([moved, set(second, other), set(third, other)]),
+    [false, true, true],
+    "a batch of several roots",
+  );
 });
 
 test("the inline implementation of heavy work does the same", async () => {

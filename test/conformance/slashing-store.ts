@@ -58,6 +58,33 @@ export function slashingStoreConformance(name: string, maker: Maker): void {
     });
   };
 
+  check("one epoch is enough to be within an earlier vote, or around one", async (store) => {
+    const asked = [
+      [1, vote(0, 2)],
+      [1, vote(1, 5)],
+      [1, vote(2, 4)],
+      [2, vote(0, 2)],
+      [2, vote(3, 5)],
+      [2, vote(2, 6)],
+      [3, vote(0, 2)],
+      [3, vote(1, 5)],
+      [3, vote(1, 4)],
+      [3, vote(1, 6)],
+    ] as const;
+    assert.deepEqual(await ask(store, ...asked), [
+      "admitted",
+      "admitted",
+      "surrounded",
+      "admitted",
+      "admitted",
+      "surrounds",
+      "admitted",
+      "admitted",
+      "admitted",
+      "admitted",
+    ]);
+  });
+
   check("votes of one call are judged in order, each against those before it", async (store) => {
     const asked = [
       [1, vote(1, 2)],
