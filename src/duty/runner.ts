@@ -51,6 +51,7 @@ import { createMetrics } from "./metrics.ts";
 import { observeDuty } from "./observe.ts";
 import { Offers } from "./offers.ts";
 import { PartialStore } from "./partial-store.ts";
+import { quietSlots } from "./quiet-slots.ts";
 import { Registrations } from "./registrations.ts";
 import { createRepertoire } from "./repertoire.ts";
 import { Schedule } from "./schedule.ts";
@@ -334,13 +335,8 @@ export function createDutyRunner(ports: {
     const end = firstSlotOf(chain, epochOf(chain, slot) + 2);
     for (const { kind, begins, start, size } of repertoire) {
       if (begins !== "ahead" && begins !== "early") continue;
-      let budget = LIMITS.earlyPerSlotMax;
-      const last = begins === "ahead" ? slot + 1 : end - 1;
-      for (let ahead = slot; ahead <= last && budget > 0; ahead++) {
-        if (begun.has(dutyName({ slot: ahead, kind }))) continue;
-        budget -= size(ahead);
-        start(ahead);
-      }
+      const open = (of: Slot): number => (begun.has(dutyName({ slot: of, kind })) ? 0 : size(of));
+      for (const ahead of quietSlots(begins, slot, { end, size: open })) start(ahead);
     }
   }
 
