@@ -148,7 +148,7 @@ function table(figures: ReadonlyMap<string, Figures>): string {
   const programs = [...figures.keys()];
   const row = (name: string, pick: (figures: Figures) => string): string =>
     `  ${name.padEnd(46)}${programs.map((program) => pick(figures.get(program) as Figures).padStart(26)).join("")}`;
-  const names = [...((figures.values().next().value as Figures | undefined)?.routes.keys() ?? [])];
+  const names = [...(figures.values().next().value?.routes.keys() ?? [])];
   return [
     `  ${"".padEnd(46)}${programs.map((program) => program.padStart(26)).join("")}`,
     row("requests to the beacon node per epoch, idle", ({ idleRequestsPerEpoch }) =>
