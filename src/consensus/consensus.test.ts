@@ -60,6 +60,17 @@ test("a leader that is down costs one round; one whose proposal fails costs no m
   }
 });
 
+test("an empty value names nothing: who proposes it does not lead, and nobody stops", async (t) => {
+  const world = worldOf(t);
+  const leader = leaderOfRound(1);
+  const empty: ConsensusValue = { ...valueOf("anything"), bytes: new Uint8Array() };
+  const seen = [0, 1, 2, 3].map((i) =>
+    watch(world.agree(i, i === leader ? { proposal: Promise.resolve(empty) } : {})),
+  );
+  await world.clock.run({ until: start + 2_000 });
+  for (const { decision } of seen) assert.equal(decision?.round, 2);
+});
+
 test("a leader that speaks stretches its round to twice its length, one that is silent does not", async (t) => {
   for (const speaks of [true, false]) {
     const world = worldOf(t);

@@ -28,6 +28,11 @@ export interface ConsensusOptions {
    * leading a round in our place. May be told again for the same duty.
    */
   readonly onDouble?: (duty: DutyId, evidence: "signed" | "led") => void;
+  /**
+   * Names of message parts whose signatures were found good, kept within a bound. Operators that share a process, as in a
+   * simulation, may share it too; each has its own when left out.
+   */
+  readonly verified?: Set<string>;
   readonly log: Logger;
   readonly meter: Meter;
 }
@@ -77,7 +82,7 @@ export function createConsensus(options: ConsensusOptions): RunningConsensus {
     log,
     canonicalise: options.canonicalise,
     onDouble: options.onDouble ?? (() => {}),
-    verified: new Set(),
+    verified: options.verified ?? new Set(),
     room: new PeerRoom(),
     send,
   };

@@ -57,6 +57,8 @@ export class ValueStore {
     const canonical = this.#canonicalise(value);
     if (canonical === undefined) return undefined;
     const name = valueName(hashValue(canonical));
+    // The root of nothing is what stands for "no value" in messages, so nothing cannot be agreed on.
+    if (name === "") return undefined;
     this.#nameByFingerprint.set(print, name);
     this.#byName.set(name, canonical);
     return name;
