@@ -1,5 +1,5 @@
 import { DvError } from "../src/base/index.ts";
-import type { Clock, NoteStore, SlashingStore } from "../src/ports/index.ts";
+import type { Clock, MemoryStanding, NoteStore, SlashingStore } from "../src/ports/index.ts";
 import {
   type Interchange,
   type InterchangeKind,
@@ -22,13 +22,28 @@ export interface MemoryDiskOptions {
 export interface MemoryDisk extends SlashingStore, NoteStore {
   importInterchange(interchange: Interchange): Promise<void>;
   exportInterchange(kind: InterchangeKind): Promise<Interchange>;
+  /** What can be said of how complete the memory is. */
+  standing(): MemoryStanding;
+  /** Makes durable that the memory may be relied on from now on. */
+  trust(): Promise<void>;
+  /** What is durable now, as a backup takes it. */
+  copy(): DiskCopy;
+  /** Puts a backup in the place of everything; the machine is down meanwhile. */
+  restore(copy: DiskCopy): void;
   /** The machine stops: what is not durable yet is lost, and nobody is answered any more. Then it is up again. */
   crash(): void;
   /** While true every call fails and records nothing, as a full disk does. */
   setFailing(failing: boolean): void;
 }
 
+/** A backup of a whole disk. */
+export interface DiskCopy {
+  readonly standing: MemoryStanding;
+  readonly changes: readonly Change[];
+}
+
 type Change =
+  | { readonly kind: "trust" }
   | { readonly kind: "vote"; readonly pubkey: GroupKey; readonly vote: SlashableVote }
   | { readonly kind: "note"; readonly key: string; readonly value: Uint8Array | undefined }
   | { readonly kind: "import"; readonly interchange: Interchange };
@@ -38,6 +53,17 @@ export function memoryDisk(clock: Clock, options: MemoryDiskOptions = {}): Memor
   const { durableAfterMs = 5, answeredAfterMs = 0 } = options;
   const chain = options.genesisValidatorsRoot ?? new Uint8Array(32);
   const durable: Change[] = [];
+  /** The part of the durable changes that says how complete the memory is. */
+  const standingOf = (changes: readonly Change[]): MemoryStanding => {
+    const last = changes.findLast(({ kind }) => kind === "trust" || kind === "import");
+    const targets = changes.flatMap((change) =>
+      change.kind === "vote" && change.vote.kind === "attestation" ? [change.vote.target] : [],
+    );
+    return {
+      origin: last === undefined ? "new" : last.kind === "trust" ? "kept" : "imported",
+      newestTarget: targets.length === 0 ? undefined : Math.max(...targets),
+    };
+  };
   let memory = new Map<GroupKey, ValidatorMemory>();
   let notes = new Map<string, Uint8Array>();
   let life = 0;
@@ -91,6 +117,13 @@ export function memoryDisk(clock: Clock, options: MemoryDiskOptions = {}): Memor
       return commit([change], undefined);
     },
     noteKeys: async (prefix) => [...notes.keys()].filter((key) => key.startsWith(prefix)).toSorted(),
+    standing: () => standingOf(durable),
+    trust: () => commit([{ kind: "trust" }], undefined),
+    copy: () => ({ standing: standingOf(durable), changes: [...durable] }),
+    restore({ changes }) {
+      durable.splice(0, durable.length, ...changes);
+      this.crash();
+    },
     crash() {
       life++;
       memory = new Map();
@@ -114,6 +147,7 @@ function replay(
     memoryOf(memory, change.pubkey).admit(change.vote);
     return;
   }
+  if (change.kind === "trust") return;
   if (change.kind === "note") {
     if (change.value === undefined) notes.delete(change.key);
     else notes.set(change.key, change.value);

@@ -136,11 +136,19 @@ export class SimNetwork {
     }
   }
 
-  /** @param how.beside - A second program with the same key: what comes for one reaches both. */
-  transport(self: OperatorIndex, how: { readonly beside: boolean } = { beside: false }): Transport {
+  /**
+   * @param how.beside - A second program with the same key: what comes for one reaches both.
+   * @param how.alive - Whether the program that uses it still runs; one that crashed sends nothing any more.
+   */
+  transport(
+    self: OperatorIndex,
+    how: { readonly beside?: boolean; readonly alive?: () => boolean } = {},
+  ): Transport {
+    const alive = how.alive ?? (() => true);
     const check = (to: OperatorIndex, signal?: AbortSignal): void => {
       signal?.throwIfAborted();
-      if (!this.#reach(self, to)) throw new Unreachable("p2p/unreachable", "send message", { facts: { to } });
+      if (!alive() || !this.#reach(self, to))
+        throw new Unreachable("p2p/unreachable", "send message", { facts: { to } });
     };
     return {
       self,
@@ -172,7 +180,7 @@ export class SimNetwork {
       },
       handle: (protocol, _limits, handler) => {
         const name = `${self} ${protocol}`;
-        const first = how.beside ? this.#handlers.get(name) : undefined;
+        const first = how.beside === true ? this.#handlers.get(name) : undefined;
         this.#handlers.set(name, (from, message) => {
           void first?.(from, message);
           return handler(from, message);

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash as digest } from "node:crypto";
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from "../src/base/index.ts";
 import type { Cluster } from "../src/cluster/index.ts";
 import type { BlsWork, ShareSigner } from "../src/ports/index.ts";
@@ -8,6 +8,8 @@ import {
   type Root,
   type ShareIndex,
   shareIndexOf,
+  signingRoot,
+  ssz,
 } from "../src/spec/index.ts";
 
 /**
@@ -18,6 +20,10 @@ export interface ToyCluster {
   readonly cluster: Cluster;
   readonly bls: BlsWork;
   signer(operator: OperatorIndex): ShareSigner;
+  /** Whether this is the partial signature of `root` by this share. */
+  verifyShare(groupKey: GroupKey, share: ShareIndex, root: Root, signature: Uint8Array): boolean;
+  /** The group signature of `root`, as a threshold of shares makes it. */
+  groupSignature(groupKey: GroupKey, root: Root): Uint8Array;
   /** Whether this is the group signature of `root`. */
   verify(groupKey: GroupKey, root: Root, signature: Uint8Array): boolean;
 }
@@ -27,6 +33,8 @@ export function toyCluster(options: {
   readonly threshold: number;
   readonly validatorCount: number;
   readonly feeRecipient?: Hex;
+  /** The domain of builder registrations, for the ones that the ceremony signed; there are none when left out. */
+  readonly builderDomain?: Uint8Array;
 }): ToyCluster {
   const { operatorCount, threshold, validatorCount } = options;
   const feeRecipient = options.feeRecipient ?? `0x${"fe".repeat(20)}`;
@@ -37,15 +45,36 @@ export function toyCluster(options: {
     publicKey: concatBytes(Uint8Array.of(2), hash(32, `operator ${i}`)),
     address: "",
   }));
-  const validators = Array.from({ length: validatorCount }, (_, v) => ({
-    groupKey: toHex(hash(48, `group ${v}`)) as GroupKey,
-    publicShares: operators.map(({ share }) => hash(48, `share ${v} ${share}`)),
-    feeRecipient,
-    withdrawalAddress: feeRecipient,
-  }));
+  const groupSignature = (groupKey: GroupKey, root: Root): Uint8Array => sign(fromHex(groupKey), root);
+  const validators = Array.from({ length: validatorCount }, (_, v) => {
+    const groupKey = toHex(hash(48, `group ${v}`)) as GroupKey;
+    const registration = {
+      feeRecipient: fromHex(feeRecipient),
+      gasLimit: 45_000_000,
+      timestamp: 1_700_000_000,
+    };
+    const root = ssz.bellatrix.ValidatorRegistrationV1.hashTreeRoot({
+      ...registration,
+      pubkey: fromHex(groupKey),
+    });
+    return {
+      groupKey,
+      publicShares: operators.map(({ share }) => hash(48, `share ${v} ${share}`)),
+      feeRecipient,
+      withdrawalAddress: feeRecipient,
+      ...(options.builderDomain === undefined
+        ? {}
+        : {
+            builderRegistration: {
+              ...registration,
+              feeRecipient,
+              signature: groupSignature(groupKey, signingRoot(root, options.builderDomain)),
+            },
+          }),
+    };
+  });
   const publicShareOf = (groupKey: GroupKey, share: ShareIndex): Uint8Array | undefined =>
     validators.find((validator) => validator.groupKey === groupKey)?.publicShares[share - 1];
-  const groupSignature = (groupKey: GroupKey, root: Root): Uint8Array => sign(fromHex(groupKey), root);
 
   return {
     cluster: {
@@ -65,6 +94,11 @@ export function toyCluster(options: {
           return publicShare === undefined ? undefined : sign(publicShare, root);
         }),
     }),
+    groupSignature,
+    verifyShare(groupKey, share, root, signature) {
+      const publicShare = publicShareOf(groupKey, share);
+      return publicShare !== undefined && equalBytes(signature, sign(publicShare, root));
+    },
     verify: (groupKey, root, signature) => equalBytes(signature, groupSignature(groupKey, root)),
     bls: {
       combine: async (jobs) =>
@@ -89,6 +123,6 @@ function sign(key: Uint8Array, root: Root): Uint8Array {
 }
 
 function hash(length: number, text: string | Uint8Array): Uint8Array {
-  const blocks = [0, 1, 2].map((i) => createHash("sha256").update(text).update(Uint8Array.of(i)).digest());
-  return new Uint8Array(Buffer.concat(blocks).subarray(0, length));
+  const first = digest("sha512", text, "buffer");
+  return new Uint8Array(Buffer.concat([first, digest("sha256", first, "buffer")]).subarray(0, length));
 }

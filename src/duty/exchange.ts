@@ -69,6 +69,16 @@ export interface Exchange {
    * connection breaks soon afterwards. Returns at once.
    */
   offer(duty: DutyId, partials: readonly Partial[], signal: AbortSignal): void;
+  /** The same for one peer. */
+  offerTo(peer: OperatorIndex, duty: DutyId, partials: readonly Partial[], signal: AbortSignal): void;
+}
+
+/** What we have signed in a duty that is not over. */
+interface Offered {
+  readonly partials: Partial[];
+  readonly signal: AbortSignal;
+  /** Peers that were told it again. */
+  readonly repeatedTo: Set<OperatorIndex>;
 }
 
 interface Sent {
@@ -94,6 +104,7 @@ export function createExchange(context: ExchangeContext): Exchange {
     [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12],
   );
   const forgetting = new Set<string>();
+  const offered = new Map<string, Offered>();
 
   /** Everything that is kept goes at its deadline. */
   function forgetInTime(duty: DutyId): void {
@@ -103,6 +114,7 @@ export function createExchange(context: ExchangeContext): Exchange {
     forgetting.add(name);
     clock.at(deadline, () => {
       forgetting.delete(name);
+      offered.delete(name);
       context.onForget(duty);
       store.forget(duty);
     });
@@ -130,6 +142,7 @@ export function createExchange(context: ExchangeContext): Exchange {
     forgetInTime(duty);
     const notKept = store.add(duty, share, read);
     for (const reason of notKept) dropped.add(1, { peer: String(from), reason });
+    if (notKept.includes("duplicate")) repeatTo(from, duty);
     const intoDutyMs = clock.now() - dutyDue(chain, duty);
     if (notKept.length < read.length)
       stored.observe(intoDutyMs / 1000, { duty: dutyMetricName(duty.kind), peer_idx: String(from) });
@@ -211,19 +224,47 @@ export function createExchange(context: ExchangeContext): Exchange {
     }
   }
 
+  const peers = Array.from({ length: transport.operatorCount }, (_, i) => i as OperatorIndex).filter(
+    (peer) => peer !== transport.self,
+  );
+
+  function send(
+    to: readonly OperatorIndex[],
+    duty: DutyId,
+    partials: readonly Partial[],
+    signal: AbortSignal,
+  ): void {
+    if (!context.maySign(duty.kind))
+      return dropped.add(partials.length, { peer: "", reason: "watching-for-a-double" });
+    // A message has one entry per validator, so each part goes in a message of its own.
+    for (const ofPart of Map.groupBy(partials, ({ part }) => part).values()) {
+      const bytes = encodePartials(duty, ofPart);
+      for (const peer of to) void deliver(peer, duty, bytes, signal);
+    }
+  }
+
+  /**
+   * Who says the same again has restarted, and lost what we had sent: it is told again, once per duty. Without this, restarts
+   * of all operators one after the other would cost the selection proofs of a whole epoch.
+   */
+  function repeatTo(peer: OperatorIndex, duty: DutyId): void {
+    const ours = offered.get(dutyName(duty));
+    if (ours === undefined || ours.repeatedTo.has(peer)) return;
+    ours.repeatedTo.add(peer);
+    send([peer], duty, ours.partials, ours.signal);
+  }
+
   return {
     track: forgetInTime,
     offer(duty, partials, signal) {
-      if (!context.maySign(duty.kind))
-        return dropped.add(partials.length, { peer: "", reason: "watching-for-a-double" });
       forgetInTime(duty);
-      // A message has one entry per validator, so each part goes in a message of its own.
-      for (const ofPart of Map.groupBy(partials, ({ part }) => part).values()) {
-        const bytes = encodePartials(duty, ofPart);
-        for (let to = 0; to < transport.operatorCount; to++)
-          if (to !== transport.self) void deliver(to as OperatorIndex, duty, bytes, signal);
-      }
+      const ours = offered.get(dutyName(duty));
+      if (ours !== undefined) ours.partials.push(...partials);
+      else if (!isStanding(duty))
+        offered.set(dutyName(duty), { partials: [...partials], signal, repeatedTo: new Set() });
+      send(peers, duty, partials, signal);
     },
+    offerTo: (peer, duty, partials, signal) => send([peer], duty, partials, signal),
   };
 }
 

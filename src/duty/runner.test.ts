@@ -39,7 +39,7 @@ const votesOf = (world: DutyWorld, slotFrom: number, slotTo: number): number =>
 
 const ownSlots = (world: DutyWorld, from: number, to: number): number[] =>
   Array.from({ length: to - from }, (_, i) => from + i).filter(
-    (slot) => world.chain.proposer(slot) < world.chain.options.groupKeys.length,
+    (slot) => world.chain.duties.proposer(slot) < world.chain.options.groupKeys.length,
   );
 
 test("four operators attest and propose in every epoch, early in the slot, and find their work on chain", async () => {
@@ -116,6 +116,26 @@ test("with more than f operators away nothing is signed, and the cause says who 
   assert.deepEqual(missing?.facts?.["missing"], [2, 3]);
 });
 
+test("operators that restart one after the other get back what was signed ahead of time", async () => {
+  const world = new DutyWorld(5);
+  world.start();
+  for (const [i, slot] of [4, 5, 6, 7].entries()) {
+    await world.runToSlot(slot);
+    world.crash(i);
+    world.restart(i);
+  }
+  await world.runToSlot(17);
+  const aggregated = new Set(
+    world.chain
+      .of("aggregator")
+      .map(({ groupKey, signed }) => `${groupKey} ${signed.value.value.message.aggregate.data.slot}`),
+  );
+  const missing = world.chain.duties
+    .attesterDuties(1)
+    .filter(({ pubkey, slot }) => !aggregated.has(`${pubkey} ${slot}`));
+  assert.deepEqual(missing, []);
+});
+
 /** Operator `liar` sends other signatures than its own with its votes. */
 function signWrongly(world: DutyWorld, liar: number): void {
   world.network.intercept(({ from, protocol, message }) => {
@@ -161,7 +181,7 @@ test("a late partial signature makes up for a bad one", async () => {
   await world.runToSlot(8);
   world.network.setDown(3, true);
   await world.runToSlot(15);
-  const due = world.chain.attesterDuties(1).filter(({ slot }) => slot < 15).length;
+  const due = world.chain.duties.attesterDuties(1).filter(({ slot }) => slot < 15).length;
   assert.ok(due > 0);
   // Operator 2 itself has three good ones; what the others lack is the fourth operator.
   const fromOthers = (): number =>
@@ -272,8 +292,11 @@ test("a leader that lies about a vote or a block costs its round and nothing els
   world.start();
   await world.runToSlot(20);
   assert.equal(votesOf(world, 8, 16), 24);
-  assert.equal(votesOf(world, 16, 20), world.chain.attesterDuties(2).filter(({ slot }) => slot < 20).length);
-  assert.ok(world.chain.attesterDuties(2).some(({ slot }) => slot === 18));
+  assert.equal(
+    votesOf(world, 16, 20),
+    world.chain.duties.attesterDuties(2).filter(({ slot }) => slot < 20).length,
+  );
+  assert.ok(world.chain.duties.attesterDuties(2).some(({ slot }) => slot === 18));
   for (const slot of ownSlots(world, 8, 16))
     assert.ok(world.chain.block(slot) !== undefined, `block of slot ${slot}`);
   const suspicious = world.operators[0]?.log.filter(({ sentence }) => sentence.includes("not acceptable"));
@@ -390,12 +413,12 @@ test("duties that change with a reorganisation are followed", async () => {
   const world = new DutyWorld(11);
   world.start();
   await world.runToSlot(9);
-  const before = world.chain.attesterDuties(2);
+  const before = world.chain.duties.attesterDuties(2);
   world.chain.reorganise(2);
-  assert.notDeepEqual(world.chain.attesterDuties(2), before);
+  assert.notDeepEqual(world.chain.duties.attesterDuties(2), before);
   await world.runToSlot(28);
   assert.equal(votesOf(world, 16, 24), 6);
-  for (const duty of world.chain.attesterDuties(2)) {
+  for (const duty of world.chain.duties.attesterDuties(2)) {
     const vote = world.chain.votes.find(
       ({ groupKey, attestation }) => groupKey === duty.pubkey && attestation.data.slot === duty.slot,
     );
@@ -465,7 +488,10 @@ test("a vote is not fetched before its slot, and at the latest when it is due", 
   const world = new DutyWorld(16, { chain: { missedBlocks: 1, ownProposers: 0 } });
   world.start();
   await world.runToSlot(16);
-  assert.equal(votesOf(world, 8, 15), world.chain.attesterDuties(1).filter(({ slot }) => slot < 15).length);
+  assert.equal(
+    votesOf(world, 8, 15),
+    world.chain.duties.attesterDuties(1).filter(({ slot }) => slot < 15).length,
+  );
   for (const { at, attestation } of world.chain.votes) {
     const due = dutyDue(world.spec, { slot: attestation.data.slot, kind: "attester" });
     if (attestation.data.slot > 0)

@@ -71,6 +71,8 @@ export class Standing {
   readonly #waiting = new Map<OperatorIndex, number>();
   #turn: Promise<void> = Promise.resolve();
   #loading: Promise<void> | undefined;
+  /** Motions and peers that were told our part again in this epoch. */
+  readonly #repeated = new Set<string>();
 
   constructor(context: DutyContext, more: StandingContext, signal: AbortSignal) {
     this.#context = context;
@@ -149,6 +151,7 @@ export class Standing {
     const fresh = known.filter(
       (partial) => this.#motions.get(nameOf(id, partial))?.partials.has(partial.share) !== true,
     );
+    for (const partial of known) if (!fresh.includes(partial)) this.#repeatTo(from, id, partial);
     const waiting = (this.#waiting.get(from) ?? 0) + fresh.length;
     if (waiting > LIMITS.standingWaitingMax) return "too-many";
     this.#waiting.set(from, waiting);
@@ -193,8 +196,13 @@ export class Standing {
   /** On disk when it settles, and combined where it completes a threshold. */
   async #keep(verified: readonly StandingPartial[]): Promise<void> {
     await this.#ready();
-    const motions = verified.flatMap((one) => this.#add(one) ?? []);
-    for (const groupKey of new Set(motions.map((motion) => motion.groupKey))) await this.#write(groupKey);
+    // Ours is written though it is known: the disk may have failed when it came first, and its sender is told that it is kept.
+    const touched = verified.filter(
+      (one) => this.#add(one) !== undefined || one.partial.share === this.#context.share,
+    );
+    for (const groupKey of new Set(touched.map(({ partial }) => partial.groupKey)))
+      await this.#write(groupKey);
+    const motions = touched.flatMap(({ id, partial }) => this.#motions.get(nameOf(id, partial)) ?? []);
     for (const motion of new Set(motions)) await this.#combine(motion);
   }
 
@@ -260,8 +268,19 @@ export class Standing {
     await this.#publish(motion);
   }
 
+  /** Who says again what we know has no group signature yet, and may lack our part: it is told again, once an epoch. */
+  #repeatTo(peer: OperatorIndex, id: StandingId, partial: Partial): void {
+    const motion = this.#motions.get(nameOf(id, partial));
+    const ours = motion?.partials.get(this.#context.share);
+    const name = `${peer} ${nameOf(id, partial)}`;
+    if (motion === undefined || ours === undefined || this.#repeated.has(name)) return;
+    this.#repeated.add(name);
+    this.#context.exchange.offerTo(peer, motion.id, [ours], this.#signal);
+  }
+
   /** At the start and once an epoch: what the chain has not seen yet is sent again, to peers and to the beacon node. */
   async onEpoch(): Promise<void> {
+    this.#repeated.clear();
     await this.#ready();
     for (const motion of this.#motions.values()) {
       if (motion.id.kind === "exit" && this.#hasLeft(motion.groupKey)) await this.#end(motion);

@@ -142,7 +142,7 @@ export type ChainEvent =
 
 /**
  * One beacon node, or several that act as one. Every call ends by itself (its own time limit, or `signal`).
- * Implementations: beacon/ (HTTP, several nodes), sim/beacon.ts.
+ * Implementations: beacon/ (HTTP, several nodes), sim/chain/beacon-node.ts.
  *
  * @throws BeaconError from every method: `beacon/unavailable` (nobody answered), `beacon/refused` (a 4xx with its reason),
  *   `beacon/syncing`, `beacon/bad-answer`.

@@ -1,0 +1,38 @@
+import type { Facts } from "../src/base/index.ts";
+import type { Labels, Logger, Meter } from "../src/ports/index.ts";
+
+// What a simulated operator says of itself, kept for tests to read.
+
+export interface LogLine {
+  readonly level: string;
+  readonly sentence: string;
+  readonly facts: Facts | undefined;
+}
+
+export function logTo(lines: LogLine[]): Logger {
+  const at =
+    (level: string) =>
+    (sentence: string, facts?: Facts): void =>
+      void lines.push({ level, sentence, facts });
+  const log: Logger = {
+    error: at("error"),
+    warn: at("warn"),
+    info: at("info"),
+    debug: at("debug"),
+    room: () => log,
+  };
+  return log;
+}
+
+/** Sums of counters, by name and labels. */
+export function countIn(counters: Map<string, number>): Meter {
+  const name = (metric: string, labels: Labels = {}): string =>
+    [metric, ...Object.entries(labels).map(([label, value]) => `${label}=${value}`)].join(" ");
+  const add = (metric: string, by: number, labels?: Labels): void =>
+    void counters.set(name(metric, labels), (counters.get(name(metric, labels)) ?? 0) + by);
+  return {
+    counter: (metric) => ({ add: (by, labels) => add(metric, by, labels) }),
+    gauge: (metric) => ({ set: (value, labels) => void counters.set(name(metric, labels), value) }),
+    histogram: (metric) => ({ observe: (_, labels) => add(`${metric}_count`, 1, labels) }),
+  };
+}
