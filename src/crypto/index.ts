@@ -18,7 +18,7 @@ export {
   verifyAll,
   verifyEach,
 } from "./bls.ts";
-export { combineSlot, type SlotJob, type SlotResult } from "./combine-slot.ts";
+export { combineHonest, combineSlot, type SlotJob, type SlotResult } from "./combine-slot.ts";
 export { CommittedPolynomial, hashToScalar, provesKnowledge } from "./commitments.ts";
 export { derOfSignature, signatureOfDer } from "./der-signature.ts";
 export { deriveSecretKey } from "./derive.ts";

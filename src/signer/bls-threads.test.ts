@@ -12,7 +12,8 @@ import type { GroupKey, ShareIndex } from "../spec/index.ts";
 import { createBlsThreads } from "./index.ts";
 import { packJobs, packResults, packSets, unpackJobs, unpackResults, unpackSets } from "./packed-work.ts";
 
-const validators = Array.from({ length: 10 }, (_, i) => testValidator(i, { threshold: 3, shareCount: 4 }));
+/** More than the calling thread tries by itself. */
+const validators = Array.from({ length: 20 }, (_, i) => testValidator(i, { threshold: 3, shareCount: 4 }));
 const root = testRoot("a slot");
 const first = validators[0] as TestValidator;
 const honest = (): CombineJob[] => validators.map((validator) => honestJob(validator, root));
@@ -95,6 +96,19 @@ test("few jobs are done without a thread", async () => {
   assert.deepEqual(errors, []);
 });
 
+test("an honest batch of a small cluster is done without a thread, a lie in it is found by one", async () => {
+  const { log, errors } = errorsOf();
+  const threads = createBlsThreads({ threads: 1, log, program: program("not-yet.mjs", "throw 1;") });
+  const jobs = honest().slice(0, 16);
+  assert.deepEqual(await threads.combine(jobs), combineSlot(jobs));
+  assert.deepEqual(errors, []);
+
+  const lied = jobs.map((job, i) => (i === 4 ? withBadPartial(job, 3) : job)); // Every cheap set has share 3.
+  assert.deepEqual(await threads.combine(lied), combineSlot(lied));
+  assert.equal(errors.length, 1);
+  await threads.close();
+});
+
 test("a job of many operators goes to a thread even when it is alone", async () => {
   const large = testValidator(50, { threshold: 9, shareCount: 13 });
   const { log, errors } = errorsOf();
@@ -113,7 +127,8 @@ test("when a thread dies with work in its hands the work is done all the same", 
   const { log, errors } = errorsOf();
   const threads = createBlsThreads({ threads: 1, log, program: dying });
   for (let crash = 1; crash <= 8; crash++) {
-    const results = await threads.combine(honest().slice(0, 3));
+    const [lied, ...rest] = honest().slice(0, 3) as [CombineJob, ...CombineJob[]];
+    const results = await threads.combine([withBadPartial(lied, 3), ...rest]);
     assert.ok(results.every(({ signature }) => signature !== undefined));
   }
   // It is started again a few times, and then no more.

@@ -1,10 +1,16 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { explain } from "../base/index.ts";
-import { inlineBlsWork, type SignatureSet } from "../crypto/index.ts";
+import { combineHonest, inlineBlsWork, ParsedKeys, type SignatureSet } from "../crypto/index.ts";
 import { type BlsWork, type CombineJob, type CombineResult, type Logger, silent } from "../ports/index.ts";
 import type { ThreadAnswer, ThreadRequest } from "./bls-thread.ts";
-import { INLINE_ITEMS_MAX, INLINE_WEIGHT_MAX, RESTARTS_MAX, SPLIT_ITEMS_MIN } from "./limits.ts";
+import {
+  HONEST_WEIGHT_MAX,
+  INLINE_ITEMS_MAX,
+  INLINE_WEIGHT_MAX,
+  RESTARTS_MAX,
+  SPLIT_ITEMS_MIN,
+} from "./limits.ts";
 import { packJobs, packSets, unpackResults } from "./packed-work.ts";
 import { Turns } from "./turns.ts";
 
@@ -16,7 +22,7 @@ export interface BlsThreads extends BlsWork {
 
 /**
  * Heavy BLS work off the event loop. A thread is started when the first large request comes, so a node with one validator
- * never pays for it; small requests are done at once in the calling thread. When a thread dies its requests are done in the
+ * never pays for it; small requests, and honest ones of some validators, are done at once in the calling thread. When a thread dies its requests are done in the
  * calling thread in short pieces, and the next large request starts another one. No request fails.
  *
  * @param options.threads - At most this many; by default one, and two where there are more than two processors.
@@ -29,6 +35,7 @@ export function createBlsThreads(
   const program = options.program ?? threadProgram();
   const threads: BlsThread[] = [];
   const inline = new PiecewiseWork();
+  const keys = new ParsedKeys();
   const underway = new Set<Promise<unknown>>();
   let crashes = 0;
   let closed = false;
@@ -79,6 +86,13 @@ export function createBlsThreads(
     return results.flat();
   }
 
+  /** A small batch at once, when all is well with it. */
+  function tryHere(jobs: readonly CombineJob[]): Promise<readonly CombineResult[]> | undefined {
+    const weight = jobs.reduce((sum, { publicShares }) => sum + publicShares.length ** 3, 0);
+    const results = weight > HONEST_WEIGHT_MAX ? undefined : combineHonest(jobs, keys);
+    return results && Promise.resolve(results);
+  }
+
   function track<T>(work: Promise<T>): Promise<T> {
     underway.add(work);
     const forget = (): void => void underway.delete(work);
@@ -88,6 +102,7 @@ export function createBlsThreads(
 
   return {
     combine: (jobs) =>
+      tryHere(jobs) ??
       track(
         shareOut(
           jobs,

@@ -8,6 +8,14 @@ export const INLINE_WEIGHT_MAX = 10;
 /** And no more items than this: two take about 2 ms when all is well, little more than the way to a thread and back. */
 export const INLINE_ITEMS_MAX = 2;
 
+/**
+ * Combinations that the calling thread tries as one batch before a thread is asked, each counted as the cube of its
+ * operators, since coefficients grow with them: 16 of four operators, 2 of seven. Sixteen took 4 ms over one root, 11 ms
+ * with the dearest set of shares, 15 ms with a root each besides; a liar makes a batch fail, not last longer. A cluster of
+ * 16 validators then never starts a thread, which would take 16 MB.
+ */
+export const HONEST_WEIGHT_MAX: number = 16 * 4 ** 3;
+
 /** Below this many one thread does them all: every part of a batch costs two pairings of its own. */
 export const SPLIT_ITEMS_MIN = 32;
 
