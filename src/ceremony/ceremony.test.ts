@@ -85,6 +85,24 @@ test("an operator that lost its journal ends the ceremony at all, by name, and n
   }
 });
 
+test("nobody writes deposit data, nor anything else for use, before everybody has stored its shares", async (t) => {
+  const all = operators(t, { operators: 4, validators: 4 });
+  for (const i of all.keys.keys()) await all.start(i);
+  while (all.running(2).progress().part !== "storing") await pause(1);
+  await all.kill(2);
+  const others = [0, 1, 3];
+  const hasStored = (i: number): boolean => {
+    const { part, keysDone } = all.running(i).progress();
+    return part === "storing" && keysDone === 4;
+  };
+  while (!others.every(hasStored)) await pause(5);
+  await pause(100); // Would be enough to publish: their own shares are stored.
+  for (const i of others) assert.deepEqual(all.published(i), [], `operator ${i}`);
+  await all.start(2);
+  for (const i of all.keys.keys()) assert.equal(await all.running(i).over, undefined);
+  await assertComplete(all);
+});
+
 test("everyone killed at once goes on together", async (t) => {
   const all = operators(t, { operators: 4, validators: 1 });
   for (const i of all.keys.keys()) await all.start(i);

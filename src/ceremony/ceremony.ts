@@ -300,7 +300,8 @@ export class Ceremony {
 
   /** When all have confirmed that they have stored their shares, everything is moved to its place. */
   async #finish(signal: AbortSignal): Promise<void> {
-    this.#enter("storing");
+    if (this.#part !== "storing") this.#enter("storing"); // Stored before a restart.
+    this.#keysDone = this.#options.definition.numValidators;
     await this.#reach("storing", signal);
     this.#enter("finishing");
     await this.#needs.output.publish();
