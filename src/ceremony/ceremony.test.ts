@@ -93,7 +93,7 @@ test("nobody writes deposit data, nor anything else for use, before everybody ha
   const others = [0, 1, 3];
   const hasStored = (i: number): boolean => {
     const { part, keysDone } = all.running(i).progress();
-    return part === "storing" && keysDone === 4;
+    return part === "finishing" || (part === "storing" && keysDone === 4);
   };
   while (!others.every(hasStored)) await pause(5);
   await pause(100); // Would be enough to publish: their own shares are stored.
