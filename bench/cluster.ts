@@ -1,18 +1,16 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fromHex } from "../src/base/index.ts";
-import { createCluster, writeClusterFolders } from "../src/cluster/index.ts";
 import type { NodeStatus } from "../src/node/index.ts";
 import type { DutyRecord } from "../src/ports/index.ts";
 import { dutyDue } from "../src/spec/index.ts";
 import { type LocalRun, startLocalRun } from "../test/e2e/local-run.ts";
+import { writeTestCluster } from "../test/e2e/test-cluster.ts";
 
 // A four-node cluster of separate processes on the simulated chain, everything on one machine: what it costs and how long
 // it takes. Figures depend on the machine; compare them within one run.
 /** The program as it is installed: TypeScript run from source takes some 40 MB more. */
 const BUILT = join(import.meta.dirname, "../dist/src/main.js");
-const ADDRESS = "0x000000000000000000000000000000000000dEaD";
 const SLOT_MS = 12_000;
 /** Slots that are measured, after three to warm up. */
 const SLOTS = Number(process.env["TRIREME_BENCH_SLOTS"] ?? 6);
@@ -33,20 +31,7 @@ interface Figures {
 /** Measures one size of cluster. */
 export async function measureCluster(validators: number): Promise<Figures> {
   const folder = mkdtempSync(join(tmpdir(), "trireme-bench-"));
-  const created = createCluster({
-    name: "bench",
-    version: "v1.10.0",
-    operatorCount: 4,
-    forkVersion: fromHex("0x20000089"),
-    registrationTime: 1,
-    feeRecipients: [ADDRESS],
-    withdrawalAddresses: [ADDRESS],
-    compounding: false,
-    targetGasLimit: 60_000_000,
-    keys: { newKeys: validators },
-    timestamp: "",
-  });
-  await writeClusterFolders(folder, created, { insecureKeys: true });
+  await writeTestCluster(folder, { name: "bench", validators: validators });
   const run = await startLocalRun({ clusterDir: folder, slotMs: SLOT_MS, toGenesisMs: 10_000, main: BUILT });
   try {
     await Promise.all(run.nodes.map((node) => node.ready()));

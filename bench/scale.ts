@@ -2,20 +2,19 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fromHex } from "../src/base/index.ts";
 import type { ChainReport } from "../src/chain/index.ts";
-import { createCluster, loadNodeKey, writeClusterFolders } from "../src/cluster/index.ts";
+import { loadNodeKey } from "../src/cluster/index.ts";
 import { freePorts } from "../src/demo/free-ports.ts";
 import type { NodeStatus } from "../src/node/index.ts";
 import { peerIdOf } from "../src/p2p/index.ts";
 import { RunningNode } from "../test/e2e/local-run.ts";
+import { writeTestCluster } from "../test/e2e/test-cluster.ts";
 import { readMetrics } from "../test/interop/metrics.ts";
 import { cpuSeconds, residentMb, sum } from "./processes.ts";
 
 // Thousands of validators in a four-node cluster, everything on one machine: the chain that judges in a process of its own,
 // and four nodes with their signers. `npm run bench:scale`; Linux only. TRIREME_BENCH_VALIDATORS, TRIREME_BENCH_SLOTS.
 const BUILT = join(import.meta.dirname, "../dist/src/main.js");
-const ADDRESS = "0x000000000000000000000000000000000000dEaD";
 const SLOT_MS = 12_000;
 const NODES = 4;
 const VALIDATORS = Number(process.env["TRIREME_BENCH_VALIDATORS"] ?? 3_000);
@@ -43,20 +42,7 @@ async function clusterFolder(): Promise<{ folder: string; remove: () => void }> 
   const kept = process.env["TRIREME_BENCH_CLUSTER"];
   if (kept !== undefined && existsSync(join(kept, "node0"))) return { folder: kept, remove: () => {} };
   const folder = kept ?? mkdtempSync(join(tmpdir(), "trireme-scale-"));
-  const created = createCluster({
-    name: "scale",
-    version: "v1.10.0",
-    operatorCount: NODES,
-    forkVersion: fromHex("0x20000089"),
-    registrationTime: 1,
-    feeRecipients: [ADDRESS],
-    withdrawalAddresses: [ADDRESS],
-    compounding: false,
-    targetGasLimit: 60_000_000,
-    keys: { newKeys: VALIDATORS },
-    timestamp: "",
-  });
-  await writeClusterFolders(folder, created, { insecureKeys: true });
+  await writeTestCluster(folder, { name: "scale", validators: VALIDATORS });
   return {
     folder,
     remove: () => (kept === undefined ? rmSync(folder, { recursive: true, force: true }) : undefined),

@@ -3,36 +3,21 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import { fromHex } from "../../src/base/index.ts";
-import { createCluster, writeClusterFolders } from "../../src/cluster/index.ts";
 import type { NodeStatus } from "../../src/node/index.ts";
 import { type RunningNode, startLocalRun } from "./local-run.ts";
+import { writeTestCluster } from "./test-cluster.ts";
 
 // Goal: an operator moved to another machine while the old one still runs signs nothing there until the old one is stopped.
 // Method: five processes for four operators, over real sockets; the fifth is a copy of a folder without its memory.
 const SLOT_MS = 1_000;
 const EPOCH_MS = 32 * SLOT_MS;
 const built = resolve(import.meta.dirname, "../../dist/src/main.js");
-const ADDRESS = "0x000000000000000000000000000000000000dEaD";
 
 test("a second machine with an operator's folder hears the first, stays silent, and takes over when that is stopped", {
   timeout: 8 * EPOCH_MS,
 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "trireme-double-"));
-  const created = createCluster({
-    name: "double",
-    version: "v1.10.0",
-    operatorCount: 4,
-    forkVersion: fromHex("0x20000089"),
-    registrationTime: 1,
-    feeRecipients: [ADDRESS],
-    withdrawalAddresses: [ADDRESS],
-    compounding: false,
-    targetGasLimit: 60_000_000,
-    keys: { newKeys: 16 },
-    timestamp: "",
-  });
-  await writeClusterFolders(folder, created, { insecureKeys: true });
+  await writeTestCluster(folder, { name: "double", validators: 16 });
   const run = await startLocalRun({
     clusterDir: folder,
     slotMs: SLOT_MS,

@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import { fromHex, seededRandom } from "../../src/base/index.ts";
-import { createCluster, writeClusterFolders } from "../../src/cluster/index.ts";
+import { seededRandom } from "../../src/base/index.ts";
 import { countDuties, startLocalRun } from "./local-run.ts";
+import { writeTestCluster } from "./test-cluster.ts";
 
 // Goal: a node that is killed at any moment loses no database, signs nothing twice, and costs no duty while three are up.
 // Method: SIGKILL one node after the other at random moments, restart it, and let the chain judge.
@@ -15,26 +15,12 @@ const SEED = Number(process.env["TRIREME_SEED"] ?? 1);
 const SLOT_MS = 3_000;
 /** What npm installs: the build, where there is one. */
 const built = resolve(import.meta.dirname, "../../dist/src/main.js");
-const ADDRESS = "0x000000000000000000000000000000000000dEaD";
 
 test(`${KILLS} nodes killed at random moments: nothing slashable, nothing lost`, {
   timeout: 60_000 + KILLS * 15_000,
 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "trireme-kill-"));
-  const created = createCluster({
-    name: "kill",
-    version: "v1.10.0",
-    operatorCount: 4,
-    forkVersion: fromHex("0x20000089"),
-    registrationTime: 1,
-    feeRecipients: [ADDRESS],
-    withdrawalAddresses: [ADDRESS],
-    compounding: false,
-    targetGasLimit: 60_000_000,
-    keys: { newKeys: 16 },
-    timestamp: "",
-  });
-  await writeClusterFolders(folder, created, { insecureKeys: true });
+  await writeTestCluster(folder, { name: "kill", validators: 16 });
   const run = await startLocalRun({
     clusterDir: folder,
     slotMs: SLOT_MS,

@@ -1,11 +1,12 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
-import { fromHex, toHex } from "../../src/base/index.ts";
+import { toHex } from "../../src/base/index.ts";
 import { type Chain, startChain } from "../../src/chain/index.ts";
-import { createCluster, type Lock, writeClusterFolders } from "../../src/cluster/index.ts";
+import type { Lock } from "../../src/cluster/index.ts";
 import { freePorts } from "../../src/demo/free-ports.ts";
 import { LEAN_ENVIRONMENT, LEAN_FLAGS } from "../../src/node/index.ts";
+import { FEE_RECIPIENT, GAS_LIMIT, writeTestCluster } from "../e2e/test-cluster.ts";
 import { Background } from "./background.ts";
 import type { ClientOptions } from "./client-options.ts";
 import { readMetrics, type Sample } from "./metrics.ts";
@@ -71,8 +72,6 @@ export interface MixedCluster {
 /** Validator clients by name, each as a process that is still to be started. */
 const CLIENTS = { prysm, vouch } as const;
 const SOURCE = resolve(import.meta.dirname, "../../src/main.ts");
-const ADDRESS = "0x000000000000000000000000000000000000dEaD";
-const GAS_LIMIT = 60_000_000;
 const FORK_VERSION = "0x10424242";
 /** The version that blocks' capella fork has on the simulated chain: Charon wants to be told. */
 const CAPELLA_VERSION = "0x10424245";
@@ -214,7 +213,7 @@ async function clientOf(
     name: `${name} in ${basename(at.folder)}`,
     logFile: `${at.folder}.log`,
     slotMs,
-    feeRecipient: ADDRESS,
+    feeRecipient: FEE_RECIPIENT,
     gasLimit: GAS_LIMIT,
     builder,
   });
@@ -222,22 +221,15 @@ async function clientOf(
 
 /** The cluster's folders; gives the group keys. */
 async function writeCluster(folder: string, options: MixedOptions): Promise<readonly `0x${string}`[]> {
-  const created = createCluster({
-    name: "interop",
-    version: "v1.10.0",
-    operatorCount: options.seats.length,
-    forkVersion: fromHex(FORK_VERSION),
-    registrationTime: 1,
-    feeRecipients: [ADDRESS],
-    withdrawalAddresses: [ADDRESS],
-    compounding: false,
-    targetGasLimit: GAS_LIMIT,
-    keys: { newKeys: options.validators },
-    timestamp: "",
-  });
   mkdirSync(folder, { recursive: true });
-  await writeClusterFolders(folder, created, { insecureKeys: true });
-  return groupKeysOf(created.lock.validators);
+  const { validators, seats } = options;
+  const lock = await writeTestCluster(folder, {
+    name: "interop",
+    validators,
+    operators: seats.length,
+    forkVersion: FORK_VERSION,
+  });
+  return groupKeysOf(lock.validators);
 }
 
 const groupKeysOf = (validators: Lock["validators"]): readonly `0x${string}`[] =>
