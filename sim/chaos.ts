@@ -83,6 +83,7 @@ export async function runSeed(seed: number, { canary }: RunOptions = {}): Promis
     from,
     to: from + SLOTS_PER_EPOCH,
     sound,
+    liars: plan.liars,
     withoutSelections: new Set(plan.starvedPlace === undefined ? [] : [plan.starvedPlace]),
     exits: exit !== undefined && kept.length >= threshold ? [exit.groupKey] : [],
     gasLimit: clients.length >= threshold ? plan.gasLimit : undefined,

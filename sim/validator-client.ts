@@ -1,7 +1,14 @@
 import { equalBytes, fromHex } from "../src/base/index.ts";
-import { DeskError, type DutyDesk, type ShareSigner, type Submission } from "../src/ports/index.ts";
+import {
+  DeskError,
+  type DutyDesk,
+  type Selected,
+  type ShareSigner,
+  type Submission,
+} from "../src/ports/index.ts";
 import {
   type altair,
+  dutyDue,
   epochOf,
   firstSlotOf,
   forkAt,
@@ -72,15 +79,7 @@ export class SimValidatorClient {
       this.#at(now + 1);
       if (this.temper.absent || now <= this.#slot) return;
       this.#slot = now;
-      const work = [
-        this.#propose,
-        this.#attest,
-        this.#select,
-        this.#aggregate,
-        this.#sync,
-        this.#contribute,
-        this.#register,
-      ];
+      const work = [this.#propose, this.#attest, this.#selectAndAggregate, this.#sync, this.#register];
       for (const one of work) one.call(this, now).catch((error: unknown) => this.#note(error));
     });
   }
@@ -153,6 +152,26 @@ export class SimValidatorClient {
     return duties.attesterDuties(epochOf(spec, slot)).filter((duty) => duty.slot === slot);
   }
 
+  /** Who is chosen is known only of proofs that the desk took, as a client hears it through the API. */
+  async #selectAndAggregate(slot: Slot): Promise<void> {
+    await this.#select(slot);
+    await Promise.all([this.#aggregate(slot), this.#contribute(slot)]);
+  }
+
+  /** The group's proofs of those that the desk took, as far as they are there when `kind` is due. */
+  async #proofs(
+    kind: "aggregator" | "sync-contribution",
+    asked: readonly Selected[],
+  ): Promise<readonly (Uint8Array | undefined)[]> {
+    const { desk, clock, chain } = this.#context;
+    const slot = asked[0]?.slot ?? 0;
+    const over = new AbortController();
+    const cancel = clock.at(dutyDue(chain.spec, { slot, kind }), () => over.abort());
+    const taken = asked.filter((one) => this.#selected.has(selectionName(one)));
+    const proofs = await desk.combined(taken, over.signal).finally(cancel);
+    return asked.map((one) => proofs[taken.indexOf(one)]);
+  }
+
   /** Proofs for all votes until the end of the next epoch, and for the sync committee's next slot. */
   async #select(slot: Slot): Promise<void> {
     const { duties, spec } = this.#context.chain;
@@ -160,7 +179,7 @@ export class SimValidatorClient {
     const until = firstSlotOf(spec, epochOf(spec, slot) + 2);
     for (let at = slot; at < until; at++)
       for (const { pubkey: groupKey, validatorIndex } of this.#attesters(at))
-        makers.set(`${at} ${groupKey}`, (selectionProof) => ({
+        makers.set(selectionName({ slot: at, groupKey }), (selectionProof) => ({
           kind: "prepare-aggregator",
           slot: at,
           groupKey,
@@ -169,7 +188,7 @@ export class SimValidatorClient {
     for (const { pubkey: groupKey, validatorIndex, positions } of duties.syncDuties())
       for (const at of [slot, slot + 1])
         for (const subcommitteeIndex of subcommitteesOf(positions))
-          makers.set(`${at} ${groupKey} ${subcommitteeIndex}`, (selectionProof) => ({
+          makers.set(selectionName({ slot: at, groupKey, subcommitteeIndex }), (selectionProof) => ({
             kind: "prepare-sync-contribution",
             slot: at,
             groupKey,
@@ -183,12 +202,16 @@ export class SimValidatorClient {
   async #aggregate(slot: Slot): Promise<void> {
     const { desk } = this.#context;
     const chosen = new Map<GroupKey, { proof: Uint8Array; validatorIndex: number }>();
-    const asked = this.#attesters(slot).map(async ({ pubkey: groupKey, validatorIndex, committeeLength }) => {
-      const [proof] = await desk.combined([{ kind: "prepare-aggregator", slot, groupKey }], patient);
+    const attesters = this.#attesters(slot);
+    const proofs = await this.#proofs(
+      "aggregator",
+      attesters.map(({ pubkey: groupKey }) => ({ kind: "prepare-aggregator", slot, groupKey })),
+    );
+    for (const [i, { pubkey: groupKey, validatorIndex, committeeLength }] of attesters.entries()) {
+      const proof = proofs[i];
       if (proof !== undefined && isAggregator(committeeLength, proof))
         chosen.set(groupKey, { proof, validatorIndex });
-    });
-    await Promise.all(asked);
+    }
     if (chosen.size === 0) return;
     const decided = await desk.decided("aggregator", slot, patient);
     await this.submit(
@@ -228,15 +251,24 @@ export class SimValidatorClient {
   async #contribute(slot: Slot): Promise<void> {
     const { chain, desk } = this.#context;
     const chosen: { groupKey: GroupKey; part: number; proof: Uint8Array; validatorIndex: number }[] = [];
-    const asked = chain.duties.syncDuties().flatMap(({ pubkey: groupKey, positions, validatorIndex }) =>
-      subcommitteesOf(positions).map(async (part) => {
-        const which = { kind: "prepare-sync-contribution", slot, groupKey, subcommitteeIndex: part } as const;
-        const [proof] = await desk.combined([which], patient);
-        if (proof !== undefined && isSyncAggregator(proof))
-          chosen.push({ groupKey, part, proof, validatorIndex });
-      }),
+    const seats = chain.duties
+      .syncDuties()
+      .flatMap(({ pubkey: groupKey, positions, validatorIndex }) =>
+        subcommitteesOf(positions).map((part) => ({ groupKey, part, validatorIndex })),
+      );
+    const proofs = await this.#proofs(
+      "sync-contribution",
+      seats.map(({ groupKey, part: subcommitteeIndex }) => ({
+        kind: "prepare-sync-contribution",
+        slot,
+        groupKey,
+        subcommitteeIndex,
+      })),
     );
-    await Promise.all(asked);
+    for (const [i, seat] of seats.entries()) {
+      const proof = proofs[i];
+      if (proof !== undefined && isSyncAggregator(proof)) chosen.push({ ...seat, proof });
+    }
     if (chosen.length === 0) return;
     const decided = await desk.decided("sync-contribution", slot, patient);
     await this.submit(
@@ -267,4 +299,8 @@ export class SimValidatorClient {
       }),
     );
   }
+}
+
+function selectionName({ slot, groupKey, subcommitteeIndex }: Omit<Selected, "kind">): string {
+  return [slot, groupKey, subcommitteeIndex].join(" ");
 }

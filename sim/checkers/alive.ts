@@ -1,5 +1,6 @@
 import { toHex } from "../../src/base/index.ts";
 import {
+  type DutyId,
   epochOf,
   type GroupKey,
   isAggregator,
@@ -12,6 +13,7 @@ import type { Signed } from "../chain/published.ts";
 import type { DutyWorld, SimOperator } from "../duty-world.ts";
 import { selectionRoot, syncSelectionRoot } from "../signing.ts";
 import type { AgreedChecker } from "./agreed.ts";
+import { hasTimeToDecide } from "./time-to-decide.ts";
 
 /** What has to be done in some slots of good weather. */
 export interface Expected {
@@ -20,6 +22,8 @@ export interface Expected {
   readonly to: Slot;
   /** Operators that work as they should; of the others nothing is expected. */
   readonly sound: readonly SimOperator[];
+  /** Operators that lie. */
+  readonly liars: ReadonlySet<number>;
   /** Places in every epoch whose selection proofs do not reach the threshold, so that nobody can aggregate there. */
   readonly withoutSelections: ReadonlySet<number>;
   /** Validators whose exit a threshold of sound operators submitted. */
@@ -53,6 +57,9 @@ function missingOfSlots({ chain, keys, spec }: DutyWorld, expected: Expected): r
   const expect = (what: string, groupKey: GroupKey): void => {
     if (!done.has(`${what} ${groupKey}`)) missing.push(`the ${what} of ${short(groupKey)} is missing`);
   };
+  const operatorCount = keys.cluster.operators.length;
+  const decides = (duty: DutyId): boolean =>
+    hasTimeToDecide(spec, duty, { operatorCount, liars: expected.liars });
   const attesters = [epochOf(spec, from), epochOf(spec, to)].flatMap((epoch) =>
     chain.duties.attesterDuties(epoch),
   );
@@ -65,19 +72,35 @@ function missingOfSlots({ chain, keys, spec }: DutyWorld, expected: Expected): r
   }
   for (let slot = from; slot < to; slot++) {
     const proposer = chain.options.groupKeys[chain.duties.proposer(slot)];
-    if (proposer !== undefined) expect(`proposer ${slot}`, proposer);
+    if (proposer !== undefined && decides({ slot, kind: "proposer" })) expect(`proposer ${slot}`, proposer);
     for (const { pubkey, positions } of chain.duties.syncDuties()) {
       expect(`sync-message ${slot}`, pubkey);
-      // Beside an operator that reads one contribution only, a validator contributes in its first subcommittee.
-      const contributes = subcommitteesOf(positions)
-        .slice(0, 1)
-        .some((part) => isSyncAggregator(keys.groupSignature(pubkey, syncSelectionRoot(spec, slot, part))));
+      const contributes = proofsMade(expected, from, keys.cluster.threshold, subcommitteesOf(positions)).some(
+        (part) => isSyncAggregator(keys.groupSignature(pubkey, syncSelectionRoot(spec, slot, part))),
+      );
       // The proofs of the first slot are made while operators may still differ in what they agreed on last.
-      if (slot > from && contributes && !withoutSelections.has(slot % spec.slotsPerEpoch))
+      const due = slot > from && !withoutSelections.has(slot % spec.slotsPerEpoch);
+      if (due && contributes && decides({ slot, kind: "sync-contribution" }))
         expect(`sync-contribution ${slot}`, pubkey);
     }
   }
   return missing;
+}
+
+/**
+ * The subcommittees for which a threshold of sound operators makes selection proofs in good weather, by what they agreed on
+ * before it: beside a Charon before v1.11 a validator has a proof for its last one alone (proof-stages.ts).
+ */
+function proofsMade(
+  { sound }: Expected,
+  from: Slot,
+  threshold: number,
+  subcommittees: readonly number[],
+): readonly number[] {
+  const forAll = sound.filter(({ infosync }) => infosync?.severalContributions(from) !== false);
+  return subcommittees.filter(
+    (_, i) => (i === subcommittees.length - 1 ? sound : forAll).length >= threshold,
+  );
 }
 
 /** The kind and slot of what was published. */

@@ -11,5 +11,6 @@ export {
 } from "./consensus.ts";
 export { ConsensusError } from "./errors.ts";
 export { leaderOf } from "./instance.ts";
+export { nextRound, roundEnd } from "./round-timer.ts";
 export type { Consensus, ConsensusValue, Decision } from "./types.ts";
 export { QBFT_PROTOCOL } from "./wire.ts";
