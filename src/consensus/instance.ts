@@ -343,7 +343,7 @@ export class Instance {
   }
 
   #send(message: QbftMessage, to: OperatorIndex | undefined): void {
-    const { key, self } = this.#context;
+    const { key, self, verified } = this.#context;
     const part = signPart(
       {
         type: kindNumber(message.kind),
@@ -355,6 +355,7 @@ export class Instance {
         preparedValueHash: hashOfName(message.preparedValue),
       },
       key,
+      verified,
     );
     this.#parts.set(message, part);
     const justification = message.justification.map((one) => {

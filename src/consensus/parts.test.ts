@@ -6,7 +6,7 @@ import { PeerRoom } from "./peer-room.ts";
 import { readMessage } from "./receive.ts";
 import { duty, keys, messageOf, partOf, valueOf } from "./testing/consensus-world.ts";
 import { ValueStore } from "./value-store.ts";
-import { hashValue, kindNumber, verifyPart } from "./wire.ts";
+import { hashValue, kindNumber, signPart, verifyPart } from "./wire.ts";
 
 test("of a justification each author's first part of a useful kind is kept, and the rest is not even checked", () => {
   const valueHash = hashValue(valueOf("x"));
@@ -40,6 +40,18 @@ test("a part that was verified is remembered with its signature, one that was no
   assert.ok(verifyPart(part, publicKey, verified));
   const other = { ...part, signature: part.signature.map((byte, i) => (i === 3 ? byte ^ 1 : byte)) };
   assert.ok(!verifyPart(other, publicKey, verified));
+  assert.equal(verified.size, 1);
+});
+
+test("what we signed ourselves is known to be good when a peer repeats it", () => {
+  const [key] = keys;
+  assert.ok(key !== undefined);
+  const verified = new Set<string>();
+  const { signature: _, ...unsigned } = partOf(0);
+  const part = signPart(unsigned, key, verified);
+  assert.equal(verified.size, 1);
+  assert.ok(verifyPart(part, key.publicKey));
+  assert.ok(verifyPart(part, key.publicKey, verified));
   assert.equal(verified.size, 1);
 });
 

@@ -70,9 +70,22 @@ export function kindNumber(kind: MessageKind): number {
   return KIND_NUMBERS[kind];
 }
 
-export function signPart(part: Omit<SignedPart, "signature">, key: NodeKey): SignedPart {
+/** @param verified - Learns the name of the part: peers repeat it as justification, and what we signed is good. */
+export function signPart(
+  part: Omit<SignedPart, "signature">,
+  key: NodeKey,
+  verified: Set<string> = new Set(),
+): SignedPart {
   const unsigned = { ...part, signature: UNSIGNED };
-  return { ...unsigned, signature: key.sign(hashBytesRoot(SignedPart.encode(unsigned))) };
+  const hash = hashBytesRoot(SignedPart.encode(unsigned));
+  const signature = key.sign(hash);
+  verified.add(nameOfPart(hash, signature));
+  return { ...unsigned, signature };
+}
+
+/** Names a part with its signature. */
+function nameOfPart(hash: Uint8Array, signature: Uint8Array): string {
+  return toHex(concatBytes(hash, signature));
 }
 
 /**
@@ -91,7 +104,7 @@ export function verifyPart(
   const encoded = SignedPart.encode({ ...part, signature: UNSIGNED });
   if (encoded.length > PART_BYTES_MAX) return false;
   const hash = hashBytesRoot(encoded);
-  const name = toHex(concatBytes(hash, part.signature));
+  const name = nameOfPart(hash, part.signature);
   if (verified.has(name)) return true;
   const signer = recoverPublicKey(hash, part.signature);
   if (signer === undefined || !equalBytes(signer, publicKey)) return false;
