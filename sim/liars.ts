@@ -63,8 +63,6 @@ function lie(duty: DutyId, value: ConsensusValue, random: SeededRandom): Consens
   if (dice === 0) throw new Error("says nothing");
   if (dice === 1) return value;
   const { kind } = duty;
-  // Who leaves aggregators out takes nothing from them, and others may know fewer of them without lying.
-  if (dice === 2 && kind !== "attester" && kind !== "proposer") return value;
   if (kind !== "attester" && kind !== "aggregator" && kind !== "sync-contribution" && kind !== "proposer")
     return value;
   return changed(kind, value, dice === 2 ? "less" : "other", random);

@@ -69,8 +69,38 @@ export function acceptableVotes(
     const own = duties.get(groupKey);
     return own !== undefined && (!how.complete || sameDuty(own, duty));
   });
-  const good = how.complete ? known.length === set.size && set.size === duties.size : known.length > 0;
-  return good ? [...set.values()] : undefined;
+  return isWhole({ known: known.length, named: set.size, ours: duties.size }, how)
+    ? [...set.values()]
+    : undefined;
+}
+
+/** Whether a value about `named` validators, `known` of which are such as we know them, is about the right ones. */
+function isWhole(
+  { known, named, ours }: { readonly known: number; readonly named: number; readonly ours: number },
+  { complete }: { readonly complete: boolean },
+): boolean {
+  return complete ? known === named && named === ours : known > 0;
+}
+
+/**
+ * Whether a value that is a proposal has something right for every validator of ours that is known to aggregate here, and
+ * for nobody else.
+ *
+ * @param fits - Whether it is right for one of ours.
+ * @param how.complete - Left out when every operator has led in vain: then selection proofs have reached some operators and
+ *   not others, and whoever knows fewer aggregators signs for these.
+ */
+export function acceptableAggregates<T>(
+  aggregators: ReadonlyMap<GroupKey, unknown>,
+  set: ReadonlyMap<GroupKey, T>,
+  fits: (groupKey: GroupKey, one: T) => boolean,
+  how: { readonly complete: boolean },
+): boolean {
+  const known = [...set].filter(([groupKey]) => aggregators.has(groupKey));
+  return (
+    isWhole({ known: known.length, named: set.size, ours: aggregators.size }, how) &&
+    known.every(([groupKey, one]) => fits(groupKey, one))
+  );
 }
 
 function sameDuty(a: AttesterDuty, b: AttesterDuty): boolean {

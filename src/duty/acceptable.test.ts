@@ -6,6 +6,7 @@ import type { ConsensusValue } from "../consensus/index.ts";
 import type { AttesterDuty, Proposal } from "../ports/index.ts";
 import { type ChainSpec, type GroupKey, ssz } from "../spec/index.ts";
 import {
+  acceptableAggregates,
   acceptableBlock,
   acceptableVotes,
   type BlockTerms,
@@ -118,6 +119,26 @@ test("after everybody led in vain a value with some of ours is good enough, and 
   assert.equal(judged(set(vote(stranger)), false), undefined);
   assert.equal(judged(set(), false), undefined);
   assert.equal(judged(set(vote(first), vote(second, { target: checkpoint(11) })), false), undefined);
+});
+
+test("a value has something right for every aggregator of ours and nobody else, until everybody led in vain", () => {
+  const aggregators = new Map([first, second].map((key) => [key, {}]));
+  const accepts = (of: readonly (readonly [GroupKey, string])[], complete: boolean): boolean =>
+    acceptableAggregates(aggregators, new Map(of), (_, one) => one === "right", { complete });
+  const right = (key: GroupKey): readonly [GroupKey, string] => [key, "right"];
+  const [one, two, other] = [right(first), right(second), right(stranger)];
+  for (const [why, of, whole, some] of [
+    ["both", [one, two], true, true],
+    ["one is left out", [two], false, true],
+    ["a stranger is there too", [one, two, other], false, true],
+    ["a stranger is there instead", [one, other], false, true],
+    ["nobody of ours", [other], false, false],
+    ["nobody", [], false, false],
+    ["one is wrong", [one, [second, "wrong"]], false, false],
+  ] as const) {
+    assert.equal(accepts(of, true), whole, why);
+    assert.equal(accepts(of, false), some, why);
+  }
 });
 
 const WANTED: Hex = `0x${"fe".repeat(20)}`;

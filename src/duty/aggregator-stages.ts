@@ -1,4 +1,5 @@
 import { equalBytes, toHex } from "../base/index.ts";
+import type { ConsensusValue } from "../consensus/index.ts";
 import type { Aggregate, AttesterDuty } from "../ports/index.ts";
 import {
   dutyName,
@@ -10,7 +11,7 @@ import {
   type Slot,
   ssz,
 } from "../spec/index.ts";
-import { decodeOrNothing } from "./accept.ts";
+import { acceptableAggregates, decodeOrNothing } from "./accept.ts";
 import { broadcastAndFinish } from "./broadcast.ts";
 import { forkNumber, forkOfNumber, type WireFork } from "./codec/envelope.ts";
 import { type SignedAggregateVersioned, signedCodecs } from "./codec/kinds.ts";
@@ -44,7 +45,7 @@ export function createAggregatorStages(
   context: DutyContext,
   known: Known,
 ): AgreedStages<AttesterDuty, SignedAggregateVersioned> {
-  const { chain, consensus, beacon, log, metrics } = context;
+  const { chain, cluster, consensus, beacon, log, metrics } = context;
   const wireFork = (slot: Slot): WireFork => forkOfNumber(forkNumber(forkAt(chain, slot)));
 
   async function fetchAggregates(
@@ -95,12 +96,11 @@ export function createAggregatorStages(
     },
 
     async agree(duty, proposal, signal) {
-      const acceptable = (value: Parameters<typeof decodeOrNothing>[1]): boolean => {
+      const acceptable = (value: ConsensusValue, round: number): boolean => {
         const set = decodeOrNothing("aggregator", value);
-        const good =
-          set !== undefined &&
-          set.size > 0 &&
-          [...set].every(([key, aggregate]) => fits(duty, key, aggregate));
+        const complete = round <= cluster.operators.length;
+        const fit = (key: GroupKey, aggregate: Aggregate): boolean => fits(duty, key, aggregate);
+        const good = set !== undefined && acceptableAggregates(duty.validators, set, fit, { complete });
         if (!good) log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id) });
         return good;
       };

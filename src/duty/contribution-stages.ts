@@ -1,4 +1,5 @@
 import { equalBytes, toHex } from "../base/index.ts";
+import type { ConsensusValue } from "../consensus/index.ts";
 import type { SyncDuty } from "../ports/index.ts";
 import {
   type altair,
@@ -9,7 +10,7 @@ import {
   type Slot,
   subcommitteesOf,
 } from "../spec/index.ts";
-import { decodeOrNothing } from "./accept.ts";
+import { acceptableAggregates, decodeOrNothing } from "./accept.ts";
 import { broadcastAndFinish } from "./broadcast.ts";
 import { signedCodecs } from "./codec/kinds.ts";
 import { decodeUnsignedSet, encodeUnsignedSet } from "./codec/sets.ts";
@@ -59,7 +60,7 @@ export function createContributionStages(
   known: Known,
   more: { readonly several: (slot: Slot) => boolean },
 ): AgreedStages<ContributorDuty, altair.ContributionAndProof> {
-  const { chain, consensus, beacon, log, metrics } = context;
+  const { chain, cluster, consensus, beacon, log, metrics } = context;
   const codec = signedCodecs["sync-contribution"];
 
   async function fetchContributions(
@@ -99,12 +100,13 @@ export function createContributionStages(
     },
 
     async agree(duty, proposal, signal) {
-      const acceptable = (value: Parameters<typeof decodeOrNothing>[1]): boolean => {
+      const acceptable = (value: ConsensusValue, round: number): boolean => {
         const set = decodeOrNothing("sync-contribution", value);
-        const good =
-          set !== undefined &&
-          set.size > 0 &&
-          [...set].every(([key, contributions]) => contributions.every((one) => fits(duty, key, one)));
+        const complete = round <= cluster.operators.length;
+        // How many contributions of a validator there are depends on what the leader takes for agreed; one is there at least.
+        const fit = (key: GroupKey, contributions: readonly Contribution[]): boolean =>
+          contributions.length > 0 && contributions.every((one) => fits(duty, key, one));
+        const good = set !== undefined && acceptableAggregates(duty.validators, set, fit, { complete });
         if (!good) log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id) });
         return good;
       };

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DutyWorld } from "../../sim/duty-world.ts";
 import { fromHex, toHex } from "../base/index.ts";
-import { type Slot, slotStart } from "../spec/index.ts";
+import { leaderOf } from "../consensus/index.ts";
+import { dutyName, type Slot, slotStart } from "../spec/index.ts";
+import { decodeUnsignedSet, encodeUnsignedSet } from "./codec/sets.ts";
 
 // What an operator votes for when another one leads: docs/adr/0081. Operator 1 leads the first round of votes in slots
 // 10, 14, 18, and of blocks in slots 11, 15, 19; operators are four.
@@ -109,6 +111,39 @@ test("where operators know different duties, they agree after everybody led in v
       .map(({ groupKey }) => groupKey),
   );
   assert.ok(voted.size >= wanted.length - 1, `${voted.size} of ${wanted.length} votes`);
+});
+
+test("a leader that leaves aggregators out costs its round, and them nothing", async () => {
+  const kinds = ["aggregator", "sync-contribution"] as const;
+  const ledFirst = new Set<string>();
+  const world = new DutyWorld(28, {
+    validatorCount: 24,
+    chain: { syncSeats: [[7], [9], [12], [130], [131], [400], [401]] },
+    consensus: (index, honest) => ({
+      agree(duty, how, signal) {
+        const kind = kinds.find((one) => one === duty.kind);
+        if (index !== 1 || kind === undefined) return honest.agree(duty, how, signal);
+        const proposal = how.proposal.then((value) => {
+          const set = [...decodeUnsignedSet(kind, value)];
+          if (set.length > 1 && leaderOf(duty, 1, 4) === index) ledFirst.add(dutyName(duty));
+          return encodeUnsignedSet(kind, new Map(set.slice(0, 1)) as never);
+        });
+        return honest.agree(duty, { ...how, proposal }, signal);
+      },
+    }),
+  });
+  world.start();
+  await world.runToSlot(26);
+  const inTime = (name: string): boolean => Number(name.split("/")[0]) < 25;
+  for (const kind of kinds)
+    assert.ok(
+      [...ledFirst].filter(inTime).some((name) => name.endsWith(kind)),
+      `a slot with several: ${kind}`,
+    );
+  const lost = world.operators[0]?.outcomes.filter(
+    ({ duty, outcome }) => inTime(dutyName(duty)) && ledFirst.has(dutyName(duty)) && outcome === "failed",
+  );
+  assert.deepEqual(lost, []);
 });
 
 const paidBlocks = (world: DutyWorld): readonly (readonly [Slot, string])[] =>
