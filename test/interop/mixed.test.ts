@@ -17,6 +17,8 @@ import { notPicked, peerProgram } from "./peers.ts";
 // INTEROP_EPOCHS=1, INTEROP_VALIDATORS and INTEROP_SLOT_MS shorten or lighten a run; INTEROP_ONLY picks scenarios by part of their names.
 const EPOCHS = Number(process.env["INTEROP_EPOCHS"] ?? 3);
 const SLOT_MS = Number(process.env["INTEROP_SLOT_MS"] ?? 5_000);
+/** A dead leader costs a proposal the first round, a second and a half: more than a third of five seconds has room for. */
+const DEAD_LEADER_SLOT_MS = 7_000;
 const VALIDATORS = Number(process.env["INTEROP_VALIDATORS"] ?? 16);
 const charon = peerProgram("CHARON_BIN");
 const clients = { prysm: peerProgram("PRYSM_VALIDATOR_BIN"), vouch: peerProgram("VOUCH_BIN") };
@@ -137,7 +139,7 @@ test("mixed cluster: one Charon killed, then one Trireme, then both back", {
     seats: [T, C, T, C],
     relay: C,
     validators: VALIDATORS,
-    slotMs: SLOT_MS,
+    slotMs: Math.max(SLOT_MS, DEAD_LEADER_SLOT_MS),
   });
   const [, firstCharon, secondTrireme] = cluster.nodes;
   const first = FIRST_WATCHED_SLOT;
