@@ -4,4 +4,9 @@ export const regressions: readonly { readonly seed: number; readonly found: stri
     seed: 106,
     found: "an exit whose first write had failed was said to be kept when it came again, and was not",
   },
+  {
+    seed: 466,
+    found:
+      "an operator did not sign a registration that it had adopted, so that one whom a liar had given no part never could",
+  },
 ];

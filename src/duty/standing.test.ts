@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DutyWorld } from "../../sim/duty-world.ts";
+import { fromHex } from "../base/index.ts";
 import type { Submission } from "../ports/index.ts";
 import { domainAt, type GroupKey, type OperatorIndex, type phase0, signingRoot, ssz } from "../spec/index.ts";
+import { PARSIGEX_PROTOCOL } from "./exchange.ts";
 import { decodeStandingNote } from "./standing-note.ts";
 
-// Exits that operators leave at their nodes one after the other, with restarts and failing disks between.
+// Exits and registrations that operators leave at their nodes one after the other, with restarts and failing disks between.
 
 const never = new AbortController().signal;
 const EPOCH = 1;
@@ -106,4 +108,40 @@ test("notes that cannot be read are not written over, and read when the disk is 
   assert.deepEqual((await sharesOnDisk(world, 0, groupKey)).slice(0, 2), [1, 2]);
   assert.equal(await leave(made, 3), undefined);
   assert.ok(exits(world).some(({ message }) => message.epoch === EPOCH));
+});
+
+test("an operator that has adopted a registration signs it all the same, for those that still lack a part", async () => {
+  const { world, groupKey } = await scene(54);
+  // Operator 0 lies: its part reaches operator 2 alone.
+  world.network.intercept(({ from, to, protocol }) =>
+    protocol === PARSIGEX_PROTOCOL && from === 0 && to !== 2 ? "drop" : undefined,
+  );
+  const message = {
+    feeRecipient: new Uint8Array(20).fill(0x77),
+    gasLimit: 60_000_000,
+    timestamp: 1_800_000_000,
+    pubkey: fromHex(groupKey),
+  };
+  const root = signingRoot(
+    ssz.bellatrix.ValidatorRegistrationV1.hashTreeRoot(message),
+    domainAt(world.spec, "applicationBuilder", 0),
+  );
+  const register = async (operator: number): Promise<void> => {
+    const [signature] = await world.keys.signer(operator as OperatorIndex).sign([{ groupKey, root }], never);
+    const signed = { message, signature: signature as Uint8Array };
+    const item: Submission = { kind: "builder-registration", slot: 8, groupKey, signed };
+    const verdicts = world.operators[operator]?.runner.desk.submit([item], never);
+    await world.clock.run({ forMs: 1_000 });
+    assert.deepEqual(await verdicts, [undefined]);
+  };
+  const adopted = (): readonly number[] =>
+    world.operators
+      .filter(({ log }) =>
+        log.some(({ sentence }) => sentence === "Builder registration changed by the operators"),
+      )
+      .map(({ index }) => index);
+  for (const operator of [0, 1, 3]) await register(operator);
+  assert.deepEqual(adopted(), [0, 2]);
+  await register(2);
+  assert.deepEqual(adopted(), [0, 1, 2, 3]);
 });

@@ -114,10 +114,11 @@ export class Standing {
     const { share, publicShares, chain } = this.#context;
     if (!publicShares.has(groupKey)) throw deskError("duty/not-ours");
     if (item.kind === "exit") this.#requireOwnIndex(item);
-    else if (this.#saysNothingNew(item)) return;
     const id = { slot: item.slot, kind: item.kind };
     const { root, signature, part } = readSubmission(item, chain);
     const partial = { groupKey, share, part, root, signature, data: encodeSigned(item) };
+    if (item.kind === "builder-registration" && this.#saysNothingNew(item) && !this.#lacksOurs(id, partial))
+      return;
     if (!(await this.#verify([partial]))[0])
       throw deskError("duty/wrong-share", id, await whoseSignature(this.#context, partial));
     signal.throwIfAborted();
@@ -143,6 +144,14 @@ export class Standing {
       toHex(current.feeRecipient) === toHex(message.feeRecipient) &&
       current.gasLimit === message.gasLimit
     );
+  }
+
+  /**
+   * Whether operators sign this very message and we have not. The group signature may have been made of the others'
+   * parts, one of them a liar's that it gave to us alone, so that the others still need ours.
+   */
+  #lacksOurs(id: StandingId, partial: Partial): boolean {
+    return this.#motions.get(nameOf(id, partial))?.partials.has(partial.share) === false;
   }
 
   /** Partial signatures of a peer. Verified in turn and bit by bit: each costs what a thousand ordinary ones cost together. */
