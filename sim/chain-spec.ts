@@ -9,8 +9,8 @@ const recorded = (name: string): Record<string, unknown> =>
     }
   ).data;
 
-/** A mainnet-preset chain with 6 s slots; all forks up to Electra are active, and Fulu from `fuluEpoch` on (0). */
-export function simChainSpec(slotsPerEpoch: number, fuluEpoch: Epoch = 0): ChainSpec {
+/** A mainnet-preset chain, with 6 s slots if not said; all forks up to Electra are active, and Fulu from `fuluEpoch` on (0). */
+export function simChainSpec(slotsPerEpoch: number, fuluEpoch: Epoch = 0, slotMs = 6_000): ChainSpec {
   const raw = { ...recorded("spec.json"), FULU_FORK_EPOCH: String(fuluEpoch) };
-  return { ...readChainSpec(raw, recorded("genesis.json") as never), slotsPerEpoch };
+  return { ...readChainSpec(raw, recorded("genesis.json") as never), slotsPerEpoch, slotMs };
 }

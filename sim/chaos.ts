@@ -130,6 +130,7 @@ function describe({ operatorCount, liars, behind, clients, options, ...rest }: P
   const { crashChance, starvedPlace, watches: watching, wantsExit, gasLimit } = rest;
   const facts = {
     fuluEpoch: options.fuluEpoch,
+    slotMs: options.slotMs,
     seats: options.chain?.syncSeats,
     crashChance,
     starvedPlace,

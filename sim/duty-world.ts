@@ -31,6 +31,8 @@ export interface DutyWorldOptions {
   readonly threshold?: number;
   readonly validatorCount?: number;
   readonly slotsPerEpoch?: number;
+  /** 6 s when left out. */
+  readonly slotMs?: number;
   /** From when on the chain is in Fulu, and in Electra before; 0 when left out. */
   readonly fuluEpoch?: Epoch;
   /** Whether the ceremony signed builder registrations. */
@@ -82,7 +84,7 @@ export class DutyWorld {
     const operatorCount = options.operatorCount ?? 4;
     const threshold = options.threshold ?? operatorCount - Math.floor((operatorCount - 1) / 3);
     this.options = options;
-    this.spec = simChainSpec(options.slotsPerEpoch ?? 8, options.fuluEpoch);
+    this.spec = simChainSpec(options.slotsPerEpoch ?? 8, options.fuluEpoch, options.slotMs);
     // The world begins in the middle of slot 0, before the first duty.
     this.clock = new SimClock(this.spec.genesisTime + this.spec.slotMs / 2);
     this.network = new SimNetwork(this.clock, seededRandom(seed).fork("network"), {

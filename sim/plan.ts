@@ -64,6 +64,8 @@ export function drawPlan(random: SeededRandom): Plan {
       operatorCount,
       validatorCount: 3,
       slotsPerEpoch: SLOTS_PER_EPOCH,
+      // Blocks withstand a lying leader in a slot of twelve seconds only; in a shorter one the same faults weigh more.
+      slotMs: random.fork("slot length").pick([6_000, 6_000, 12_000]),
       fuluEpoch,
       registrations: true,
       weather: {
