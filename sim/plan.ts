@@ -29,8 +29,8 @@ export interface Plan {
   readonly options: DutyWorldOptions;
 }
 
-/** Small clusters are common, and large ones take long. */
-const OPERATOR_COUNTS = [4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 6, 7, 10];
+/** Small clusters are common, and large ones take long: ten operators cost six times what four do. */
+const OPERATOR_COUNTS = [...Array<number>(22).fill(4), 5, 5, 5, 5, 6, 6, 7, 7, 4, 10];
 const MODERN: Offer = { versions: ["v1.11", "v1.10"], protocols: ["/a"], proposals: ["builder", "full"] };
 const OLD: Offer = { versions: ["v1.10"], protocols: ["/a"], proposals: ["full"] };
 
