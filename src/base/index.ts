@@ -1,10 +1,12 @@
 /**
- * Tools with no domain in them: bytes and hexadecimal text, assertions, named errors, seeded chance,
- * deterministic protobuf. Leans on nothing.
+ * Tools with no domain in them: bytes and hexadecimal text, assertions, named errors, seeded chance, addresses of servers,
+ * bounded reading, deterministic protobuf. Leans on nothing.
  */
 export { AssertionFailed, assert, present } from "./assert.ts";
 export { type Brand, concatBytes, equalBytes, fromHex, type Hex, HexError, toHex } from "./bytes.ts";
 export { DvError, explain, type Facts } from "./errors.ts";
+export { type HttpAddress, readHttpAddress } from "./http-address.ts";
 export { type FieldFailure, JsonFields } from "./json-fields.ts";
 export * as proto from "./proto.ts";
 export { type SeededRandom, seededRandom } from "./random.ts";
+export { readBounded } from "./read-bounded.ts";

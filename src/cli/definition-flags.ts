@@ -1,4 +1,13 @@
-import { type CommandRow, dataDir, type Flag, json, keyFile, noVerify, testnet } from "./flag.ts";
+import {
+  type CommandRow,
+  dataDir,
+  executionClient,
+  type Flag,
+  json,
+  keyFile,
+  noVerify,
+  testnet,
+} from "./flag.ts";
 
 /** What a cluster is to be: of `create cluster` and of `create dkg`, named as Charon's. */
 export const definitionFlags: readonly Flag[] = [
@@ -180,6 +189,7 @@ export const definitionCommands: readonly CommandRow[] = [
         default: "",
         help: "The signed copy; by default beside the definition, with your role in its name",
       },
+      executionClient,
       ...testnet,
       json,
     ],
@@ -197,6 +207,7 @@ export const definitionCommands: readonly CommandRow[] = [
         required: true,
         help: "The merged definition, for everybody's data folder",
       },
+      executionClient,
       ...testnet,
       json,
     ],
@@ -205,6 +216,11 @@ export const definitionCommands: readonly CommandRow[] = [
     path: ["verify"],
     arguments: "<folder>",
     help: "Say whether a node's folder belongs together, and its settings",
-    flags: [{ ...noVerify, help: "Failed checks are warnings: end with exit code 0" }, ...testnet, json],
+    flags: [
+      executionClient,
+      { ...noVerify, help: "Failed checks are warnings: end with exit code 0" },
+      ...testnet,
+      json,
+    ],
   },
 ];

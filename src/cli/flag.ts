@@ -87,6 +87,13 @@ export const noVerify: Flag = {
   default: false,
   help: "Go on when hashes or signatures of cluster files are wrong",
 };
+export const executionClient: Flag = {
+  name: "execution-client-rpc-endpoint",
+  kind: "text",
+  value: "url",
+  default: "",
+  help: "An execution client's JSON-RPC, asked only where a wallet that signed the definition is a contract (ERC-1271)",
+};
 export const json: Flag = { name: "json", kind: "switch", default: false, help: "Print the result as JSON" };
 
 export const external: readonly Flag[] = [

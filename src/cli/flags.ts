@@ -8,6 +8,7 @@ import {
 import {
   type CommandRow,
   dataDir,
+  executionClient,
   external,
   json,
   keyFile,
@@ -128,6 +129,7 @@ export const commands: readonly CommandRow[] = [
         default: 1000,
         help: "How long the node stays reachable after the end",
       },
+      executionClient,
       noVerify,
       ...testnet,
       ...logs,
@@ -151,6 +153,7 @@ export const commands: readonly CommandRow[] = [
         default: "./validator_keys",
         help: "A new folder for the keystores",
       },
+      executionClient,
       noVerify,
       ...testnet,
       json,

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { readBounded } from "../base/index.ts";
 import { ClusterError, type Definition, parseDefinition } from "../cluster/index.ts";
 import type { Chosen } from "./settings.ts";
 
@@ -31,14 +32,7 @@ async function fetchText(url: string): Promise<string> {
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(fetchTimeoutMs) });
     if (!answer.ok || answer.body === null) throw new Error(`the answer is ${answer.status}`);
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of answer.body) {
-      size += chunk.length;
-      if (size > definitionBytesMax) throw new Error(`the answer is larger than ${definitionBytesMax} bytes`);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks).toString("utf8");
+    return Buffer.from(await readBounded(answer.body, definitionBytesMax)).toString("utf8");
   } catch (cause) {
     throw missing(url, cause);
   }

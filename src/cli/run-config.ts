@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { readHttpAddress } from "../base/index.ts";
 import type { RunConfig } from "../node/index.ts";
 import { type Chosen, UsageError } from "./settings.ts";
 
@@ -26,6 +27,7 @@ export function readRunConfig(chosen: Chosen): RunConfig {
     validatorKeysDir: chosen.textOr("validator-keys-dir", join(dataDir, "validator_keys")),
     freshKeys: chosen.flag("fresh-keys"),
     noVerify: chosen.flag("no-verify"),
+    executionClientRpcEndpoint: executionEndpoint(chosen),
     beaconNodeEndpoints: chosen.list("beacon-node-endpoints"),
     beaconNodeTimeoutMs: Math.max(100, chosen.number("beacon-node-timeout")),
     p2pTcpAddresses: chosen.list("p2p-tcp-address"),
@@ -59,6 +61,15 @@ function readValidatorApi(chosen: Chosen): RunConfig["validatorApi"] {
     address: address === "" ? VALIDATOR_API_ADDRESS : address,
     tls: certificateFile === "" ? undefined : { certificateFile, keyFile },
   };
+}
+
+/** @throws UsageError - it is no URL; the text is not repeated, since it may have a key in it. */
+export function executionEndpoint(chosen: Chosen): string {
+  const endpoint = chosen.text("execution-client-rpc-endpoint");
+  if (endpoint === "" || readHttpAddress(endpoint) !== undefined) return endpoint;
+  throw new UsageError("cli/usage", "--execution-client-rpc-endpoint is not an http or https URL", {
+    hint: "Write it like http://127.0.0.1:8545.",
+  });
 }
 
 /** The four --testnet flags, of which all or none are given. */

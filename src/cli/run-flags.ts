@@ -1,4 +1,14 @@
-import { dataDir, external, type Flag, keyFile, lockFile, logs, noVerify, testnet } from "./flag.ts";
+import {
+  dataDir,
+  executionClient,
+  external,
+  type Flag,
+  keyFile,
+  lockFile,
+  logs,
+  noVerify,
+  testnet,
+} from "./flag.ts";
 
 /** The settings of a running node. */
 export const runFlags: readonly Flag[] = [
@@ -98,6 +108,7 @@ export const runFlags: readonly Flag[] = [
     default: false,
     help: "Refuse to start while another program uses the node key",
   },
+  executionClient,
   noVerify,
   ...testnet,
   ...logs,

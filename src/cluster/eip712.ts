@@ -1,6 +1,7 @@
 import { recoverAddressTyped } from "micro-eth-signer";
-import { concatBytes, toHex } from "../base/index.ts";
-import { atLeast, type Definition } from "./model.ts";
+import { concatBytes, fromHex, toHex } from "../base/index.ts";
+import { keccak256 } from "../crypto/index.ts";
+import { atLeast, type Definition, WALLET_SIGNATURE_BYTES } from "./model.ts";
 
 /** What an operator or creator signs with a wallet, by the name of its EIP-712 type. */
 export type TypedMessage =
@@ -47,6 +48,27 @@ export function typedDataJson(message: TypedMessage, chainId: number): Record<st
   return { ...data, domain: { ...data.domain, chainId } };
 }
 
+/**
+ * The 32 bytes that a wallet signs for a message.
+ *
+ * @spec EIP-712 "Definition of hashStruct", "Definition of domainSeparator"
+ */
+export function typedDataHash(message: TypedMessage, chainId: number): Uint8Array {
+  const { types, primaryType, domain, message: content } = typedData(message, chainId);
+  const typeHash = (name: string): Uint8Array => {
+    const fields = (types as Readonly<Record<string, readonly { name: string; type: string }[]>>)[name] ?? [];
+    return ofText(`${name}(${fields.map((field) => `${field.type} ${field.name}`).join(",")})`);
+  };
+  const chain = fromHex(`0x${domain.chainId.toString(16).padStart(64, "0")}`);
+  const separator = keccak256(
+    concatBytes(typeHash("EIP712Domain"), ofText(domain.name), ofText(domain.version), chain),
+  );
+  const struct = keccak256(concatBytes(typeHash(primaryType), ...Object.values(content).map(ofText)));
+  return keccak256(concatBytes(Uint8Array.of(0x19, 0x01), separator, struct));
+}
+
+const ofText = (text: string): Uint8Array => keccak256(new TextEncoder().encode(text));
+
 /** Whether `address` signed the message; V may be 0, 1, 27 or 28. */
 export function signedBy(
   address: string,
@@ -54,7 +76,7 @@ export function signedBy(
   chainId: number,
   signature: Uint8Array,
 ): boolean {
-  if (signature.length !== 65) return false;
+  if (signature.length !== WALLET_SIGNATURE_BYTES) return false;
   const v = signature[64] as number;
   const canonical = concatBytes(signature.subarray(0, 64), Uint8Array.of(v < 27 ? v + 27 : v));
   try {

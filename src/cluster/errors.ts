@@ -1,4 +1,4 @@
-import { DvError } from "../base/index.ts";
+import { DvError, type Facts, toHex } from "../base/index.ts";
 
 /**
  * `cluster/malformed`: a file is not what it should be; facts say where. `cluster/unsupported-version`. `cluster/hash-differs`:
@@ -16,3 +16,25 @@ export class ClusterError extends DvError<
   | "cluster/shares-differ"
   | "cluster/missing"
 > {}
+
+/** A hash that is not that of the content. */
+export function hashDiffers(which: string, found: Uint8Array, right: Uint8Array): ClusterError {
+  return new ClusterError("cluster/hash-differs", "verify the cluster file", {
+    facts: { which, found: toHex(found), right: toHex(right) },
+    hint: "The file was changed after it was made. Get the original from another operator; --no-verify goes on at your own risk.",
+  });
+}
+
+/** Whose signature, over what, is wrong. */
+export function badSignature(
+  whose: string,
+  over: string,
+  more: { readonly facts?: Facts; readonly hint?: string; readonly cause?: DvError } = {},
+): ClusterError {
+  const { facts = {}, hint = "Get the original file from another operator", cause } = more;
+  return new ClusterError("cluster/bad-signature", "verify the cluster file", {
+    facts: { whose, over, ...facts },
+    hint: `${hint}; --no-verify goes on at your own risk.`,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

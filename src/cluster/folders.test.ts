@@ -24,7 +24,7 @@ import {
   writeCombined,
   writeKeystores,
 } from "./folders.ts";
-import { loadCluster, loadNodeKey, operatorOfKey } from "./load.ts";
+import { loadNodeKey, operatorOfKey, readLock, verifiedCluster } from "./load.ts";
 import { createNodeKey } from "./node-key.ts";
 import { requested } from "./testing/signed-cluster.ts";
 import { verifyLock } from "./verify-lock.ts";
@@ -82,7 +82,7 @@ for (const operatorCount of [4, 7]) {
     assert.equal(threshold, operatorCount === 4 ? 3 : 5);
     for (const [i] of created.nodeKeys.entries()) {
       const home = join(folder, `node${i}`);
-      const { cluster } = loadCluster(join(home, "cluster-lock.json"));
+      const cluster = verifiedCluster(readLock(join(home, "cluster-lock.json")));
       assert.equal(operatorOfKey(cluster, loadNodeKey(join(home, "charon-enr-private-key"))), i);
     }
     const random = seededRandom(operatorCount);

@@ -230,7 +230,7 @@ export interface CombinedKeys {
  */
 export async function combineFolders(
   folder: string,
-  checkLock: (lock: Lock, path: string) => void,
+  checkLock: (lock: Lock, path: string) => Promise<void> | void,
   onFolder: (home: string) => void = () => {},
 ): Promise<CombinedKeys> {
   const homes = nodeFolders(folder);
@@ -241,7 +241,7 @@ export async function combineFolders(
       hint: "Put the node folders (with cluster-lock.json and validator_keys) of at least threshold operators into one folder.",
     });
   const lock = readLock(join(first, "cluster-lock.json"));
-  checkLock(lock, join(first, "cluster-lock.json"));
+  await checkLock(lock, join(first, "cluster-lock.json"));
   const shares: KeyShare[][] = lock.validators.map(() => []);
   const used: string[] = [];
   for (const home of homes) {

@@ -10,7 +10,7 @@ import { depositSigningRoot, writeDepositFile } from "./deposit.ts";
 import { readKeystores } from "./folders.ts";
 import { configHash, definitionHash } from "./hash.ts";
 import { lockHash } from "./hash-lock.ts";
-import { clusterOf, loadCluster, loadNodeKey, operatorOfKey } from "./load.ts";
+import { clusterOf, loadNodeKey, operatorOfKey, readLock, verifiedCluster } from "./load.ts";
 import { VERSIONS } from "./model.ts";
 import { parseDefinition, parseLock } from "./read.ts";
 import { verifyLock } from "./verify-lock.ts";
@@ -63,7 +63,8 @@ for (const name of ["dkg-frost-3", "dkg-pedersen-2", "split-16"]) {
     assert.equal(homes.length, 4);
     for (const [i, home] of homes.toSorted().entries()) {
       const path = join(folder ?? "", home);
-      const { lock, cluster } = loadCluster(join(path, "cluster-lock.json"));
+      const lock = readLock(join(path, "cluster-lock.json"));
+      const cluster = verifiedCluster(lock);
       assert.equal(writeLock(lock), readFileSync(join(path, "cluster-lock.json"), "utf8").trimEnd());
       assert.equal(operatorOfKey(cluster, loadNodeKey(join(path, "charon-enr-private-key"))), i);
       if (existsSync(join(path, "cluster-definition.json"))) {

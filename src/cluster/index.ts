@@ -35,7 +35,7 @@ export {
 export { lockHash } from "./hash-lock.ts";
 export { type Finding, type FolderReport, inspectFolder, ranges } from "./inspect-folder.ts";
 export { type KeysToSplit, readKeysToSplit } from "./keys-to-split.ts";
-export { clusterOf, loadCluster, loadNodeKey, operatorOfKey, readLock } from "./load.ts";
+export { clusterOf, loadNodeKey, operatorOfKey, readLock, verifiedCluster } from "./load.ts";
 export {
   type Definition,
   type DepositData,
@@ -44,6 +44,8 @@ export {
   type Registration,
   VERSIONS,
   type Version,
+  WALLET_SIGNATURE_BYTES,
+  WALLET_SIGNATURES_MAX,
 } from "./model.ts";
 export { type Network, networkByForkVersion, networkByName, networks } from "./networks.ts";
 export {
@@ -59,16 +61,13 @@ export { parseDefinition, parseLock } from "./read.ts";
 export {
   mergeDefinitions,
   missingSigners,
-  nameOf,
-  type Signer,
-  type SignerState,
+  presentSigners,
   type SigningRequest,
   seatOperator,
-  signDefinition,
-  signersOf,
   signingRequests,
   signWithKey,
   type WalletSignatures,
+  withSignatures,
 } from "./sign-definition.ts";
 export type { Cluster, ClusterValidator, Operator } from "./types.ts";
 export { type ValidatorSettings, validatorSettings } from "./validator-settings.ts";
@@ -85,6 +84,15 @@ export {
   type ValidatorKeys,
   withHashes,
 } from "./validators.ts";
-export { verifyDefinitionHashes, verifyDefinitionSignatures } from "./verify.ts";
+export { verifyDefinitionHashes, verifyDefinitionSignatures, verifySigners } from "./verify.ts";
 export { type Check, lockChecks, verifyLock } from "./verify-lock.ts";
+export {
+  type ContractAnswer,
+  type ContractAnswers,
+  type ContractQuestion,
+  contractQuestions,
+  nameOf,
+  questionKey,
+  type Signer,
+} from "./wallet-claims.ts";
 export { writeDefinition, writeLock } from "./write.ts";

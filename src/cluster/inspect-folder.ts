@@ -10,6 +10,12 @@ import { atLeast, type Lock } from "./model.ts";
 import type { Network } from "./networks.ts";
 import { type ValidatorSettings, validatorSettings } from "./validator-settings.ts";
 import { type Check, lockChecks } from "./verify-lock.ts";
+import {
+  type ContractAnswers,
+  type ContractQuestion,
+  contractQuestions,
+  noAnswers,
+} from "./wallet-claims.ts";
 
 /** One thing that was looked at. `odd`: worth a look, though nothing is wrong. */
 export interface Finding {
@@ -34,6 +40,7 @@ export interface FolderReport {
  * Looks at an operator's folder: do lock, node key, key shares and deposit files belong together? Every check is made,
  * whatever others say; nothing is changed.
  *
+ * @param options.askContracts - Asks contracts whether they take a wallet's signature; without, no contract's is right.
  * @param options.onKeystore - Called for each keystore that was opened; each takes a moment.
  * @throws ClusterError - there is no lock, or it cannot be read at all.
  */
@@ -41,12 +48,14 @@ export async function inspectFolder(
   folder: string,
   options: {
     readonly custom?: Network | undefined;
+    readonly askContracts?: (questions: readonly ContractQuestion[]) => Promise<ContractAnswers>;
     readonly onKeystore?: (done: number, of: number) => void;
   } = {},
 ): Promise<FolderReport> {
   const lock = readLock(join(folder, "cluster-lock.json"));
-  const { custom } = options;
-  const findings = lockChecks(lock, custom).map(perform);
+  const { custom, askContracts = async () => noAnswers } = options;
+  const answers = await askContracts(contractQuestions(lock.definition, custom));
+  const findings = lockChecks(lock, custom, answers).map(perform);
   const key = inspectKey(folder, lock);
   findings.push(key.finding);
   findings.push(...(await inspectShares(folder, lock, key.operator, options.onKeystore ?? (() => {}))));

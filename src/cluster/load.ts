@@ -9,6 +9,7 @@ import type { Network } from "./networks.ts";
 import { parseLock } from "./read.ts";
 import type { Cluster } from "./types.ts";
 import { verifyLock } from "./verify-lock.ts";
+import type { ContractAnswers } from "./wallet-claims.ts";
 
 /** Reads a text file. @throws ClusterError `cluster/missing` with the path and what to do */
 export function readText(path: string, what: string, hint: string): string {
@@ -74,23 +75,27 @@ export function clusterOf(lock: Lock): Cluster {
 }
 
 /**
- * Reads a cluster lock and checks all that it claims.
+ * Checks all that a lock claims.
  *
+ * @param options.answers - What contracts said to `contractQuestions` of its definition.
  * @param options.onUnverified - With this, a failed check is told to it instead of thrown (`--no-verify`).
  * @throws ClusterError
  */
-export function loadCluster(
-  path: string,
-  options: { readonly custom?: Network; readonly onUnverified?: (error: ClusterError) => void } = {},
-): { readonly lock: Lock; readonly cluster: Cluster } {
-  const lock = readLock(path);
+export function verifiedCluster(
+  lock: Lock,
+  options: {
+    readonly custom?: Network | undefined;
+    readonly answers?: ContractAnswers;
+    readonly onUnverified?: (error: ClusterError) => void;
+  } = {},
+): Cluster {
   try {
-    verifyLock(lock, options.custom);
+    verifyLock(lock, options.custom, options.answers);
   } catch (error) {
     if (!(error instanceof ClusterError) || options.onUnverified === undefined) throw error;
     options.onUnverified(error);
   }
-  return { lock, cluster: clusterOf(lock) };
+  return clusterOf(lock);
 }
 
 /** Reads a node key: 64 hexadecimal digits in a file. @throws ClusterError */

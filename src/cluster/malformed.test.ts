@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ClusterError } from "./errors.ts";
-import { loadCluster, loadNodeKey } from "./load.ts";
+import { loadNodeKey, readLock, verifiedCluster } from "./load.ts";
 import { VERSIONS } from "./model.ts";
 import { parseDefinition, parseLock } from "./read.ts";
 import { verifyLock } from "./verify-lock.ts";
@@ -174,19 +174,19 @@ test("a file is named in the error: one that is missing, one that is wrong, a ke
   const folder = mkdtempSync(join(tmpdir(), "trireme-cluster-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "cluster-lock.json");
-  const missing = failureOf(() => loadCluster(path));
+  const missing = failureOf(() => readLock(path));
   assert.equal(missing.code, "cluster/missing");
   assert.equal(missing.facts["path"], path);
 
   writeFileSync(path, changed("lock_hash", "0x12"));
-  const malformed = failureOf(() => loadCluster(path));
+  const malformed = failureOf(() => readLock(path));
   assert.equal(malformed.code, "cluster/malformed");
   assert.equal(malformed.facts["path"], path);
 
   writeFileSync(path, changed("cluster_definition.name", "other"));
-  assert.equal(failureOf(() => loadCluster(path)).code, "cluster/hash-differs");
+  assert.equal(failureOf(() => verifiedCluster(readLock(path))).code, "cluster/hash-differs");
   const told: string[] = [];
-  const { cluster } = loadCluster(path, { onUnverified: ({ code }) => told.push(code) });
+  const cluster = verifiedCluster(readLock(path), { onUnverified: ({ code }) => told.push(code) });
   assert.deepEqual(told, ["cluster/hash-differs"]);
   assert.equal(cluster.name, "other");
 

@@ -95,6 +95,8 @@ export function atLeast(version: Version, wanted: Version): boolean {
 export const OPERATORS_MAX = 256;
 export const VALIDATORS_MAX = 65_536;
 export const DEPOSIT_AMOUNTS_MAX = 256;
+/** Of one key. */
+export const WALLET_SIGNATURE_BYTES = 65;
 /** Wallet signatures in one field, from v1.11. */
 export const WALLET_SIGNATURES_MAX = 32;
 /** Bytes of text that the hashes have room for. */

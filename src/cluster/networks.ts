@@ -1,4 +1,6 @@
 import { equalBytes, fromHex, type Hex, toHex } from "../base/index.ts";
+import { ClusterError } from "./errors.ts";
+import type { Definition } from "./model.ts";
 
 export interface Network {
   readonly name: string;
@@ -63,4 +65,14 @@ export function networkByForkVersion(forkVersion: Uint8Array): Network | undefin
 export function chainIdOf(forkVersion: Uint8Array, custom?: Network): number | undefined {
   if (custom?.genesisForkVersion === toHex(forkVersion)) return custom.chainId;
   return networkByForkVersion(forkVersion)?.chainId;
+}
+
+/** The chain whose id wallets sign with. @throws ClusterError `cluster/malformed` - the network is not known */
+export function chainIdFor({ forkVersion }: Definition, custom: Network | undefined): number {
+  const chainId = chainIdOf(forkVersion, custom);
+  if (chainId !== undefined) return chainId;
+  throw new ClusterError("cluster/malformed", "verify the cluster file", {
+    facts: { where: "fork_version", found: toHex(forkVersion) },
+    hint: "The network is not known; give --testnet-name, --testnet-chain-id, --testnet-fork-version and --testnet-genesis-timestamp.",
+  });
 }

@@ -13,10 +13,9 @@ import {
   VALIDATORS_MAX,
   VERSIONS,
   type Version,
+  WALLET_SIGNATURE_BYTES,
   WALLET_SIGNATURES_MAX,
 } from "./model.ts";
-
-const SIGNATURE_BYTES = 65;
 
 const malformed = (where: string, wanted: string): ClusterError =>
   new ClusterError("cluster/malformed", "read the cluster file", {
@@ -66,10 +65,10 @@ function bytesOf(fields: JsonFieldsType, name: string, version: Version, length:
 /** One signature of a wallet; from v1.11 up to 32, one after the other. */
 function walletSignature(fields: JsonFieldsType, name: string, version: Version): Uint8Array {
   if (!atLeast(version, "v1.2.0")) return bytesOrNothing(fields, name, version);
-  if (!atLeast(version, "v1.11.0")) return hexUpTo(fields, name, SIGNATURE_BYTES);
-  const value = hexUpTo(fields, name, WALLET_SIGNATURES_MAX * SIGNATURE_BYTES);
-  if (value.length % SIGNATURE_BYTES !== 0)
-    throw fields.failure(name, `signatures of ${SIGNATURE_BYTES} bytes`);
+  if (!atLeast(version, "v1.11.0")) return hexUpTo(fields, name, WALLET_SIGNATURE_BYTES);
+  const value = hexUpTo(fields, name, WALLET_SIGNATURES_MAX * WALLET_SIGNATURE_BYTES);
+  if (value.length % WALLET_SIGNATURE_BYTES !== 0)
+    throw fields.failure(name, `signatures of ${WALLET_SIGNATURE_BYTES} bytes`);
   return value;
 }
 

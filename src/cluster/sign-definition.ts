@@ -1,37 +1,27 @@
 import { addr, signTyped } from "micro-eth-signer";
 import { equalBytes, fromHex, type Hex, toHex } from "../base/index.ts";
-import { configMessage, signedBy, type TypedMessage, typedData } from "./eip712.ts";
+import { typedData } from "./eip712.ts";
 import { parseEnr } from "./enr.ts";
-import { atLeast, type Definition, type DefinitionOperator } from "./model.ts";
+import type { Definition, DefinitionOperator } from "./model.ts";
 import type { Network } from "./networks.ts";
 import { badRequest } from "./new-definition.ts";
 import { withHashes } from "./validators.ts";
-import { badSignature, chainIdFor } from "./verify.ts";
-
-/** Who signs a definition with a wallet: its creator, or the operator at a place. */
-export type Signer = "creator" | number;
+import {
+  allSigners,
+  nameOf,
+  operatorAt,
+  type Signer,
+  type WalletClaim,
+  walletClaims,
+} from "./wallet-claims.ts";
 
 /** Something that a wallet is asked to sign. */
-export interface SigningRequest {
-  readonly what: "config" | "enr";
-  /** Of the wallet. */
-  readonly address: string;
-  readonly message: TypedMessage;
-  readonly chainId: number;
-}
+export type SigningRequest = Omit<WalletClaim, "signature">;
 
-/** 65 bytes each; a creator has no ENR to sign. */
+/** 65 bytes each, or what a contract takes; a creator has no ENR to sign. */
 export interface WalletSignatures {
   readonly config: Uint8Array;
   readonly enr?: Uint8Array;
-}
-
-/** How it stands with one signer. */
-export interface SignerState {
-  readonly signer: Signer;
-  /** Empty where the definition names none: then nobody needs to sign. */
-  readonly address: string;
-  readonly state: "signed" | "missing" | "wrong";
 }
 
 /**
@@ -66,42 +56,22 @@ export function signingRequests(
   signer: Signer,
   custom?: Network,
 ): readonly SigningRequest[] {
-  const chainId = chainIdFor(definition, custom);
-  const address = addressOf(definition, signer);
-  if (address === "")
+  const claims = walletClaims(definition, signer, custom);
+  if (claims.some(({ address }) => address === ""))
     throw badRequest(
       "sign the cluster definition",
       { signer: nameOf(signer) },
       "The definition names no wallet address there, so no signature is wanted. `trireme dkg` takes it as it is.",
     );
-  const config: SigningRequest = {
-    what: "config",
-    address,
-    chainId,
-    message: configMessage(definition, signer === "creator" ? "creator" : "operator"),
-  };
-  if (signer === "creator") return [config];
-  const { enr } = operatorAt(definition, signer);
-  return [config, { what: "enr", address, chainId, message: { type: "ENR", enr } }];
+  return claims;
 }
 
-/**
- * The definition with a wallet's signatures in place.
- *
- * @throws ClusterError `cluster/bad-signature` - a signature is not the wallet's over what `signingRequests` gave.
- */
-export function signDefinition(
+/** The definition with a wallet's signatures in place, which nobody has verified yet. */
+export function withSignatures(
   definition: Definition,
   signer: Signer,
-  signatures: WalletSignatures,
-  custom?: Network,
+  { config, enr = new Uint8Array(0) }: WalletSignatures,
 ): Definition {
-  for (const { what, address, message, chainId } of signingRequests(definition, signer, custom)) {
-    const signature = (what === "config" ? signatures.config : signatures.enr) ?? new Uint8Array(0);
-    if (!signedBy(address, message, chainId, signature))
-      throw badSignature(`${nameOf(signer)} (${address})`, what === "config" ? "config_hash" : "its ENR");
-  }
-  const { config, enr = new Uint8Array(0) } = signatures;
   if (signer === "creator")
     return withHashes({ ...definition, creator: { ...definition.creator, configSignature: config } });
   const operator = operatorAt(definition, signer);
@@ -125,43 +95,30 @@ export function signWithKey(requests: readonly SigningRequest[], walletKey: Uint
   return enr === undefined ? { config } : { config, enr };
 }
 
-/** How it stands with each signer of a definition: the creator, then the operators. */
-export function signersOf(definition: Definition, custom?: Network): readonly SignerState[] {
-  const signers: Signer[] = [
-    ...(atLeast(definition.version, "v1.4.0") ? (["creator"] as const) : []),
-    ...definition.operators.keys(),
-  ];
-  return signers.map((signer) => ({
-    signer,
-    address: addressOf(definition, signer),
-    state: stateOf(definition, signer, custom),
-  }));
-}
+/** Those of a definition's signers who have signed, rightly or not. */
+export const presentSigners = (definition: Definition): readonly Signer[] =>
+  allSigners(definition).filter((signer) => hasSigned(definition, signer));
 
-/** Those of a definition's signers who have not signed yet. */
-export function missingSigners(definition: Definition, custom?: Network): readonly Signer[] {
-  return signersOf(definition, custom)
-    .filter(({ address, state }) => address !== "" && state === "missing")
-    .map(({ signer }) => signer);
-}
-
-function stateOf(definition: Definition, signer: Signer, custom: Network | undefined): SignerState["state"] {
-  const { configSignature, enrSignature } = signaturesAt(definition, signer);
-  if (configSignature.length === 0 && enrSignature.length === 0) return "missing";
-  if (addressOf(definition, signer) === "") return "wrong";
-  const isRight = signingRequests(definition, signer, custom).every(({ what, address, message, chainId }) =>
-    signedBy(address, message, chainId, what === "config" ? configSignature : enrSignature),
+/** Those of a definition's signers who have a wallet and have not signed yet. */
+export const missingSigners = (definition: Definition): readonly Signer[] =>
+  allSigners(definition).filter(
+    (signer) => partyAt(definition, signer).address !== "" && !hasSigned(definition, signer),
   );
-  return isRight ? "signed" : "wrong";
+
+function hasSigned(definition: Definition, signer: Signer): boolean {
+  const party = partyAt(definition, signer);
+  return party.configSignature.length > 0 || ("enrSignature" in party && party.enrSignature.length > 0);
 }
+
+const partyAt = (definition: Definition, signer: Signer): Definition["creator"] | DefinitionOperator =>
+  signer === "creator" ? definition.creator : operatorAt(definition, signer);
 
 /**
- * One definition of the signatures in several copies of it, each signed by somebody else.
+ * One definition of the signatures in several copies of it, each signed by somebody else; nobody has verified them yet.
  *
- * @throws ClusterError `cluster/bad-request` - they are not of the same cluster, or two say different things of an operator;
- *   `cluster/bad-signature`
+ * @throws ClusterError `cluster/bad-request` - they are not of the same cluster, or two say different things of an operator
  */
-export function mergeDefinitions(definitions: readonly Definition[], custom?: Network): Definition {
+export function mergeDefinitions(definitions: readonly Definition[]): Definition {
   const [first, ...rest] = definitions;
   if (first === undefined)
     throw badRequest("merge cluster definitions", { files: 0 }, "Name the signed files.");
@@ -173,14 +130,11 @@ export function mergeDefinitions(definitions: readonly Definition[], custom?: Ne
         "The files (counted from 0) are not copies of one definition; leave out the one of another cluster.",
       );
   const creators = definitions.map(({ creator }) => creator);
-  const merged = withHashes({
+  return withHashes({
     ...first,
     creator: creators.find(({ configSignature }) => configSignature.length > 0) ?? first.creator,
     operators: first.operators.map((_, i) => mergeOperator(definitions, i)),
   });
-  for (const { signer, address, state } of signersOf(merged, custom))
-    if (state === "wrong") throw badSignature(`${nameOf(signer)} (${address})`, "the definition");
-  return merged;
 }
 
 function mergeOperator(definitions: readonly Definition[], index: number): DefinitionOperator {
@@ -197,30 +151,6 @@ function mergeOperator(definitions: readonly Definition[], index: number): Defin
   return signed ?? named ?? operatorAt(definitions[0] as Definition, index);
 }
 
-export const nameOf = (signer: Signer): string => (signer === "creator" ? "creator" : `operator ${signer}`);
-
-function operatorAt(definition: Definition, index: number): DefinitionOperator {
-  const operator = definition.operators[index];
-  if (operator !== undefined) return operator;
-  throw badRequest(
-    "find the operator in the definition",
-    { operator: index, operators: definition.operators.length },
-    "Operators are counted from 0.",
-  );
-}
-
 function withOperator(definition: Definition, index: number, operator: DefinitionOperator): Definition {
   return withHashes({ ...definition, operators: definition.operators.with(index, operator) });
-}
-
-const addressOf = (definition: Definition, signer: Signer): string =>
-  signer === "creator" ? definition.creator.address : operatorAt(definition, signer).address;
-
-function signaturesAt(
-  definition: Definition,
-  signer: Signer,
-): { readonly configSignature: Uint8Array; readonly enrSignature: Uint8Array } {
-  return signer === "creator"
-    ? { configSignature: definition.creator.configSignature, enrSignature: new Uint8Array(0) }
-    : operatorAt(definition, signer);
 }

@@ -9,11 +9,12 @@ import {
 } from "../crypto/index.ts";
 import { registrationSigningRoot } from "./deposit.ts";
 import { parseEnr } from "./enr.ts";
-import { ClusterError } from "./errors.ts";
+import { badSignature, ClusterError, hashDiffers } from "./errors.ts";
 import { lockHash } from "./hash-lock.ts";
 import { atLeast, type DistributedValidator, type Lock } from "./model.ts";
 import type { Network } from "./networks.ts";
-import { badSignature, hashDiffers, verifyDefinitionHashes, verifyDefinitionSignatures } from "./verify.ts";
+import { verifyDefinitionHashes, verifyDefinitionSignatures } from "./verify.ts";
+import { type ContractAnswers, noAnswers } from "./wallet-claims.ts";
 
 /** One of the things that a lock claims. */
 export interface Check {
@@ -26,8 +27,16 @@ export interface Check {
   readonly run: () => void;
 }
 
-/** Everything that a lock claims, each check by itself; a later one relies on those before. */
-export function lockChecks(lock: Lock, custom?: Network): readonly Check[] {
+/**
+ * Everything that a lock claims, each check by itself; a later one relies on those before.
+ *
+ * @param answers - What contracts said to `contractQuestions` of its definition.
+ */
+export function lockChecks(
+  lock: Lock,
+  custom?: Network,
+  answers: ContractAnswers = noAnswers,
+): readonly Check[] {
   const keys = new ParsedKeys();
   return [
     {
@@ -48,7 +57,7 @@ export function lockChecks(lock: Lock, custom?: Network): readonly Check[] {
         ? "creator and operators signed the definition with their wallets"
         : "nobody was to sign the definition with a wallet",
       fails: "the wallets' signatures of the definition are not right",
-      run: () => verifyDefinitionSignatures(lock.definition, custom),
+      run: () => verifyDefinitionSignatures(lock.definition, custom, answers),
     },
     {
       name: "shares",
@@ -89,8 +98,8 @@ function checksSinceV7(lock: Lock, keys: ParsedKeys): readonly Check[] {
  *
  * @throws ClusterError `cluster/hash-differs`, `cluster/bad-signature`, `cluster/malformed`
  */
-export function verifyLock(lock: Lock, custom?: Network): void {
-  for (const { run } of lockChecks(lock, custom)) run();
+export function verifyLock(lock: Lock, custom?: Network, answers?: ContractAnswers): void {
+  for (const { run } of lockChecks(lock, custom, answers)) run();
 }
 
 function verifyHashes(lock: Lock): void {

@@ -6,6 +6,8 @@ export interface RunConfig {
   readonly privateKeyFile: string;
   readonly validatorKeysDir: string;
   readonly noVerify: boolean;
+  /** URL of an execution client, asked about wallets that are contracts; "" without one. */
+  readonly executionClientRpcEndpoint: string;
   /** The operator's word that nothing ever signed with these keys, so that a new slashing memory knows everything. */
   readonly freshKeys: boolean;
   /** URLs. */

@@ -10,6 +10,7 @@ import {
   OutputFolder,
 } from "../ceremony/index.ts";
 import {
+  type ContractAnswers,
   type Definition,
   loadNodeKey,
   type Network,
@@ -35,6 +36,8 @@ export interface CeremonyConfig {
   readonly custom: Network | undefined;
   /** Do not check the signatures of the lock at the end. */
   readonly noVerify: boolean;
+  /** What contracts said of the definition's signatures, which the lock has too. */
+  readonly answers: ContractAnswers;
   readonly p2pTcpAddresses: readonly string[];
   readonly p2pExternalIp: string;
   readonly p2pExternalHostname: string;
@@ -123,7 +126,7 @@ export async function runCeremony(
         nickname: config.nickname,
         keyMaker: chooseKeys(definition),
         verifyLock: (lock) => {
-          if (!config.noVerify) verifyLock(lock, config.custom);
+          if (!config.noVerify) verifyLock(lock, config.custom, config.answers);
         },
       },
     );

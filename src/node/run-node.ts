@@ -3,12 +3,14 @@ import { explain, fromHex, toHex } from "../base/index.ts";
 import { createBeaconNodes } from "../beacon/index.ts";
 import {
   type Cluster,
-  loadCluster,
+  contractQuestions,
   loadNodeKey,
   type Network,
   networks,
   operatorOfKey,
   parseEnr,
+  readLock,
+  verifiedCluster,
 } from "../cluster/index.ts";
 import { createConsensus, QBFT_PROTOCOL } from "../consensus/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
@@ -19,6 +21,7 @@ import {
   dutyGate,
   PARSIGEX_PROTOCOL,
 } from "../duty/index.ts";
+import { askContracts } from "../execution/index.ts";
 import { canonicaliseResult, InfoSync, type Offer, PRIORITY_PROTOCOLS } from "../infosync/index.ts";
 import {
   createP2p,
@@ -97,7 +100,7 @@ async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped
   running.add(() => folder.release());
   let log = makeLogger(config);
   try {
-    const identity = readIdentity(config, log);
+    const identity = await readIdentity(config, log);
     fitCollector(identity.cluster.validators.length);
     const meter = makeMeter(config, identity);
     log = makeLogger(config, meter);
@@ -136,15 +139,20 @@ function makeLogger(config: RunConfig, meter?: ExposedMeter): Logger {
   });
 }
 
-function readIdentity(config: RunConfig, log: Logger): Identity {
+async function readIdentity(config: RunConfig, log: Logger): Promise<Identity> {
   const custom = customNetwork(config);
-  const { cluster } = loadCluster(config.lockFile, {
-    ...(custom === undefined ? {} : { custom }),
+  const lock = readLock(config.lockFile);
+  const cluster = verifiedCluster(lock, {
+    custom,
+    answers: await askContracts(
+      config.executionClientRpcEndpoint,
+      contractQuestions(lock.definition, custom),
+    ),
     ...(config.noVerify
       ? {
           onUnverified: (error) =>
             log.warn("The cluster lock does not verify; going on because of --no-verify", {
-              why: error.message,
+              why: explain(error),
               ...error.facts,
             }),
         }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 
 /** Programs of others that interop tests run, by the environment variable that holds each one's path. */
-export type PeerProgram = "CHARON_BIN" | "PRYSM_VALIDATOR_BIN" | "VOUCH_BIN";
+export type PeerProgram = "CHARON_BIN" | "PRYSM_VALIDATOR_BIN" | "VOUCH_BIN" | "GETH_BIN";
 
 /** The program's path, or the reason why the tests that need it skip. */
 export function peerProgram(name: PeerProgram): { path: string; skip: false } | { path: ""; skip: string } {

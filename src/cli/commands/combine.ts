@@ -1,15 +1,24 @@
 import { toHex } from "../../base/index.ts";
-import { combineFolders, type Lock, verifyLock, writeCombined } from "../../cluster/index.ts";
+import {
+  combineFolders,
+  contractQuestions,
+  type Lock,
+  verifyLock,
+  writeCombined,
+} from "../../cluster/index.ts";
+import { askContracts } from "../../execution/index.ts";
 import { customNetwork } from "../definition-request.ts";
 import { formatError } from "../main.ts";
+import { executionEndpoint } from "../run-config.ts";
 import type { CommandInput } from "./index.ts";
 
 /** Brings key shares back together. */
 export async function combine({ chosen, io }: CommandInput): Promise<void> {
   const custom = customNetwork(chosen);
-  const checkLock = (lock: Lock, path: string): void => {
+  const endpoint = executionEndpoint(chosen);
+  const checkLock = async (lock: Lock, path: string): Promise<void> => {
     try {
-      verifyLock(lock, custom);
+      verifyLock(lock, custom, await askContracts(endpoint, contractQuestions(lock.definition, custom)));
     } catch (error) {
       if (!chosen.flag("no-verify")) throw error;
       io.err(`warning: ${path} does not verify. ${formatError(error, false)}`);

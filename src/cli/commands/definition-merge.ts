@@ -2,14 +2,19 @@ import { existsSync } from "node:fs";
 import { toHex } from "../../base/index.ts";
 import {
   ClusterError,
+  contractQuestions,
   mergeDefinitions,
   missingSigners,
   nameOf,
+  presentSigners,
+  verifySigners,
   writeDefinition,
 } from "../../cluster/index.ts";
+import { askContracts } from "../../execution/index.ts";
 import { writeFileAtomic } from "../../storage/index.ts";
 import { customNetwork } from "../definition-request.ts";
 import { readDefinitionFile } from "../read-definition.ts";
+import { executionEndpoint } from "../run-config.ts";
 import type { CommandInput } from "./index.ts";
 
 /** Puts the signatures of several copies of a definition into one. */
@@ -21,8 +26,12 @@ export async function mergeDefinitionsCommand({ chosen, io, positionals }: Comma
       facts: { path },
       hint: "Move it away first, or choose another --output-file; nothing was written.",
     });
-  const merged = mergeDefinitions(positionals.map(readDefinitionFile), custom);
-  const missing = missingSigners(merged, custom);
+  const endpoint = executionEndpoint(chosen);
+  const merged = mergeDefinitions(positionals.map(readDefinitionFile));
+  const signers = presentSigners(merged);
+  const answers = await askContracts(endpoint, contractQuestions(merged, custom, signers));
+  verifySigners(merged, signers, custom, answers);
+  const missing = missingSigners(merged);
   await writeFileAtomic(path, writeDefinition(merged), { mode: 0o444 });
   if (chosen.flag("json")) {
     io.out(`${JSON.stringify({ path, definitionHash: toHex(merged.definitionHash), missing })}\n`);

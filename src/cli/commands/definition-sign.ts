@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { DvError, fromHex, toHex } from "../../base/index.ts";
 import {
   ClusterError,
+  contractQuestions,
   type Definition,
   encodeEnr,
   loadNodeKey,
@@ -12,17 +13,22 @@ import {
   type Signer,
   type SigningRequest,
   seatOperator,
-  signDefinition,
   signingRequests,
   signWithKey,
   typedDataJson,
   verifyDefinitionHashes,
+  verifySigners,
+  WALLET_SIGNATURE_BYTES,
+  WALLET_SIGNATURES_MAX,
   type WalletSignatures,
+  withSignatures,
   writeDefinition,
 } from "../../cluster/index.ts";
+import { askContracts } from "../../execution/index.ts";
 import { writeFileAtomic } from "../../storage/index.ts";
 import { customNetwork } from "../definition-request.ts";
 import { definitionPath, readDefinitionFile } from "../read-definition.ts";
+import { executionEndpoint } from "../run-config.ts";
 import { type Chosen, UsageError } from "../settings.ts";
 import type { CommandInput } from "./index.ts";
 
@@ -30,16 +36,19 @@ import type { CommandInput } from "./index.ts";
 export async function signDefinitionCommand({ chosen, io }: CommandInput): Promise<void> {
   const path = definitionPath(chosen);
   const custom = customNetwork(chosen);
+  const endpoint = executionEndpoint(chosen);
   const unsigned = readDefinitionFile(path);
   verifyDefinitionHashes(unsigned);
   const { definition, signer } = takeSeat(unsigned, chosen);
   const requests = signingRequests(definition, signer, custom);
-  const signatures = readSignatures(chosen, requests);
+  const signatures = readSignatures(chosen, definition, requests);
   if (signatures === undefined) {
     io.out(chosen.flag("json") ? asJson(signer, requests) : asText(path, signer, requests, chosen));
     return;
   }
-  const signed = signDefinition(definition, signer, signatures, custom);
+  const signed = withSignatures(definition, signer, signatures);
+  const answers = await askContracts(endpoint, contractQuestions(signed, custom, [signer]));
+  verifySigners(signed, [signer], custom, answers);
   const output = chosen.textOr("output-file", join(dirname(path), copyName(signer)));
   if (existsSync(output))
     throw new ClusterError("cluster/exists", "write the signed definition", {
@@ -47,7 +56,7 @@ export async function signDefinitionCommand({ chosen, io }: CommandInput): Promi
       hint: "Move it away first, or choose another --output-file; nothing was written.",
     });
   await writeFileAtomic(output, writeDefinition(signed), { mode: 0o444 });
-  const missing = missingSigners(signed, custom);
+  const missing = missingSigners(signed);
   io.out(
     chosen.flag("json")
       ? `${JSON.stringify({ path: output, signer, missing })}\n`
@@ -89,9 +98,13 @@ function takeSeat(
   );
 }
 
-function readSignatures(chosen: Chosen, requests: readonly SigningRequest[]): WalletSignatures | undefined {
+function readSignatures(
+  chosen: Chosen,
+  { version }: Definition,
+  requests: readonly SigningRequest[],
+): WalletSignatures | undefined {
   if (chosen.text("wallet-key-file") !== "")
-    return signWithKey(requests, readHex("wallet-key-file", readWalletKey(chosen), 32));
+    return signWithKey(requests, readHex("wallet-key-file", readWalletKey(chosen), [32]));
   const config = chosen.text("config-signature");
   const enr = chosen.text("enr-signature");
   if (config === "" && enr === "") return undefined;
@@ -104,9 +117,14 @@ function readSignatures(chosen: Chosen, requests: readonly SigningRequest[]): Wa
         : "a creator gives --config-signature alone",
       { hint: "Run the command without signatures, and it prints what the wallet is to sign." },
     );
+  // A wallet of several owners, such as a Safe, has one signature after the other, for which files before v1.11 have no room.
+  const lengths = Array.from(
+    { length: version === "v1.11.0" ? WALLET_SIGNATURES_MAX : 1 },
+    (_, i) => (i + 1) * WALLET_SIGNATURE_BYTES,
+  );
   return {
-    config: readHex("config-signature", config, 65),
-    ...(wantsEnr ? { enr: readHex("enr-signature", enr, 65) } : {}),
+    config: readHex("config-signature", config, lengths),
+    ...(wantsEnr ? { enr: readHex("enr-signature", enr, lengths) } : {}),
   };
 }
 
@@ -119,13 +137,15 @@ function readWalletKey(chosen: Chosen): string {
   }
 }
 
-function readHex(flag: string, text: string, bytes: number): Uint8Array {
+function readHex(flag: string, text: string, lengths: readonly number[]): Uint8Array {
+  const [bytes = 0, ...longer] = lengths;
+  const bytesFound = Math.ceil(text.replace(/^0x/i, "").length / 2);
   try {
-    return fromHex(text, bytes);
+    return fromHex(text, lengths.includes(bytesFound) ? bytesFound : bytes);
   } catch (error) {
     if (!(error instanceof DvError)) throw error;
     throw new UsageError("cli/usage", `--${flag} is not ${bytes} bytes in hexadecimal`, {
-      hint: `Write 0x and ${bytes * 2} hexadecimal digits.`,
+      hint: `Write 0x and ${bytes * 2} hexadecimal digits${longer.length === 0 ? "" : ", or so many for each owner of the wallet"}.`,
     });
   }
 }

@@ -1,6 +1,8 @@
 import { toHex } from "../../base/index.ts";
 import {
   ClusterError,
+  type ContractAnswers,
+  contractQuestions,
   type Definition,
   missingSigners,
   type Network,
@@ -9,11 +11,13 @@ import {
   verifyDefinitionSignatures,
   withHashes,
 } from "../../cluster/index.ts";
+import { askContracts } from "../../execution/index.ts";
 import { createLogger, runCeremony } from "../../node/index.ts";
 import { showCeremony } from "../ceremony-screen.ts";
 import { customNetwork } from "../definition-request.ts";
 import { formatError } from "../main.ts";
 import { definitionPath, readDefinitionFrom } from "../read-definition.ts";
+import { executionEndpoint } from "../run-config.ts";
 import type { Chosen } from "../settings.ts";
 import type { CommandInput } from "./index.ts";
 
@@ -21,7 +25,7 @@ import type { CommandInput } from "./index.ts";
 export async function dkg({ chosen, io }: CommandInput): Promise<void> {
   const dataDir = chosen.text("data-dir");
   const custom = customNetwork(chosen);
-  const definition = await readDefinition(chosen, custom, io);
+  const { definition, answers } = await readDefinition(chosen, custom, io);
   const stopping = new AbortController();
   const stop = (): void => stopping.abort(new Error("asked to stop"));
   process.once("SIGTERM", stop);
@@ -41,6 +45,7 @@ export async function dkg({ chosen, io }: CommandInput): Promise<void> {
         definition,
         custom,
         noVerify: chosen.flag("no-verify"),
+        answers,
         p2pTcpAddresses: chosen.list("p2p-tcp-address"),
         p2pExternalIp: chosen.text("p2p-external-ip"),
         p2pExternalHostname: chosen.text("p2p-external-hostname"),
@@ -77,25 +82,31 @@ async function readDefinition(
   chosen: Chosen,
   custom: Network | undefined,
   io: CommandInput["io"],
-): Promise<Definition> {
+): Promise<{ readonly definition: Definition; readonly answers: ContractAnswers }> {
+  const endpoint = executionEndpoint(chosen);
   const path = definitionPath(chosen);
   if (path.startsWith("http://"))
     io.err("warning: the definition comes over plain http; compare its hash with the other operators\n");
   const definition = await readDefinitionFrom(path);
   const isForgiving = chosen.flag("no-verify");
-  for (const check of [verifyDefinitionHashes, checkSigners, verifyDefinitionSignatures])
+  const answers = await askContracts(endpoint, contractQuestions(definition, custom));
+  const checkSignatures = (): void => verifyDefinitionSignatures(definition, custom, answers);
+  for (const check of [verifyDefinitionHashes, checkSigners, checkSignatures])
     try {
-      check(definition, custom);
+      check(definition);
     } catch (error) {
       if (!(error instanceof ClusterError) || !isForgiving) throw error;
       io.err(`warning: ${path} does not verify. ${formatError(error, false)}`);
     }
-  return definition.definitionHash.length === 0 ? withHashes(definition) : definition;
+  return {
+    definition: definition.definitionHash.length === 0 ? withHashes(definition) : definition,
+    answers,
+  };
 }
 
 /** Says who is missing, where verification would only say that a signature is wrong. */
-function checkSigners(definition: Definition, custom: Network | undefined): void {
-  const missing = missingSigners(definition, custom);
+function checkSigners(definition: Definition): void {
+  const missing = missingSigners(definition);
   if (missing.length === 0) return;
   throw new ClusterError(
     "cluster/bad-signature",

@@ -12,8 +12,10 @@ import {
   shortKey,
   type ValidatorSettings,
 } from "../../cluster/index.ts";
+import { askContracts } from "../../execution/index.ts";
 import { customNetwork } from "../definition-request.ts";
 import { formatError } from "../main.ts";
+import { executionEndpoint } from "../run-config.ts";
 import type { CommandInput } from "./index.ts";
 
 const keystoresWorthALine = 40;
@@ -26,9 +28,11 @@ export async function verifyCommand({ chosen, io, positional: folder }: CommandI
       hint: "Name an operator's folder: the one with cluster-lock.json in it.",
     });
   const custom = customNetwork(chosen);
+  const endpoint = executionEndpoint(chosen);
   let told = 0;
   const report = await inspectFolder(folder, {
     custom,
+    askContracts: (questions) => askContracts(endpoint, questions),
     onKeystore: (done, of) => {
       const tenth = Math.floor((10 * done) / of);
       if (of > keystoresWorthALine && tenth > told) io.err(`  opened ${done} of ${of} keystores\n`);
