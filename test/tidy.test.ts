@@ -217,6 +217,28 @@ test("a source file holds one idea: none is longer than 500 lines", () => {
   }
 });
 
+test("metrics are declared in a room's metrics.ts, and docs/metrics.md is made of all of them", () => {
+  const reference = readFileSync(join(root, "scripts/metrics-reference.ts"), "utf8");
+  for (const path of sources(src)) {
+    if (isTest(path)) continue;
+    const here = relative(root, path);
+    const text = readFileSync(path, "utf8");
+    if (!path.endsWith(`${sep}metrics.ts`))
+      assert.doesNotMatch(
+        text,
+        /[mM]eter\??\.(counter|gauge|histogram)\(/,
+        `${here} declares a metric: do that in its room's metrics.ts`,
+      );
+    else
+      for (const [, name] of text.matchAll(/^export function (\w+)\(meter: Meter/gm))
+        assert.match(
+          `${reference} createMetrics`, // Of duty, which needs a clock too: declareDuties stands for it.
+          new RegExp(`\\b${name}\\b`),
+          `scripts/metrics-reference.ts does not know ${name} of ${here}`,
+        );
+  }
+});
+
 test("every error code of the program has its line in docs/errors.md, and the other way round", () => {
   const areas = [...Object.keys(rooms), "keystore"].join("|");
   const code = new RegExp(`"((?:${areas})/[a-z-]+)"`, "g");

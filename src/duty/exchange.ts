@@ -17,6 +17,7 @@ import {
 import { type SignedKind, signedCodecOf } from "./codec/kinds.ts";
 import { decodePartials, type EncodedPartial, encodePartials } from "./codec/sets.ts";
 import { LIMITS } from "./limits.ts";
+import { exchangeMetrics } from "./metrics.ts";
 import type { Partial, PartialStore } from "./partial-store.ts";
 import { retry } from "./retry.ts";
 import { isStanding, type StandingId } from "./standing.ts";
@@ -92,17 +93,7 @@ interface Sent {
 /** Registers the handler of Charon's exchange of partial signatures. */
 export function createExchange(context: ExchangeContext): Exchange {
   const { clock, chain, transport, store, gate, log, meter } = context;
-  const dropped = meter.counter(
-    "trireme_duty_partials_dropped_total",
-    "Partial signatures of peers that were not kept, by reason",
-    ["peer", "reason"],
-  );
-  const stored = meter.histogram(
-    "core_parsigdb_store",
-    "Seconds from a duty's due time to the arrival of an operator's partial signatures",
-    ["duty", "peer_idx"],
-    [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12],
-  );
+  const { dropped, stored } = exchangeMetrics(meter);
   const forgetting = new Set<string>();
   const offered = new Map<string, Offered>();
 

@@ -23,6 +23,7 @@ import {
   type GroupKey,
   type Slot,
 } from "../spec/index.ts";
+import { scheduleMetrics } from "./metrics.ts";
 import { retry } from "./retry.ts";
 
 interface EpochDuties {
@@ -61,12 +62,9 @@ export class Schedule {
   constructor(context: ScheduleContext, signal: AbortSignal) {
     this.#context = context;
     this.#signal = signal;
-    this.#active = context.meter.gauge("core_scheduler_validators_active", "Number of active validators");
-    this.#status = context.meter.gauge(
-      "core_scheduler_validator_status",
-      "1 at the status that a validator has on the chain, 0 at those it had before",
-      ["pubkey_full", "pubkey", "status"],
-    );
+    const { active, status } = scheduleMetrics(context.meter);
+    this.#active = active;
+    this.#status = status;
   }
 
   attestersAt(slot: Slot): ReadonlyMap<GroupKey, AttesterDuty> {

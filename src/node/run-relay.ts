@@ -5,6 +5,7 @@ import { createRouter, json, notFound, readAddress, serve } from "../http/index.
 import { type RelayServer, startRelayServer } from "../p2p/index.ts";
 import { createLogger, createMeter, startMonitoring } from "../telemetry/index.ts";
 import type { RunConfig } from "./config.ts";
+import { relayMetrics } from "./metrics.ts";
 import { version } from "./version.ts";
 
 /** Everything that a relay needs to know. */
@@ -60,8 +61,7 @@ export async function runRelay(config: RelayConfig, signal: AbortSignal): Promis
     connectionsPerHostMax: config.connectionsPerHostMax,
     agent: `trireme-relay/${version}`,
   });
-  const connections = meter.gauge("relay_p2p_active_connections", "Open connections of nodes");
-  const reservations = meter.gauge("relay_p2p_reservations", "Places taken by nodes, one each");
+  const { connections, reservations } = relayMetrics(meter);
   const measure = (): void => {
     const status = relay.status();
     connections.set(status.connections);

@@ -6,6 +6,7 @@ import type { Meter } from "../ports/index.ts";
 import { lazily } from "./lazy-negotiation.ts";
 import { lostPingsMax, pingIntervalMs, pingTimeoutMs } from "./limits.ts";
 import type { Link, Links } from "./links.ts";
+import { p2pMetrics } from "./metrics.ts";
 import { endSoon } from "./stream-end.ts";
 import { deadline, pause } from "./waiting.ts";
 
@@ -26,18 +27,10 @@ export class Heartbeat {
   constructor(needs: { links: Links; meter: Meter; intervalMs?: number }) {
     this.#links = needs.links;
     this.#intervalMs = needs.intervalMs ?? pingIntervalMs;
-    this.#latency = needs.meter.histogram(
-      "p2p_ping_latency_secs",
-      "Round-trip time of pings to a peer, in seconds",
-      ["peer"],
-      [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-    );
-    this.#success = needs.meter.gauge(
-      "p2p_ping_success",
-      "1 when the latest ping came back, else 0: whether a peer is there",
-      ["peer"],
-    );
-    this.#errors = needs.meter.counter("p2p_ping_error_total", "Pings that did not come back", ["peer"]);
+    const { pingLatency, pingSuccess, pingErrors } = p2pMetrics(needs.meter);
+    this.#latency = pingLatency;
+    this.#success = pingSuccess;
+    this.#errors = pingErrors;
   }
 
   /** Settles when the link is gone; never rejects. */

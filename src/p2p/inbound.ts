@@ -3,6 +3,7 @@ import { assert, explain } from "../base/index.ts";
 import type { Meter, ProtocolLimits } from "../ports/index.ts";
 import { FrameError, readFrame, writeFrame } from "./framing.ts";
 import { handlerTimeoutMs, receivingBytesMaxPerPeer, sendTimeoutMs } from "./limits.ts";
+import { p2pMetrics } from "./metrics.ts";
 import type { Roster, Who } from "./roster.ts";
 import { endSoon } from "./stream-end.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -56,11 +57,7 @@ export class Inbound {
     this.#roster = needs.roster;
     this.#violations = needs.violations;
     this.#now = needs.now;
-    this.#bytes = needs.meter.counter(
-      "p2p_peer_network_receive_bytes_total",
-      "Bytes of messages received from the peer by protocol and transport",
-      ["peer", "protocol", "transport"],
-    );
+    this.#bytes = p2pMetrics(needs.meter).receivedBytes;
   }
 
   /** @param options.relaysToo - Whether relays are answered as well. */

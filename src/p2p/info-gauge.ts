@@ -10,8 +10,9 @@ export class InfoGauge {
   readonly #label: string;
   readonly #seen = new Map<string, Set<string>>();
 
-  constructor(meter: Meter, name: string, help: string, label: string) {
-    this.#gauge = meter.gauge(name, help, ["peer", label]);
+  /** @param gauge - With the labels "peer" and `label`. */
+  constructor(gauge: ReturnType<Meter["gauge"]>, label: string) {
+    this.#gauge = gauge;
     this.#label = label;
   }
 

@@ -2,6 +2,7 @@ import type { Connection } from "@libp2p/interface";
 import type { Logger, Meter } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { connectionsMaxPerPeer } from "./limits.ts";
+import { p2pMetrics } from "./metrics.ts";
 import type { Peer, Roster } from "./roster.ts";
 import type { Violations } from "./violations.ts";
 import { Bell } from "./waiting.ts";
@@ -42,12 +43,9 @@ export class Links {
     this.#log = needs.log;
     this.#violations = needs.violations;
     this.changed = new Map(needs.roster.peers.map(({ operator }) => [operator, new Bell()]));
-    this.#types = needs.meter.gauge(
-      "p2p_peer_connection_types",
-      "Current number of connections by peer, type (`direct` or `relay`), and protocol",
-      ["peer", "type", "protocol"],
-    );
-    this.#total = needs.meter.counter("p2p_peer_connection_total", "Connections opened per peer", ["peer"]);
+    const { connectionTypes, connections } = p2pMetrics(needs.meter);
+    this.#types = connectionTypes;
+    this.#total = connections;
     for (const peer of needs.roster.peers) this.#measure(peer);
   }
 

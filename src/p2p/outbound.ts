@@ -7,6 +7,7 @@ import { FrameError, readFrame, writeFrame } from "./framing.ts";
 import { consentOf, lazily } from "./lazy-negotiation.ts";
 import { answerBytesMax, sendTimeoutMs } from "./limits.ts";
 import type { Link, Links } from "./links.ts";
+import { p2pMetrics } from "./metrics.ts";
 import { endSoon } from "./stream-end.ts";
 import { deadline, orAborted, TimedOut } from "./waiting.ts";
 
@@ -21,17 +22,9 @@ export class Outbound {
 
   constructor(needs: { links: Links; meter: Meter }) {
     this.#links = needs.links;
-    this.#duration = needs.meter.histogram(
-      "p2p_send_duration_seconds",
-      "Duration of sending (one way) and of requests (round trip) by peer and protocol",
-      ["peer", "protocol", "topic"],
-      Array.from({ length: 18 }, (_, i) => 0.0001 * 2 ** i),
-    );
-    this.#bytes = needs.meter.counter(
-      "p2p_peer_network_sent_bytes_total",
-      "Bytes of messages sent to the peer by protocol and transport",
-      ["peer", "protocol", "transport"],
-    );
+    const { sendDuration, sentBytes } = p2pMetrics(needs.meter);
+    this.#duration = sendDuration;
+    this.#bytes = sentBytes;
   }
 
   /** @throws P2pError `p2p/unreachable` */

@@ -1,9 +1,9 @@
 import { equalBytes, explain, proto, toHex } from "../base/index.ts";
 import type { Clock, Logger, Meter, ProtocolLimits } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
-import { InfoGauge } from "./info-gauge.ts";
 import { peerinfoBytesMax, peerinfoIntervalMs } from "./limits.ts";
 import type { Links } from "./links.ts";
+import { peerinfoMetrics } from "./metrics.ts";
 import type { Peer, Roster } from "./roster.ts";
 
 export const peerinfoProtocol = "/charon/peerinfo/2.0.0";
@@ -101,7 +101,7 @@ export class PeerInfoExchange {
   readonly #roster: Roster;
   readonly #node: NodeInfo;
   readonly #startedAt: number;
-  readonly #metrics: ReturnType<typeof declareMetrics>;
+  readonly #metrics: ReturnType<typeof peerinfoMetrics>;
   readonly #news = new Map<OperatorIndex, PeerNews>();
   readonly #request: (to: OperatorIndex, message: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
   readonly #intervalMs: number;
@@ -126,7 +126,7 @@ export class PeerInfoExchange {
     this.#node = node;
     this.#intervalMs = intervalMs;
     this.#startedAt = needs.clock.now();
-    this.#metrics = declareMetrics(needs.meter);
+    this.#metrics = peerinfoMetrics(needs.meter);
     this.#announceSelf();
   }
 
@@ -237,37 +237,4 @@ export class PeerInfoExchange {
     for (const peer of [this.#roster.self, ...this.#roster.peers])
       metrics.index.set(peer.operator, { peer: peer.name });
   }
-}
-
-function declareMetrics(meter: Meter): {
-  version: InfoGauge;
-  gitHash: InfoGauge;
-  nickname: InfoGauge;
-  client: InfoGauge;
-  clockOffset: ReturnType<Meter["gauge"]>;
-  versionSupport: ReturnType<Meter["gauge"]>;
-  builderApi: ReturnType<Meter["gauge"]>;
-  startTime: ReturnType<Meter["gauge"]>;
-  index: ReturnType<Meter["gauge"]>;
-} {
-  const info = (name: string, what: string, label: string): InfoGauge =>
-    new InfoGauge(
-      meter,
-      `app_peerinfo_${name}`,
-      `Constant gauge with a label set to the peer's ${what}`,
-      label,
-    );
-  const gauge = (name: string, help: string): ReturnType<Meter["gauge"]> =>
-    meter.gauge(`app_peerinfo_${name}`, help, ["peer"]);
-  return {
-    version: info("version", "version", "version"),
-    gitHash: info("git_commit", "git commit hash", "git_hash"),
-    nickname: info("nickname", "nickname", "peer_nickname"),
-    client: info("dv_client", "distributed validator client", "dv_client"),
-    clockOffset: gauge("clock_offset_seconds", "Seconds by which a peer's clock is ahead of ours"),
-    versionSupport: gauge("version_support", "1 when the peer's version is compatible with ours, else 0"),
-    builderApi: gauge("builder_api_enabled", "1 when the builder API is enabled on this peer, else 0"),
-    startTime: gauge("start_time_secs", "Start time of the peer in unix seconds"),
-    index: gauge("index", "Index of the peer in the cluster lock"),
-  };
 }

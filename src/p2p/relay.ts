@@ -16,6 +16,7 @@ import {
   reservationMaxMs,
   reservationMinMs,
 } from "./limits.ts";
+import { p2pMetrics } from "./metrics.ts";
 import { queryRelay, type ReadEnr, type RelayPlace, type RelaySource } from "./relay-address.ts";
 import type { Peer, Roster } from "./roster.ts";
 import { endSoon } from "./stream-end.ts";
@@ -109,7 +110,7 @@ export class Relay {
     this.name = name;
     this.#source = source;
     this.#needs = needs;
-    this.#connected = needs.meter.gauge("p2p_relay_connections", "Connected relays by name", ["peer"]);
+    this.#connected = p2pMetrics(needs.meter).relays;
     this.#connected.set(0, { peer: name });
   }
 

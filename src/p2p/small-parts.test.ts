@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Logger, type Meter, silent, unmetered } from "../ports/index.ts";
+import { type Logger, silent } from "../ports/index.ts";
 import { Backoff } from "./backoff.ts";
 import { InfoGauge } from "./info-gauge.ts";
 import { infoValuesMax, violationLogWindowMs, violationsMaxPerWindow, violationWindowMs } from "./limits.ts";
@@ -57,11 +57,10 @@ test("violations are counted each, logged once per window, and put a peer out fo
 
 test("a peer that changes its version for ever makes a bounded number of series", () => {
   const series = new Map<string, number>();
-  const meter: Meter = {
-    ...unmetered,
-    gauge: () => ({ set: (value, labels) => void series.set(JSON.stringify(labels), value) }),
-  };
-  const gauge = new InfoGauge(meter, "app_peerinfo_version", "", "version");
+  const gauge = new InfoGauge(
+    { set: (value, labels) => void series.set(JSON.stringify(labels), value) },
+    "version",
+  );
   for (let i = 0; i < 100; i++) gauge.set("operator-1", `v${i}`);
   assert.equal(series.size, infoValuesMax + 1);
   assert.deepEqual(

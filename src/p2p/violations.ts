@@ -1,5 +1,6 @@
 import type { Logger, Meter } from "../ports/index.ts";
 import { violationLogWindowMs, violationsMaxPerWindow, violationWindowMs } from "./limits.ts";
+import { p2pMetrics } from "./metrics.ts";
 
 /** What a peer did wrong: a small closed set, since metrics count by it. */
 export type Violation =
@@ -34,11 +35,7 @@ export class Violations {
     this.#log = needs.log;
     this.#now = needs.now;
     this.#onExcess = needs.onExcess;
-    this.#counter = needs.meter.counter(
-      "trireme_p2p_violations_total",
-      "Messages and streams of a peer that were dropped, by reason",
-      ["peer", "reason", "protocol"],
-    );
+    this.#counter = p2pMetrics(needs.meter).violations;
   }
 
   /**

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Meter } from "../ports/index.ts";
+import { telemetryMetrics } from "./metrics.ts";
 
 const RESOLUTION_MS = 10;
 const WINDOW_MS = 10_000;
@@ -12,11 +13,7 @@ export interface EventLoopWatch {
 
 /** Measures how late the event loop comes round, over windows of ten seconds. Nothing of ours may hold it for 20 ms. */
 export function watchEventLoop(meter: Meter): EventLoopWatch {
-  const gauge = meter.gauge(
-    "trireme_node_event_loop_delay_seconds",
-    "How late the event loop came round in the last ten seconds, by quantile (1 is the worst)",
-    ["quantile"],
-  );
+  const gauge = telemetryMetrics(meter).eventLoopDelay;
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delays.enable();
   let worst = 0;

@@ -1,6 +1,7 @@
 import type { Facts } from "../base/index.ts";
-import type { Logger, Meter } from "../ports/index.ts";
+import { type Logger, type Meter, unmetered } from "../ports/index.ts";
 import { type LogLine, writeConsole, writeJson, writeLogfmt } from "./log-line.ts";
+import { telemetryMetrics } from "./metrics.ts";
 
 export type LogLevel = "error" | "warn" | "info" | "debug";
 export type LogFormat = "console" | "json" | "logfmt";
@@ -27,15 +28,14 @@ export function createLogger(options: LoggerOptions): Logger {
   const text = { console: (l: LogLine) => writeConsole(l, color), json: writeJson, logfmt: writeLogfmt }[
     format
   ];
-  const errors = meter?.counter("app_log_error_total", "Error lines written, per room", ["topic"]);
-  const warnings = meter?.counter("app_log_warn_total", "Warning lines written, per room", ["topic"]);
+  const { errors, warnings } = telemetryMetrics(meter ?? unmetered);
 
   const loggerOf = (room: string): Logger => {
     const line =
       (of: LogLevel) =>
       (sentence: string, facts: Facts = {}): void => {
-        if (of === "error") errors?.add(1, { topic: room });
-        if (of === "warn") warnings?.add(1, { topic: room });
+        if (of === "error") errors.add(1, { topic: room });
+        if (of === "warn") warnings.add(1, { topic: room });
         if (RANK[of] > RANK[level]) return;
         try {
           write(`${text({ at: now(), level: of, room, sentence, facts })}\n`);

@@ -3,6 +3,7 @@ import { assert, type Hex } from "../base/index.ts";
 import type { Labels, Meter } from "../ports/index.ts";
 import { GaugeSeries } from "./gauge-series.ts";
 import { SERIES_MAX } from "./limits.ts";
+import { DROPPED } from "./metrics.ts";
 
 /** A meter that Prometheus can read. */
 export interface ExposedMeter extends Meter {
@@ -50,9 +51,7 @@ export function createMeter(labels: Labels = {}): ExposedMeter {
   collectDefaultMetrics({ register: registry });
   const declared = new Map<string, Declared>();
   const dropped = new Counter({
-    name: "trireme_telemetry_dropped_total",
-    help: "Measurements that were dropped: too many series of one metric, or a value or label that does not fit",
-    labelNames: ["metric"],
+    ...DROPPED,
     registers: [registry],
   });
 

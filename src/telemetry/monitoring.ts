@@ -11,6 +11,7 @@ import {
   MONITORING_REQUEST_TIMEOUT_MS,
 } from "./limits.ts";
 import type { ExposedMeter } from "./meter.ts";
+import { telemetryMetrics } from "./metrics.ts";
 import { type NotReady, readinessCode } from "./readiness.ts";
 
 export class TelemetryError extends DvError<"telemetry/bad-address" | "telemetry/cannot-listen"> {}
@@ -75,10 +76,7 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
 }
 
 function routesOf({ meter, ready, status, duties, log }: MonitoringOptions): ReadonlyMap<string, Route> {
-  const readyz = meter.gauge(
-    "app_monitoring_readyz",
-    "1 when the node is ready; else 2 beacon node down, 3 beacon node syncing, 4 quorum peers not connected, 5 validator client not connected, 7 beacon node without peers, 8 beacon node far behind, 20 slashing memory unavailable, 21 key shares missing, 22 stopping, 0 starting",
-  );
+  const { readyz } = telemetryMetrics(meter);
   const metrics = reused(METRICS_REUSED_MS, () => {
     readyz.set(readinessCode(ready()));
     return meter.text();

@@ -1,0 +1,25 @@
+import type { Meter } from "../ports/index.ts";
+
+/** What this room measures of the node itself. */
+export function telemetryMetrics(meter: Meter) {
+  return {
+    readyz: meter.gauge(
+      "app_monitoring_readyz",
+      "1 when the node is ready; else 2 beacon node down, 3 beacon node syncing, 4 quorum peers not connected, 5 validator client not connected, 7 beacon node without peers, 8 beacon node far behind, 20 slashing memory unavailable, 21 key shares missing, 22 stopping, 0 starting",
+    ),
+    errors: meter.counter("app_log_error_total", "Error lines written, per room", ["topic"]),
+    warnings: meter.counter("app_log_warn_total", "Warning lines written, per room", ["topic"]),
+    eventLoopDelay: meter.gauge(
+      "trireme_node_event_loop_delay_seconds",
+      "How late the event loop came round in the last ten seconds, by quantile (1 is the worst)",
+      ["quantile"],
+    ),
+  };
+}
+
+/** The meter's own, which it cannot declare by itself. */
+export const DROPPED = {
+  name: "trireme_telemetry_dropped_total",
+  help: "Measurements that were dropped: too many series of one metric, or a value or label that does not fit",
+  labelNames: ["metric"],
+} as const;
