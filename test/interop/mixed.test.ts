@@ -104,15 +104,7 @@ const scenarios: readonly Scenario[] = [
 
 for (const scenario of scenarios) {
   test(`mixed cluster: ${scenario.name}`, { skip: skipped(scenario) }, async (t) => {
-    const cluster = await startMixedCluster({
-      charon: charon.path,
-      clients: { prysm: clients.prysm.path, vouch: clients.vouch.path },
-      seats: scenario.seats,
-      relay: scenario.relay,
-      validators: VALIDATORS,
-      slotMs: SLOT_MS,
-      builder: scenario.builder ?? false,
-    });
+    const cluster = await start(scenario, SLOT_MS);
     try {
       const end = FIRST_WATCHED_SLOT + EPOCHS * 32;
       await cluster.atSlot(FIRST_WATCHED_SLOT);
@@ -131,16 +123,13 @@ for (const scenario of scenarios) {
   });
 }
 
-test("mixed cluster: one Charon killed, then one Trireme, then both back", {
-  skip: skipped({ name: "killed", seats: [T, C, T, C], relay: C }),
-}, async (t) => {
-  const cluster = await startMixedCluster({
-    charon: charon.path,
-    seats: [T, C, T, C],
-    relay: C,
-    validators: VALIDATORS,
-    slotMs: Math.max(SLOT_MS, DEAD_LEADER_SLOT_MS),
-  });
+const killed: Scenario = {
+  name: "one Charon killed, then one Trireme, then both back",
+  seats: [T, C, T, C],
+  relay: C,
+};
+test(`mixed cluster: ${killed.name}`, { skip: skipped(killed) }, async (t) => {
+  const cluster = await start(killed, Math.max(SLOT_MS, DEAD_LEADER_SLOT_MS));
   const [, firstCharon, secondTrireme] = cluster.nodes;
   const first = FIRST_WATCHED_SLOT;
   try {
@@ -161,6 +150,17 @@ test("mixed cluster: one Charon killed, then one Trireme, then both back", {
     await cluster.stop();
   }
 });
+
+const start = ({ seats, relay, builder = false }: Scenario, slotMs: number): Promise<MixedCluster> =>
+  startMixedCluster({
+    charon: charon.path,
+    clients: { prysm: clients.prysm.path, vouch: clients.vouch.path },
+    seats,
+    relay,
+    validators: VALIDATORS,
+    slotMs,
+    builder,
+  });
 
 function skipped({ name, seats, relay }: Scenario): string | false {
   const unwanted = notPicked(name);
