@@ -129,6 +129,15 @@ test("without a command the commands are listed, and the exit code says that thi
   }
 });
 
+test("the version is told by a command and by the usual flags", async () => {
+  const { code, out } = await trireme("version");
+  assert.equal(code, 0);
+  assert.match(out, /^trireme v\d+\.\d+\.\d+ \(Node v\d+/);
+  for (const line of ["--version", "-V"]) assert.deepEqual(await trireme(line), { code, out, err: "" });
+  const { code: fault } = await trireme("--version --nonsense");
+  assert.equal(fault, 2);
+});
+
 test("help goes to standard output; the first page lists every command", async () => {
   const { code, out } = await trireme("--help");
   assert.equal(code, 0);

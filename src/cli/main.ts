@@ -10,7 +10,7 @@ import { UsageError } from "./settings.ts";
  */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   try {
-    await buildProgram(io).parseAsync([...args], { from: "user" });
+    await buildProgram(io).parseAsync(asCommands(args), { from: "user" });
     return 0;
   } catch (error) {
     const usage = error instanceof CommanderError ? usageOf(error) : error;
@@ -42,4 +42,10 @@ function hintOf(error: unknown): string | undefined {
   for (let e: unknown = error; e instanceof Error; e = e.cause)
     if (e instanceof DvError) hint = e.hint ?? hint;
   return hint;
+}
+
+/** What every program is asked for its version with, as our command for it. */
+function asCommands(args: readonly string[]): string[] {
+  const [first, ...rest] = args;
+  return first === "--version" || first === "-V" ? ["version", ...rest] : [...args];
 }

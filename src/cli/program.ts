@@ -60,6 +60,7 @@ function configured(command: Command, io: CommandInput["io"]): Command {
 /** The command tree, made from the table. */
 export function buildProgram(io: CommandInput["io"]): Command {
   const program = configured(new Command("trireme"), io).description(INTRO).usage("<command> [flags]");
+  program.option("-V, --version", "Print the version");
   program.addHelpText("after", "\nFlags of a command: trireme <command> --help");
   for (const row of commands) addCommand(program, row, io);
   return program;
