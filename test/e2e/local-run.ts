@@ -185,7 +185,7 @@ function makeWritable(folder: string): void {
 
 /** Duties of the kinds the cluster does, in slots [from, to), by how the chain judged them. */
 export function countDuties(
-  report: ChainReport,
+  report: Pick<ChainReport, "slots">,
   from: number,
   to: number,
   kinds: readonly string[] = ["attester", "proposer"],
