@@ -28,22 +28,22 @@ interface Scenario {
   readonly relay: CeremonySeat | undefined;
 }
 
-const scenarios: readonly Scenario[] = [
-  ...(["frost", "pedersen"] as const).flatMap((algorithm) =>
+/** How the operators meet: through a relay of either program, or directly (then one size will do). */
+const meetings = [
+  { how: "Charon's relay", relay: C, sizes: [1, 10, 100] },
+  { how: "Trireme's relay", relay: T, sizes: [1, 10, 100] },
+  { how: "directly", relay: undefined, sizes: [10] },
+] as const;
+const scenarios: readonly Scenario[] = meetings.flatMap(({ how, relay, sizes }) =>
+  (["frost", "pedersen"] as const).flatMap((algorithm) =>
     seatings.flatMap(([who, seats]) =>
-      [1, 10, 100].map((validators): Scenario => {
-        const name = `${who}, ${algorithm}, ${validators} validators`;
-        return { name, seats, algorithm, validators, relay: undefined };
+      sizes.map((validators): Scenario => {
+        const name = `${who}, ${algorithm}, ${validators} validators, ${how}`;
+        return { name, seats, algorithm, validators, relay };
       }),
     ),
   ),
-  ...([C, T] as const).flatMap((relay) =>
-    (["frost", "pedersen"] as const).map((algorithm): Scenario => {
-      const name = `2 Trireme, 2 Charon, ${algorithm}, 10 validators, ${relay}'s relay`;
-      return { name, seats: [T, C, C, T], algorithm, validators: 10, relay };
-    }),
-  ),
-];
+);
 
 for (const scenario of scenarios) {
   const skip = notPicked(scenario.name) || charon.skip;
