@@ -1,8 +1,8 @@
 import {
   type ChainSpec,
   dutyDue,
+  dutyOnTimeUntil,
   type Slot,
-  slotStart,
   type UnixMs,
   type ValidatorIndex,
 } from "../spec/index.ts";
@@ -49,8 +49,7 @@ interface Tally {
  * What the watched validators had to do and what came of it. Counts live for ever; the record of each duty as long as its
  * slot is kept.
  *
- * On time is what comes before the slot ends (it can still be in the next block), and for a block what comes before the
- * attestation deadline (after that nobody votes for it). Later is late; never is missed.
+ * What comes after `dutyOnTimeUntil` is late; what never comes is missed.
  */
 export class DutyLedger {
   readonly #spec: ChainSpec;
@@ -91,7 +90,7 @@ export class DutyLedger {
     this.assign(slot, kind, validator);
     const record = this.record(slot, kind, validator);
     if (record === undefined || record.afterDueMs !== undefined) return false;
-    const onTime = at < this.#lastMoment(slot, kind);
+    const onTime = at < dutyOnTimeUntil(this.#spec, { slot, kind });
     record.afterDueMs = at - dutyDue(this.#spec, { slot, kind });
     if (record.state === "missed") tally.counts.missed--;
     record.state = onTime ? "on-time" : "late";
@@ -192,12 +191,6 @@ export class DutyLedger {
 
   #key(validator: ValidatorIndex): ValidatorSet["all"][number]["key"] {
     return this.#validators.get(validator)?.key as ValidatorSet["all"][number]["key"];
-  }
-
-  #lastMoment(slot: Slot, kind: JudgedKind): UnixMs {
-    return kind === "proposer"
-      ? dutyDue(this.#spec, { slot, kind: "attester" })
-      : slotStart(this.#spec, slot + 1);
   }
 }
 

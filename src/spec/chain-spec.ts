@@ -123,6 +123,14 @@ function dueBps(chain: ChainSpec, { slot, kind }: DutyId): number {
 }
 
 /**
+ * Until when a signed duty is on time: a vote can be in the next block as long as its slot lasts, and nobody votes for a
+ * block that comes after the attestation deadline.
+ */
+export function dutyOnTimeUntil(chain: ChainSpec, { slot, kind }: DutyId): UnixMs {
+  return kind === "proposer" ? dutyDue(chain, { slot, kind: "attester" }) : slotStart(chain, slot + 1);
+}
+
+/**
  * When nothing more is done for a duty. The same as Charon's (core/deadline.go), so that both sides of a mixed
  * cluster keep what the other may still send. `undefined`: never.
  */

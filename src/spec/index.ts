@@ -33,6 +33,7 @@ export {
   type ChainSpec,
   dutyDeadline,
   dutyDue,
+  dutyOnTimeUntil,
   epochOf,
   firstSlotOf,
   readChainSpec,
