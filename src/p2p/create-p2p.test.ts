@@ -141,6 +141,8 @@ test("peers introduce themselves: version, nickname, client, clock", async () =>
     assert.equal(status?.client, "trireme");
     assert.equal(status?.path, "direct");
     assert.ok(Math.abs(status?.clockOffsetMs ?? Number.NaN) < 1_000);
+    assert.equal(status?.sameLock, true);
+    assert.ok((status?.silentMs ?? Number.NaN) < 10_000);
   });
 });
 

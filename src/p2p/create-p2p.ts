@@ -71,12 +71,16 @@ export interface PeerStatus {
   readonly path: "direct" | "relayed" | undefined;
   /** Last round trip in milliseconds. */
   readonly rttMs: number | undefined;
+  /** Milliseconds since it last answered; undefined when it never did. */
+  readonly silentMs: number | undefined;
   readonly version: string | undefined;
   readonly nickname: string | undefined;
   /** "charon", "trireme", ... */
   readonly client: string | undefined;
   /** How far the peer's clock is ahead of ours, in milliseconds. */
   readonly clockOffsetMs: number | undefined;
+  /** Whether it runs with our cluster lock; undefined before it said so. */
+  readonly sameLock: boolean | undefined;
   /** Why it is not connected, or not directly, as of the last attempt. */
   readonly lastError: string | undefined;
 }
@@ -285,10 +289,12 @@ class Network implements P2p {
         connected: best !== undefined,
         path: best === undefined ? undefined : best.relayed ? "relayed" : "direct",
         rttMs: best?.rttMs,
+        silentMs: this.#links.silentMs(operator),
         version: news?.version,
         nickname: news?.nickname,
         client: news?.client,
         clockOffsetMs: news?.clockOffsetMs,
+        sameLock: news?.sameLock,
         lastError: best?.relayed === false ? undefined : this.#dialers.get(operator)?.lastError,
       };
     });

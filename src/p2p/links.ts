@@ -35,6 +35,8 @@ export class Links {
   readonly #violations: Violations;
   readonly #types: { set(value: number, labels: Record<string, string>): void };
   readonly #total: { add(by: number, labels: Record<string, string>): void };
+  /** When an operator last answered, on the steady clock. */
+  readonly #answeredAt = new Map<OperatorIndex, number>();
   readonly #brokenListeners: ((operator: OperatorIndex) => void)[] = [];
   #serial = 0;
 
@@ -77,9 +79,11 @@ export class Links {
     return this.#links.get(connection.id);
   }
 
-  /** Marks that the peer has answered on this link. */
+  /** Notes that the peer has answered on this link. */
   verify(link: Link): void {
-    if (link.verified || link.closed.aborted) return;
+    if (link.closed.aborted) return;
+    this.#answeredAt.set(link.peer.operator, performance.now());
+    if (link.verified) return;
     const isFirst = this.best(link.peer.operator) === undefined;
     link.verified = true;
     if (isFirst) this.#log.info("Peer connected", { peer: link.peer.name, relayed: link.relayed });
@@ -106,6 +110,12 @@ export class Links {
 
   best(operator: OperatorIndex): Link | undefined {
     return this.ranked(operator)[0];
+  }
+
+  /** Milliseconds since an operator last answered; undefined when it never did. */
+  silentMs(operator: OperatorIndex): number | undefined {
+    const at = this.#answeredAt.get(operator);
+    return at === undefined ? undefined : performance.now() - at;
   }
 
   /** Operators who have answered on a live connection, in lock order. */
