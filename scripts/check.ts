@@ -73,6 +73,7 @@ const jobs: readonly Job[] = [
     args: ["--test", "--test-isolation=none", "--test-reporter=spec", ...files],
   })),
   { name: "types", command: "tsc", args: ["-p", "tsconfig.json"] },
+  { name: "types of the dashboard", command: "tsc", args: ["-p", "tsconfig.page.json"] },
   { name: "format", command: "biome", args: ["check", "."] },
   { name: "lint", command: "oxlint", args: ["--type-aware", "--deny-warnings"] },
 ];

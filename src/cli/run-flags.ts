@@ -91,7 +91,7 @@ export const runFlags: readonly Flag[] = [
     kind: "text",
     value: "host:port",
     default: "127.0.0.1:3620",
-    help: "Where /metrics, /livez, /readyz and /duties are served",
+    help: "Where the dashboard (/), /metrics, /livez, /readyz, /status and /duties are served",
   },
   {
     name: "fresh-keys",

@@ -34,8 +34,10 @@ export interface WatchStatus {
   readonly quietEpochs: number;
   /** When the node begins to sign if it stays so. */
   readonly signsAt: UnixMs;
-  /** Validators, out of the last epoch looked at, that signed without this cluster. */
-  readonly unexplained: readonly GroupKey[];
+  /** How many validators signed without this cluster in the last epoch looked at. */
+  readonly unexplained: number;
+  /** Some of them; all when there are few. */
+  readonly unexplainedKeys: readonly GroupKey[];
 }
 
 export interface DoppelgangerWatchOptions {
@@ -267,7 +269,13 @@ export class DoppelgangerWatch {
     const { chain } = this.#options;
     const last = epoch + LIMITS.watchEpochs - quietEpochs - 1;
     const signsAt = slotStart(chain, firstSlotOf(chain, last + 1) + LIMITS.watchLagSlots + 1);
-    this.#status = { reason, quietEpochs, signsAt, unexplained };
+    this.#status = {
+      reason,
+      quietEpochs,
+      signsAt,
+      unexplained: unexplained.length,
+      unexplainedKeys: unexplained.slice(0, LIMITS.unexplainedNamedMax),
+    };
   }
 }
 

@@ -38,6 +38,8 @@ export const LIMITS = {
   watchEpochs: 2,
   /** How long after the end of an epoch it is asked who signed in it: its last votes are in the next block or the one after. */
   watchLagSlots: 2,
+  /** Validators seen signing without this cluster that are named; the others are counted. */
+  unexplainedNamedMax: 8,
   /** How long the signatures of a validator client are gathered for one message: some clients send one by one. */
   gatherMs: 20,
   /** When a client that asks for an aggregate is told that nobody aggregates: so long after the aggregate was due. */

@@ -5,6 +5,7 @@
 export { createLogger } from "../telemetry/index.ts";
 export { systemClock } from "./clock.ts";
 export type { RunConfig } from "./config.ts";
+export type { Finding } from "./findings.ts";
 export { LEAN_ENVIRONMENT, LEAN_FLAGS } from "./lean.ts";
 export { addressBookFile, ownFolder, slashingDatabase } from "./paths.ts";
 export type { CeremonyConfig, CeremonyWatch } from "./run-ceremony.ts";

@@ -15,6 +15,8 @@ import {
 import { createConsensus, QBFT_PROTOCOL } from "../consensus/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import {
+  CAUSES,
+  type Cause,
   canonicalise,
   createDutyRunner,
   DoppelgangerWatch,
@@ -33,7 +35,7 @@ import {
 } from "../p2p/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { createBlsThreads, createKeystoreSigner, loadKeystores } from "../signer/index.ts";
-import { type OperatorIndex, slotStart } from "../spec/index.ts";
+import type { OperatorIndex } from "../spec/index.ts";
 import { lockDataFolder, lockPrivateKey, type NodeStore, openNodeStore } from "../storage/index.ts";
 import {
   charonLabels,
@@ -41,8 +43,6 @@ import {
   createMeter,
   createTimelineSink,
   type ExposedMeter,
-  type NotReady,
-  startMonitoring,
   watchEventLoop,
 } from "../telemetry/index.ts";
 import { systemClock } from "./clock.ts";
@@ -50,8 +50,8 @@ import { untilClockAgrees, watchForSetBack } from "./clock-checks.ts";
 import type { RunConfig } from "./config.ts";
 import { fitCollector } from "./lean.ts";
 import { addressBookFile, slashingDatabase } from "./paths.ts";
-import { type NodeStatus, processStatus } from "./status.ts";
 import { version } from "./version.ts";
+import { serveMonitoring } from "./wire-monitoring.ts";
 import { clientSigns, type RunningValidatorApi, startValidatorApi } from "./wire-validator-api.ts";
 
 /** Who this node is, read from its folder before anything is started. */
@@ -174,15 +174,17 @@ function customNetwork(config: RunConfig): Network | undefined {
       };
 }
 
+function networkName(config: RunConfig, { forkVersion }: Cluster): string {
+  const known = [customNetwork(config), ...networks];
+  return known.find((one) => one?.genesisForkVersion === toHex(forkVersion))?.name ?? "unknown";
+}
+
 function makeMeter(config: RunConfig, { cluster, self }: Identity): ExposedMeter {
-  const network =
-    [customNetwork(config), ...networks].find((one) => one?.genesisForkVersion === toHex(cluster.forkVersion))
-      ?.name ?? "unknown";
   return createMeter(
     charonLabels({
       lockHash: toHex(cluster.lockHash),
       clusterName: cluster.name,
-      network,
+      network: networkName(config, cluster),
       peerName: `node${self}`,
       nickname: config.nickname,
       version,
@@ -247,19 +249,25 @@ async function startNode(
     genesisValidatorsRoot: chain.genesisValidatorsRoot,
   });
   running.add(() => store.close());
+  const memory = await store.standing();
   const watch = new DoppelgangerWatch({
     clock,
     chain,
     cluster,
     beacon,
     log,
-    memory: await store.standing(),
+    memory,
     freshKeys: config.freshKeys,
     trustMemory: () => store.trust(),
   });
   const timelines = createTimelineSink(
     { clock, log: log.room("duty") },
-    { save: (records) => store.saveDuties(records), slotStart: (slot) => slotStart(chain, slot) },
+    {
+      save: (records) => store.saveDuties(records),
+      chain,
+      self,
+      meaning: (cause) => CAUSES[cause as Cause],
+    },
   );
   running.add(() => timelines.flush());
   const loop = watchEventLoop(meter);
@@ -315,40 +323,27 @@ async function startNode(
     },
   });
   let validatorApi: RunningValidatorApi | undefined;
-  const ready = (): NotReady[] =>
-    readiness(signal, {
+  const monitoring = await serveMonitoring(
+    config,
+    {
+      clock,
+      chain,
+      network: networkName(config, cluster),
       cluster,
+      self,
       p2p,
-      usable: beacon.status().some((one) => one.usable),
+      beacon,
+      duties,
+      timelines,
+      watch,
+      memory,
+      loop,
       shares: signer?.groupKeys.length,
-      clientConnected: validatorApi?.connected() === true,
-      watching: watch.status !== undefined,
-    });
-  const status = (): NodeStatus => ({
-    version,
-    operator: self,
-    cluster: {
-      name: cluster.name,
-      lockHash: toHex(cluster.lockHash),
-      operators: cluster.operators.length,
-      threshold: cluster.threshold,
-      validators: cluster.validators.length,
+      validatorApi: () => validatorApi,
+      stopping: signal,
     },
-    ready: ready(),
-    peers: p2p.peers(),
-    beacon: beacon.status(),
-    duties: duties.status(),
-    ...(validatorApi === undefined ? {} : { validatorClient: validatorApi.status() }),
-    process: processStatus(loop.worstMs()),
-  });
-  const monitoring = await startMonitoring({
-    address: config.monitoringAddress,
-    meter,
-    ready,
-    status,
-    duties: (limit) => timelines.recent(limit),
-    log,
-  });
+    { meter, log },
+  );
   running.add(() => monitoring.close());
 
   await p2p.start();
@@ -377,7 +372,7 @@ async function startNode(
   }
   log.info("Ready for peers", {
     addresses: p2p.listenAddresses(),
-    monitoring: `http://${monitoring.host}:${monitoring.port}`,
+    dashboard: `http://${monitoring.host}:${monitoring.port}`,
   });
   return store;
 }
@@ -417,28 +412,4 @@ function makeP2p(config: RunConfig, { cluster, key, self }: Identity, log: Logge
     meter,
     readEnr: parseEnr,
   });
-}
-
-/** Why duties cannot be done now, the gravest reason first. */
-function readiness(
-  signal: AbortSignal,
-  of: {
-    readonly cluster: Cluster;
-    readonly p2p: P2p;
-    readonly usable: boolean;
-    /** Of the built-in signer; undefined where a validator client signs. */
-    readonly shares: number | undefined;
-    readonly clientConnected: boolean;
-    readonly watching: boolean;
-  },
-): NotReady[] {
-  const reasons: NotReady[] = [];
-  if (signal.aborted) reasons.push("stopping");
-  if (!of.usable) reasons.push("beacon node down");
-  if (of.p2p.transport.connected().length + 1 < of.cluster.threshold)
-    reasons.push("quorum peers not connected");
-  if (of.shares === 0) reasons.push("key shares missing");
-  if (of.shares === undefined && !of.clientConnected) reasons.push("vc not connected");
-  if (of.watching) reasons.push("watching for a double");
-  return reasons;
 }

@@ -1,12 +1,20 @@
 import type { BeaconNodeStatus } from "../beacon/index.ts";
 import type { DutyRunnerStatus } from "../duty/index.ts";
 import type { PeerStatus } from "../p2p/index.ts";
+import type { MemoryStanding } from "../ports/index.ts";
+import type { UnixMs } from "../spec/index.ts";
+import type { NotReady } from "../telemetry/index.ts";
 import type { ValidatorApiStatus } from "../validator-api/index.ts";
+import type { Finding } from "./findings.ts";
+import type { Participation } from "./participation.ts";
 
-/** What a node says of itself under /status. */
+/** What a node says of itself under /status. Its size depends on the number of operators, and not on that of validators. */
 export interface NodeStatus {
+  /** The node's clock. */
+  readonly at: UnixMs;
   readonly version: string;
   readonly operator: number;
+  readonly nickname: string;
   readonly cluster: {
     readonly name: string;
     readonly lockHash: string;
@@ -14,10 +22,27 @@ export interface NodeStatus {
     readonly threshold: number;
     readonly validators: number;
   };
-  readonly ready: readonly string[];
+  readonly chain: {
+    readonly network: string;
+    readonly genesisTime: UnixMs;
+    readonly slotMs: number;
+    readonly slotsPerEpoch: number;
+  };
+  readonly ready: readonly NotReady[];
+  /** What an operator should know or do, the gravest first; empty when all is well. */
+  readonly findings: readonly Finding[];
   readonly peers: readonly PeerStatus[];
+  readonly relays: readonly { readonly name: string; readonly ready: boolean }[];
+  /** Every operator's, ours included. */
+  readonly participation: readonly Participation[];
   readonly beacon: readonly BeaconNodeStatus[];
   readonly duties: DutyRunnerStatus;
+  readonly slashingMemory: {
+    /** How complete the memory was when the node started. */
+    readonly origin: MemoryStanding["origin"];
+    /** Whether this node signs; `duties.watching` says why not. */
+    readonly signs: boolean;
+  };
   /** Where a validator client signs. */
   readonly validatorClient?: ValidatorApiStatus;
   readonly process: {

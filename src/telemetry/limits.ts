@@ -15,6 +15,8 @@ export const MONITORING_ANSWER_TIMEOUT_MS = 5_000;
 /** A metrics text serves all who ask within this time. */
 export const METRICS_REUSED_MS = 500;
 export const DUTIES_PER_ANSWER_MAX = 500;
+/** Of the stories of duties in one answer; to write so much down takes some ten milliseconds. */
+export const DUTIES_CHARACTERS_MAX = 2_000_000;
 
 /** Duties whose timeline is held in memory: about ten minutes of every kind. */
 export const DUTIES_IN_MEMORY = 512;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { request } from "node:http";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { silent } from "../ports/index.ts";
@@ -70,6 +71,103 @@ test("status and duties are JSON, with a bounded number of duties", async () => 
     for (const bad of ["0", "-1", "1e9", "x", "501"]) {
       assert.equal((await get(`${base}/duties?limit=${bad}`))[0], 400, bad);
     }
+  });
+});
+
+test("the digest of duties is told since the last answer", async () => {
+  const asked: string[] = [];
+  const digests: MonitoringOptions["digests"] = (since) => {
+    asked.push(since);
+    return { token: "a.7", whole: since === "", duties: [], causes: {} };
+  };
+  await serving({ duties: () => [], digests }, async (base) => {
+    assert.deepEqual(await get(`${base}/duties?digest`), [
+      200,
+      '{"token":"a.7","whole":true,"duties":[],"causes":{}}',
+    ]);
+    await get(`${base}/duties?digest&since=a.7`);
+    assert.deepEqual(asked, ["", "a.7"]);
+    assert.deepEqual(await get(`${base}/duties`), [200, "[]"]);
+  });
+});
+
+test("stories of duties that are too long together are cut at a whole one, the latest first", async () => {
+  const duties = (limit: number) =>
+    Array.from({ length: limit }, (_, i) => ({
+      duty: { slot: 1_000 - i, kind: "attester" as const },
+      entries: [],
+      outcomes: [{ outcome: "failed" as const, cause: "x".repeat(20_000), validators: 1, groupKeys: [] }],
+    }));
+  await serving({ duties }, async (base) => {
+    const [, text] = await get(`${base}/duties?limit=500`);
+    const told = JSON.parse(text) as { duty: { slot: number } }[];
+    assert.ok(
+      text.length < 2_000_000 && told.length > 90,
+      `${text.length} characters, ${told.length} duties`,
+    );
+    assert.equal(told[0]?.duty.slot, 1_000);
+  });
+});
+
+const pages: NonNullable<MonitoringOptions["pages"]> = new Map([
+  [
+    "/",
+    {
+      type: "text/html; charset=utf-8",
+      body: new TextEncoder().encode("<!doctype html>ü"),
+      etag: '"abc"',
+      headers: { "content-security-policy": "default-src 'none'" },
+    },
+  ],
+]);
+
+test("a page goes out with its type and policy, and once only to a browser that kept it", async () => {
+  await serving({ pages }, async (base) => {
+    const page = await fetch(`${base}/`);
+    assert.equal(await page.text(), "<!doctype html>ü");
+    assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
+    assert.equal(page.headers.get("content-security-policy"), "default-src 'none'");
+    assert.equal(page.headers.get("x-content-type-options"), "nosniff");
+    assert.equal(page.headers.get("cache-control"), "no-cache");
+    assert.equal(page.headers.get("etag"), '"abc"');
+    assert.deepEqual(await get(`${base}/`, { method: "HEAD" }), [200, ""]);
+    // As browsers and proxies write it.
+    for (const known of ['"abc"', 'W/"abc"', '"old", "abc"'])
+      assert.deepEqual(await get(`${base}/`, { headers: { "if-none-match": known } }), [304, ""], known);
+    assert.equal((await get(`${base}/`, { headers: { "if-none-match": '"old"' } }))[0], 200);
+    for (const method of ["POST", "PUT", "DELETE", "OPTIONS"])
+      assert.equal((await get(`${base}/`, { method }))[0], 405, method);
+    assert.equal((await get(`${base}/index.html`))[0], 404);
+    assert.equal((await get(`${base}/dashboard/../../package.json`))[0], 404);
+  });
+});
+
+test("what changes is never kept by a browser, and nothing is for the pages of others", async () => {
+  await serving({ pages, duties: () => [] }, async (base) => {
+    for (const path of ["/status", "/duties", "/metrics", "/readyz"]) {
+      const { headers } = await fetch(base + path, { headers: { origin: "http://evil.example" } });
+      assert.equal(headers.get("cache-control"), "no-store", path);
+      assert.equal(headers.get("cross-origin-resource-policy"), "same-origin", path);
+      assert.equal(headers.get("access-control-allow-origin"), null, path);
+    }
+  });
+});
+
+test("a stranger's name that was made to mean this machine gets nothing", async () => {
+  const status = () => ({ secret: "peers" });
+  await serving({ pages, status }, async (_, { port }) => {
+    const ask = (host: string, path: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const asking = request({ host: "127.0.0.1", port, path, headers: { host } }, (answer) => {
+          answer.resume();
+          resolve(answer.statusCode);
+        });
+        asking.on("error", reject);
+        asking.end();
+      });
+    for (const path of ["/", "/status", "/metrics", "/livez"])
+      assert.equal(await ask(`evil.example:${port}`, path), 421, path);
+    assert.equal(await ask(`localhost:${port}`, "/status"), 200);
   });
 });
 

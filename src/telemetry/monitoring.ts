@@ -2,7 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { DvError, explain } from "../base/index.ts";
 import type { DutyRecord, Logger } from "../ports/index.ts";
+import type { DutyDigests } from "./duty-digest.ts";
+import { isOwnHost } from "./host-rule.ts";
 import {
+  DUTIES_CHARACTERS_MAX,
   DUTIES_PER_ANSWER_MAX,
   METRICS_REUSED_MS,
   MONITORING_ANSWER_TIMEOUT_MS,
@@ -26,7 +29,20 @@ export interface MonitoringOptions {
   readonly status: () => unknown;
   /** Recent duties, latest first, for `/duties`. */
   readonly duties?: (limit: number) => readonly DutyRecord[] | Promise<readonly DutyRecord[]>;
+  /** Duties in few words that changed since an earlier answer, for `/duties?digest`. */
+  readonly digests?: (since: string) => DutyDigests;
+  /** What else is served, by path: the dashboard. */
+  readonly pages?: ReadonlyMap<string, Page>;
   readonly log: Logger;
+}
+
+/** A file as a browser gets it; it stays the same for as long as the node runs. */
+export interface Page {
+  readonly type: string;
+  readonly body: Uint8Array;
+  /** Changes with the body, in quotes. */
+  readonly etag: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface Monitoring {
@@ -38,13 +54,14 @@ export interface Monitoring {
 interface Answer {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  readonly body: string | Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
 }
-type Route = (url: URL) => Answer | Promise<Answer>;
+type Route = (url: URL, request: IncomingMessage) => Answer | Promise<Answer>;
 
 /**
- * Serves `/metrics`, `/livez`, `/readyz` (200 or 500, as Charon), `/status` and `/duties`. Reads only; no request can
- * change anything, and none can stop it.
+ * Serves `/metrics`, `/livez`, `/readyz` (200 or 500, as Charon), `/status`, `/duties` and pages. Reads only; no request
+ * can change anything, and none can stop it.
  *
  * @throws TelemetryError `telemetry/bad-address`, `telemetry/cannot-listen`
  */
@@ -75,16 +92,12 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
   };
 }
 
-function routesOf({ meter, ready, status, duties, log }: MonitoringOptions): ReadonlyMap<string, Route> {
+function routesOf(options: MonitoringOptions): ReadonlyMap<string, Route> {
+  const { meter, ready, status, duties, digests, pages, log } = options;
   const { readyz } = telemetryMetrics(meter);
   const metrics = reused(METRICS_REUSED_MS, () => {
     readyz.set(readinessCode(ready()));
     return meter.text();
-  });
-  const json = (value: unknown): Answer => ({
-    status: 200,
-    type: "application/json",
-    body: JSON.stringify(value),
   });
   const routes: Record<string, Route> = {
     "/metrics": async () => ({ status: 200, type: meter.contentType, body: await metrics() }),
@@ -93,17 +106,45 @@ function routesOf({ meter, ready, status, duties, log }: MonitoringOptions): Rea
       const reasons = ready();
       return reasons.length === 0 ? text(200, "ok") : text(500, reasons.join("\n"));
     },
-    "/status": () => json(status()),
+    "/status": () => json(JSON.stringify(status())),
   };
   if (duties !== undefined) {
     routes["/duties"] = async (url) => {
+      if (digests !== undefined && url.searchParams.has("digest"))
+        return json(JSON.stringify(digests(url.searchParams.get("since") ?? "")));
       const limit = Number(url.searchParams.get("limit") ?? 50);
       const fits = Number.isSafeInteger(limit) && limit > 0 && limit <= DUTIES_PER_ANSWER_MAX;
-      return fits ? json(await duties(limit)) : text(400, `limit must be from 1 to ${DUTIES_PER_ANSWER_MAX}`);
+      if (!fits) return text(400, `limit must be from 1 to ${DUTIES_PER_ANSWER_MAX}`);
+      return json(asManyAsFit(await duties(limit), DUTIES_CHARACTERS_MAX));
     };
   }
+  for (const [path, page] of pages ?? []) routes[path] = (_, request) => serveOf(page, request);
   log.debug("Monitoring routes", { routes: Object.keys(routes) });
   return new Map(Object.entries(routes));
+}
+
+/** The browser keeps a page and asks each time whether it is still the same, so that a new version shows at once. */
+function serveOf({ type, body, etag, headers }: Page, request: IncomingMessage): Answer {
+  const isKnown = request.headers["if-none-match"]?.includes(etag) === true;
+  return {
+    status: isKnown ? 304 : 200,
+    type,
+    body: isKnown ? "" : body,
+    headers: { ...headers, etag, "cache-control": "no-cache" },
+  };
+}
+
+/** A JSON list of the first items, within a bound: the story of one duty of 3,000 validators takes 20 kB. */
+function asManyAsFit(items: readonly unknown[], charactersMax: number): string {
+  const texts: string[] = [];
+  let characters = 0;
+  for (const item of items) {
+    const text = JSON.stringify(item);
+    characters += text.length + 1;
+    if (characters > charactersMax) break;
+    texts.push(text);
+  }
+  return `[${texts.join()}]`;
 }
 
 async function serve(
@@ -123,24 +164,38 @@ async function serve(
 }
 
 async function answer(routes: ReadonlyMap<string, Route>, request: IncomingMessage): Promise<Answer> {
+  const { host } = request.headers;
+  if (!isOwnHost(host, request.socket.localAddress))
+    return text(421, "not served under this name; ask for localhost, or have the proxy send Host: localhost");
   const url = URL.parse(request.url ?? "", "http://monitoring");
   const route = url === null ? undefined : routes.get(url.pathname);
   if (url === null || route === undefined)
     return text(404, `not found; there is ${[...routes.keys()].join(", ")}`);
   if (request.method !== "GET" && request.method !== "HEAD") return text(405, "only GET");
-  return route(url);
+  return route(url, request);
 }
 
-function send(request: IncomingMessage, response: ServerResponse, { status, type, body }: Answer): void {
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, type, body, headers }: Answer,
+): void {
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, {
     "content-type": type,
     "content-length": Buffer.byteLength(body),
     "x-content-type-options": "nosniff",
+    // Nothing here is for the pages of others.
+    "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
+    ...headers,
     ...(status === 405 ? { allow: "GET, HEAD" } : {}),
   });
   response.end(request.method === "HEAD" ? undefined : body);
+}
+
+function json(body: string): Answer {
+  return { status: 200, type: "application/json", body };
 }
 
 function text(status: number, body: string): Answer {

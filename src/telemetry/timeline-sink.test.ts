@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Facts } from "../base/index.ts";
 import { type Clock, type DutyRecord, type Logger, silent } from "../ports/index.ts";
-import type { GroupKey } from "../spec/index.ts";
+import type { ChainSpec, GroupKey } from "../spec/index.ts";
 import { ENTRIES_PER_DUTY_MAX, KEYS_PER_OUTCOME_MAX } from "./limits.ts";
 import { createTimelineSink, type DutyTimelines } from "./timeline-sink.ts";
 
@@ -28,7 +28,8 @@ function world(dutiesMax = 100): World {
   const log: Logger = { ...silent, info: write("info"), warn: write("warn"), debug: write("debug") };
   const options = {
     save: (records: readonly DutyRecord[]) => saved.push(...records),
-    slotStart: () => 10_000,
+    // Slot 7 begins at 10 s.
+    chain: { genesisTime: 10_000 - 7 * 12_000, slotMs: 12_000 } as ChainSpec,
     dutiesMax,
   };
   const pass = (): void => {

@@ -1,6 +1,14 @@
 import type { Facts } from "../base/index.ts";
 import type { Clock, DutyOutcome, DutyRecord, Logger, TimelineEntry, TimelineSink } from "../ports/index.ts";
-import { type DutyId, dutyName, type GroupKey, type Slot, type UnixMs } from "../spec/index.ts";
+import {
+  type ChainSpec,
+  type DutyId,
+  dutyName,
+  type GroupKey,
+  type OperatorIndex,
+  slotStart,
+} from "../spec/index.ts";
+import { DigestNotes, type DutyDigest, type DutyDigests } from "./duty-digest.ts";
 import { DUTIES_IN_MEMORY, ENTRIES_PER_DUTY_MAX, KEYS_PER_OUTCOME_MAX } from "./limits.ts";
 
 /** Ends of a duty's validators come one by one; those within this time share a line. */
@@ -9,6 +17,8 @@ const REPORT_AFTER_MS = 250;
 export interface DutyTimelines extends TimelineSink {
   /** The duties held in memory, latest begun first. */
   recent(limit: number): readonly DutyRecord[];
+  /** The same duties in few words: those that changed since the answer with this token, all of them without one. */
+  digests(since?: string): DutyDigests;
   /** Reports and saves what still waits; for the end of the node. */
   flush(): void;
 }
@@ -25,6 +35,9 @@ interface Story {
   readonly duty: DutyId;
   readonly entries: TimelineEntry[];
   readonly groups: Map<string, Group>;
+  readonly notes: DigestNotes;
+  /** Counts up with every change of any story. */
+  revision: number;
   broadcastReported: boolean;
   cancelReport: (() => void) | undefined;
 }
@@ -34,18 +47,25 @@ interface Story {
  * `Duty failed` with its one cause.
  *
  * @param options.save - Gets finished stories; must not wait and not throw.
- * @param options.slotStart - Lets lines say how far into the slot a duty went out.
+ * @param options.chain - Lets lines say how far into the slot a duty went out, and digests whether that was on time.
+ * @param options.self - Whose partial signatures ours are.
+ * @param options.meaning - What a cause means, and what to do.
  */
 export function createTimelineSink(
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
   options: {
     readonly save?: (records: readonly DutyRecord[]) => void;
-    readonly slotStart?: (slot: Slot) => UnixMs;
+    readonly chain?: ChainSpec;
+    readonly self?: OperatorIndex;
+    readonly meaning?: (cause: string) => string | undefined;
     readonly dutiesMax?: number;
   } = {},
 ): DutyTimelines {
-  const { save, slotStart, dutiesMax = DUTIES_IN_MEMORY } = options;
+  const { save, chain, self, meaning, dutiesMax = DUTIES_IN_MEMORY } = options;
   const stories = new Map<string, Story>();
+  /** Tells the answers of this life from those of an earlier one, whose revisions mean nothing here. */
+  const life = Math.round(clock.now()).toString(36);
+  let revision = 0;
 
   function storyOf(duty: DutyId): Story {
     const name = dutyName(duty);
@@ -55,6 +75,8 @@ export function createTimelineSink(
       duty,
       entries: [],
       groups: new Map(),
+      notes: new DigestNotes(self),
+      revision,
       broadcastReported: false,
       cancelReport: undefined,
     };
@@ -91,7 +113,7 @@ export function createTimelineSink(
       duty: dutyName(story.duty),
       ...sent.facts,
       ...(round === undefined ? {} : { round }),
-      ...(slotStart === undefined ? {} : { intoSlotMs: Math.round(sent.at - slotStart(story.duty.slot)) }),
+      ...(chain === undefined ? {} : { intoSlotMs: Math.round(sent.at - slotStart(chain, story.duty.slot)) }),
     });
   }
 
@@ -119,11 +141,14 @@ export function createTimelineSink(
   return {
     record(duty, entry) {
       const story = storyOf(duty);
+      story.revision = ++revision;
+      story.notes.take(entry);
       if (story.entries.length < ENTRIES_PER_DUTY_MAX) story.entries.push(entry);
       if (entry.stage === "broadcast" && !story.broadcastReported) reportSoon(story);
     },
     finish({ duty, groupKey, outcome, cause }) {
       const story = storyOf(duty);
+      story.revision = ++revision;
       const key = `${outcome} ${cause ?? ""}`;
       const group = story.groups.get(key) ?? { outcome, cause, validators: 0, reported: 0, groupKeys: [] };
       story.groups.set(key, group);
@@ -132,6 +157,15 @@ export function createTimelineSink(
       reportSoon(story);
     },
     recent: (limit) => [...stories.values()].slice(-limit).reverse().map(recordOf),
+    digests(since = "") {
+      const [ofLife, at] = since.split(".");
+      const whole = ofLife !== life;
+      const changed = [...stories.values()].filter((story) => whole || story.revision > Number(at));
+      const duties = changed.map(({ duty, notes, groups }) =>
+        notes.digest(duty, [...groups.values()].map(outcomeOf), chain),
+      );
+      return { token: `${life}.${revision}`, whole, duties, causes: causesIn(duties, meaning) };
+    },
     flush() {
       for (const story of stories.values()) report(story);
     },
@@ -142,11 +176,18 @@ function recordOf({ duty, entries, groups }: Story): DutyRecord {
   return {
     duty,
     entries: [...entries],
-    outcomes: [...groups.values()].map(({ outcome, cause, validators, groupKeys }) => ({
-      outcome,
-      ...(cause === undefined ? {} : { cause }),
-      validators,
-      groupKeys: [...groupKeys],
-    })),
+    outcomes: [...groups.values()].map((group) => ({ ...outcomeOf(group), groupKeys: [...group.groupKeys] })),
   };
+}
+
+function outcomeOf({ outcome, cause, validators }: Group): DutyDigest["outcomes"][number] {
+  return { outcome, ...(cause === undefined ? {} : { cause }), validators };
+}
+
+function causesIn(
+  duties: readonly DutyDigest[],
+  meaning: (cause: string) => string | undefined = () => undefined,
+): DutyDigests["causes"] {
+  const causes = new Set(duties.flatMap(({ outcomes }) => outcomes.flatMap(({ cause }) => cause ?? [])));
+  return Object.fromEntries([...causes].map((cause) => [cause, meaning(cause) ?? ""]));
 }

@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { BeaconNodeStatus } from "../beacon/index.ts";
+import { CAUSES } from "../duty/index.ts";
+import type { PeerStatus } from "../p2p/index.ts";
+import type { OperatorIndex } from "../spec/index.ts";
+import type { DutyDigest } from "../telemetry/index.ts";
+import { type Facts, type Finding, findings } from "./findings.ts";
+import { participation } from "./participation.ts";
+
+const op = (operator: number): OperatorIndex => operator as OperatorIndex;
+const beaconNode = (over: Partial<BeaconNodeStatus> = {}): BeaconNodeStatus => ({
+  node: "first:5052",
+  version: "",
+  usable: true,
+  reachable: true,
+  chain: "ours",
+  syncDistance: 0,
+  optimistic: false,
+  executionOffline: false,
+  peers: 50,
+  latencyMs: 20,
+  score: 20,
+  lastError: "",
+  ...over,
+});
+const peer = (operator: number, over: Partial<PeerStatus> = {}): PeerStatus => ({
+  operator: op(operator),
+  peerId: "",
+  connected: true,
+  path: "direct",
+  rttMs: 20,
+  silentMs: 100,
+  version: "v1",
+  nickname: "",
+  client: "trireme",
+  clockOffsetMs: 3,
+  sameLock: true,
+  lastError: undefined,
+  ...over,
+});
+const facts = (over: Partial<Facts> = {}): Facts => ({
+  at: 0,
+  version: "v1",
+  operator: 0,
+  nickname: "",
+  cluster: { name: "", lockHash: "0x", operators: 4, threshold: 3, validators: 2 },
+  chain: { network: "", genesisTime: 0, slotMs: 12_000, slotsPerEpoch: 32 },
+  ready: [],
+  peers: [peer(1), peer(2), peer(3)],
+  relays: [],
+  participation: [],
+  beacon: [beaconNode()],
+  duties: {
+    slot: 0,
+    scheduled: true,
+    watching: undefined,
+    running: [],
+    awaitingInclusion: 0,
+    validators: { known: 2, active: 2 },
+  },
+  slashingMemory: { origin: "kept", signs: true },
+  process: { pid: 1, uptimeSeconds: 1, cpuSeconds: 1, residentBytes: 1, eventLoopWorstMs: 3 },
+  ...over,
+});
+const duty = (slot: number, over: Partial<DutyDigest> = {}): DutyDigest => ({
+  slot,
+  kind: "attester",
+  state: "done",
+  validators: 1,
+  broadcastAt: 1,
+  signers: [op(0), op(1), op(2)],
+  outcomes: [{ outcome: "included", validators: 1 }],
+  ...over,
+});
+const failed = (slot: number, cause: string): DutyDigest =>
+  duty(slot, { state: "failed", outcomes: [{ outcome: "failed", cause, validators: 1 }] });
+
+const whats = (found: readonly Finding[]): string[] => found.map(({ level, what }) => `${level}: ${what}`);
+
+test("a node in good order has nothing to tell", () => {
+  assert.deepEqual(findings(facts(), [duty(1), duty(2)]), []);
+});
+
+test("one operator that is away is named with what the cluster can still lose, and one too many stops it", () => {
+  const away = { connected: false, path: undefined, lastError: "connection refused" } as const;
+  const [one] = findings(facts({ peers: [peer(1), peer(2), peer(3, { ...away, nickname: "dora" })] }), []);
+  assert.equal(
+    one?.what,
+    "operator-3 (dora) is not connected. The cluster signs without it, and no other operator may fail.",
+  );
+  assert.match(one?.advice ?? "", /connection refused/);
+  const two = findings(
+    facts({ peers: [peer(1), peer(2, away), peer(3, away)], ready: ["quorum peers not connected"] }),
+    [],
+  );
+  assert.deepEqual(whats(two), ["bad: Too few operators are connected: 2 with this one, and 3 must sign."]);
+  assert.match(two[0]?.advice ?? "", /operator-2 and operator-3/);
+});
+
+test("the gravest is told first, whatever it is about", () => {
+  const found = findings(
+    facts({
+      ready: ["watching for a double", "key shares missing"],
+      beacon: [
+        beaconNode(),
+        beaconNode({ node: "second:5052", usable: false, reachable: false, lastError: "refused" }),
+      ],
+    }),
+    [],
+  );
+  assert.deepEqual(
+    found.map(({ level }) => level),
+    ["bad", "warning", "note"],
+  );
+  assert.equal(found[1]?.what, "Beacon node second:5052 does not answer (refused).");
+});
+
+test("without a beacon node it is said why none can be used", () => {
+  const beacon = [
+    beaconNode({ usable: false, syncDistance: 900 }),
+    beaconNode({ node: "second:5052", usable: false, chain: "other" }),
+  ];
+  const found = findings(facts({ beacon, ready: ["beacon node down"] }), []);
+  assert.deepEqual(whats(found), [
+    "bad: No beacon node can be used: first:5052 is 900 slots behind the chain; second:5052 serves another chain than the cluster's.",
+  ]);
+});
+
+test("failed duties are counted by their cause, with what to do; more than half of all is grave", () => {
+  const some = findings(facts(), [
+    duty(1),
+    duty(2),
+    duty(3),
+    failed(4, "client-silent"),
+    failed(5, "client-silent"),
+  ]);
+  assert.deepEqual(whats(some), ["warning: 2 of the 5 duties of the last epoch failed: client-silent."]);
+  assert.equal(some[0]?.advice, CAUSES["client-silent"]);
+  const most = findings(facts(), [duty(1), failed(2, "no-consensus"), failed(3, "bad-partials")]);
+  assert.deepEqual(
+    most.map(({ level }) => level),
+    ["bad", "bad"],
+  );
+  assert.deepEqual(findings(facts(), [duty(1, { state: "waiting" }), duty(2, { state: "watched" })]), []);
+});
+
+test("an operator that is connected and signs nothing is named, once there is enough to tell by", () => {
+  const of = (count: number): readonly Finding[] =>
+    findings(facts({ participation: [{ operator: op(2), signed: 0, of: count }] }), []);
+  assert.match(of(8)[0]?.what ?? "", /^operator-2 is connected and signs nothing/);
+  assert.deepEqual(of(7), []);
+});
+
+test("validators seen signing elsewhere, another lock and clocks apart are told", () => {
+  const { duties } = facts();
+  const watching = {
+    reason: "new memory",
+    quietEpochs: 0,
+    signsAt: 1,
+    unexplained: 2,
+    unexplainedKeys: [],
+  } as const;
+  assert.match(
+    findings(facts({ duties: { ...duties, watching } }), [])[0]?.what ?? "",
+    /^2 of the validators were seen/,
+  );
+  assert.match(
+    findings(facts({ peers: [peer(1, { sameLock: false })] }), [])[0]?.what ?? "",
+    /another cluster lock/,
+  );
+  const off = { clockOffsetMs: -3_200 };
+  const theirs = findings(facts({ peers: [peer(1), peer(2), peer(3, off)] }), []);
+  assert.equal(theirs[0]?.what, "The clock of operator-3 differs from ours by 3.2 s.");
+  const ours = findings(facts({ peers: [peer(1), peer(2, off), peer(3, off)] }), []);
+  assert.equal(ours[0]?.what, "This machine's clock differs from those of most operators.");
+});
+
+test("an operator takes part in the duties that were sent and whose messages have had time to come", () => {
+  const duties = [
+    duty(8), // Before the window.
+    duty(10),
+    duty(11, { signers: [op(0), op(3)] }),
+    duty(12, { broadcastAt: undefined } as unknown as Partial<DutyDigest>),
+    duty(19), // Its messages may still be on their way.
+  ];
+  assert.deepEqual(participation(duties, [op(0), op(2), op(3)], { from: 10, now: 20 }), [
+    { operator: 0, signed: 2, of: 2 },
+    { operator: 2, signed: 1, of: 2 },
+    { operator: 3, signed: 1, of: 2 },
+  ]);
+});

@@ -1,0 +1,221 @@
+import type { BeaconNodeStatus } from "../beacon/index.ts";
+import { CAUSES, type Cause } from "../duty/index.ts";
+import type { PeerStatus } from "../p2p/index.ts";
+import type { DutyDigest, NotReady } from "../telemetry/index.ts";
+import type { NodeStatus } from "./status.ts";
+
+/** Something that an operator should know: a sentence, and what to do. */
+export interface Finding {
+  /** `bad`: duties are missed by this node now, or will be. `warning`: the cluster works, and somebody should look. `note`: as it should be, and passing. */
+  readonly level: "bad" | "warning" | "note";
+  readonly what: string;
+  readonly advice: string;
+}
+
+/** What findings are made of. */
+export type Facts = Omit<NodeStatus, "findings">;
+
+/** Clocks further apart than this cost rounds of consensus. */
+const CLOCK_OFF_MS = 1_000;
+/** The event loop does all duties; one that stands still for so long makes them late. */
+const LOOP_HELD_MS = 500;
+/** Silence in fewer duties than this says nothing. */
+const SILENT_DUTIES_MIN = 8;
+/** Causes that are named one by one. */
+const CAUSES_MAX = 3;
+const GRAVITY = ["bad", "warning", "note"] as const;
+
+/**
+ * What is not as it should be, the gravest first.
+ *
+ * @param duties - Of the last epoch.
+ */
+export function findings(facts: Facts, duties: readonly DutyDigest[]): readonly Finding[] {
+  const all = [
+    ...facts.ready.map((reason) => whyNotReady(reason, facts)),
+    ...aboutMemory(facts),
+    ...aboutPeers(facts),
+    ...aboutBeaconNodes(facts),
+    ...aboutDuties(duties),
+    ...aboutProcess(facts),
+  ];
+  return GRAVITY.flatMap((level) => all.filter((finding) => finding.level === level));
+}
+
+function whyNotReady(reason: NotReady, facts: Facts): Finding {
+  const { what, advice } = REASONS[reason](facts);
+  return { level: reason === "watching for a double" ? "note" : "bad", what, advice };
+}
+
+const REASONS: Readonly<Record<NotReady, (facts: Facts) => Omit<Finding, "level">>> = {
+  starting: () => ({ what: "The node is starting.", advice: "It takes some seconds." }),
+  stopping: () => ({ what: "The node is stopping.", advice: "It finishes the signatures under way first." }),
+  "beacon node down": ({ beacon }) => ({
+    what: `No beacon node can be used: ${beacon.map((node) => `${node.node} ${whyUnusable(node)}`).join("; ")}.`,
+    advice: "Start it, or correct --beacon-node-endpoints. This node does no duties until one can be used.",
+  }),
+  "beacon node not synced": () => ({
+    what: "The beacon node is not synced.",
+    advice: "Wait until it has caught up, or add another one to --beacon-node-endpoints.",
+  }),
+  "beacon node has zero peers": () => ({
+    what: "The beacon node has no peers.",
+    advice: "Check its connection to the network and its port.",
+  }),
+  "beacon node far behind": () => ({
+    what: "The beacon node is far behind the chain.",
+    advice: "Check that its machine and its execution client keep up.",
+  }),
+  "quorum peers not connected": ({ peers, cluster }) => ({
+    what: `Too few operators are connected: ${peers.filter(({ connected }) => connected).length + 1} with this one, and ${cluster.threshold} must sign.`,
+    advice: `Ask the operators of ${nameAll(peers.filter(({ connected }) => !connected))} whether their nodes run. If they do, check this machine's connection, its p2p port and the relays.`,
+  }),
+  "vc not connected": () => ({
+    what: "No validator client has asked for anything lately, so nothing is signed here.",
+    advice: "Start it, and point it at --validator-api-address as its beacon node.",
+  }),
+  "slashing memory unavailable": () => ({
+    what: "The slashing memory cannot be written, so nothing is signed.",
+    advice: CAUSES["slashing-memory-unavailable"],
+  }),
+  "key shares missing": () => ({
+    what: "There are no key shares, so nothing is signed.",
+    advice: "Put this operator's keystores into validator_keys/ of the data folder and restart.",
+  }),
+  "watching for a double": ({ duties: { watching } }) => ({
+    what: `This node watches the chain before it signs, as its ${watching?.reason === "memory behind" ? "slashing memory is behind" : watching?.reason === "imported memory" ? "slashing memory was imported" : "slashing memory is new"}. The other operators sign.`,
+    advice: "Nothing to do: it begins by itself after two quiet epochs (docs/moving.md).",
+  }),
+};
+
+function aboutMemory({ duties: { watching } }: Facts): readonly Finding[] {
+  if (watching === undefined || watching.unexplained === 0) return [];
+  return [
+    {
+      level: "bad",
+      what: `${watching.unexplained} of the validators were seen signing, and not by this cluster.`,
+      advice: "Find what else has their keys and stop it. This node signs nothing until then.",
+    },
+  ];
+}
+
+function aboutPeers({ peers, participation, cluster }: Facts): readonly Finding[] {
+  const away = peers.filter(({ connected }) => !connected);
+  const spare = peers.length + 1 - away.length - cluster.threshold;
+  const found: Finding[] = [];
+  if (away.length > 0 && spare >= 0) {
+    const errors = away.flatMap(({ lastError }) => lastError ?? []);
+    found.push({
+      level: "warning",
+      what: `${nameAll(away)} ${away.length === 1 ? "is" : "are"} not connected. The cluster signs without ${away.length === 1 ? "it" : "them"}, and ${spare === 0 ? "no other operator may fail" : `${spare} more may fail`}.`,
+      advice: `Ask whether ${away.length === 1 ? "its node runs" : "their nodes run"}.${errors.length === 0 ? "" : ` The last attempt: ${errors[0]}`}`,
+    });
+  }
+  for (const peer of peers) {
+    if (peer.sameLock === false)
+      found.push({
+        level: "bad",
+        what: `${nameOf(peer)} runs with another cluster lock.`,
+        advice: "All operators need the same cluster-lock.json; compare its lock_hash.",
+      });
+    const part = participation.find(({ operator }) => operator === peer.operator);
+    if (peer.connected && part?.signed === 0 && part.of >= SILENT_DUTIES_MIN)
+      found.push({
+        level: "warning",
+        what: `${nameOf(peer)} is connected and signs nothing: none of the last ${part.of} duties has its partial signature.`,
+        advice:
+          "Its operator should look at that node: key shares, validator client, beacon node; or it watches for a double.",
+      });
+  }
+  return [...found, ...aboutClocks(peers)];
+}
+
+function aboutClocks(peers: readonly PeerStatus[]): readonly Finding[] {
+  const off = peers.filter(({ clockOffsetMs }) => Math.abs(clockOffsetMs ?? 0) > CLOCK_OFF_MS);
+  if (off.length === 0) return [];
+  const isOurs = off.length > 1 && off.length > peers.length / 2;
+  return [
+    {
+      level: "warning",
+      what: isOurs
+        ? "This machine's clock differs from those of most operators."
+        : `The clock of ${nameAll(off)} differs from ours by ${(Math.abs(off[0]?.clockOffsetMs ?? 0) / 1_000).toFixed(1)} s.`,
+      advice: isOurs ? "Check NTP here." : "Its operator should check NTP there.",
+    },
+  ];
+}
+
+function aboutBeaconNodes({ beacon }: Facts): readonly Finding[] {
+  const usable = beacon.filter((node) => node.usable);
+  if (usable.length === 0) return []; // Said as a reason not to be ready.
+  const down = beacon.filter((node) => !node.usable);
+  const found: Finding[] = down.map((node) => ({
+    level: "warning",
+    what: `Beacon node ${node.node} ${whyUnusable(node)}.`,
+    advice: `Check it. ${usable.map((other) => other.node).join(", ")} ${usable.length === 1 ? "serves" : "serve"} in its place.`,
+  }));
+  for (const node of usable) {
+    if (node.executionOffline)
+      found.push({
+        level: "warning",
+        what: `The execution client of ${node.node} is offline.`,
+        advice: "Start it: without it the beacon node makes no blocks and soon verifies none.",
+      });
+    if (node.peers === 0)
+      found.push({
+        level: "warning",
+        what: `Beacon node ${node.node} has no peers.`,
+        advice: "Check its connection to the network and its port.",
+      });
+  }
+  return found;
+}
+
+/** Why a beacon node is not used; continues a sentence that begins with its name. */
+function whyUnusable({ reachable, chain, syncDistance, optimistic, lastError }: BeaconNodeStatus): string {
+  if (!reachable) return `does not answer${lastError === "" ? "" : ` (${lastError})`}`;
+  if (chain === "other") return "serves another chain than the cluster's";
+  if (chain === "unknown") return "has not said yet which chain it serves";
+  if (optimistic) return "has not verified the chain yet (its execution client is behind)";
+  return `is ${syncDistance} slots behind the chain`;
+}
+
+function aboutDuties(duties: readonly DutyDigest[]): readonly Finding[] {
+  const ended = duties.filter(({ state }) => state === "done" || state === "late" || state === "failed");
+  const byCause = Map.groupBy(
+    ended.filter(({ state }) => state === "failed"),
+    ({ outcomes }) =>
+      outcomes.find(({ outcome, cause }) => isBad(outcome) && cause !== undefined)?.cause ?? "",
+  );
+  const failed = [...byCause.values()].flat().length;
+  const most = [...byCause].toSorted(([, a], [, b]) => b.length - a.length).slice(0, CAUSES_MAX);
+  return most.map(([cause, some]) => ({
+    level: failed > ended.length / 2 ? "bad" : "warning",
+    what: `${some.length} of the ${ended.length} duties of the last epoch failed: ${cause}.`,
+    advice: CAUSES[cause as Cause] ?? "",
+  }));
+}
+
+function isBad(outcome: string): boolean {
+  return outcome === "failed" || outcome === "not-included";
+}
+
+function aboutProcess({ process: { eventLoopWorstMs } }: Facts): readonly Finding[] {
+  if (eventLoopWorstMs < LOOP_HELD_MS) return [];
+  return [
+    {
+      level: "warning",
+      what: `The process stood still for ${Math.round(eventLoopWorstMs)} ms.`,
+      advice: "The machine is overloaded, or it slept: duties may come late.",
+    },
+  ];
+}
+
+function nameOf({ operator, nickname }: PeerStatus): string {
+  return `operator-${operator}${nickname === undefined || nickname === "" ? "" : ` (${nickname})`}`;
+}
+
+function nameAll(peers: readonly PeerStatus[]): string {
+  const names = peers.map(nameOf);
+  return names.length < 2 ? (names[0] ?? "nobody") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
