@@ -103,6 +103,8 @@ class Demo {
       dueAt: (duty) => dutyDue(cluster.chain.spec, duty),
     });
     for (const operator of cluster.operators) operator.start((one, code) => this.#ended(one, code));
+    if (options.plain)
+      options.out(`dashboards: ${cluster.operators.map((_, i) => dashboardOf(cluster, i)).join("  ")}\n`);
     const screen = options.plain ? undefined : new Screen(process.stdout, process.stdin);
     screen?.open((key) => this.#onKey(key, cluster));
     const drawing = setInterval(
@@ -203,7 +205,7 @@ class Demo {
     const contributions = board.contributions();
     return {
       operators: cluster.operators.map((operator, i) =>
-        this.#operatorView(operator, i, contributions[i] ?? { led: 0, signed: 0, due: 0 }),
+        this.#operatorView(cluster, operator, i, contributions[i] ?? { led: 0, signed: 0, due: 0 }),
       ),
       threshold: cluster.lock.definition.threshold,
       validatorCount: this.#options.validators,
@@ -222,6 +224,7 @@ class Demo {
   }
 
   #operatorView(
+    cluster: LocalCluster,
     operator: OperatorProcess,
     i: number,
     contribution: { led: number; signed: number; due: number },
@@ -230,10 +233,15 @@ class Demo {
     const up = snapshot === undefined ? "starting" : "up";
     return {
       name: operator.name,
+      dashboard: dashboardOf(cluster, i),
       state: operator.state === "running" ? up : operator.state,
       ...contribution,
       cpuPercent: operator.state === "down" ? undefined : this.#cpu.get(i)?.percent,
       memoryMb: snapshot === undefined ? undefined : snapshot.status.process.residentBytes / 1e6,
     };
   }
+}
+
+function dashboardOf({ monitoringPorts }: LocalCluster, operator: number): string {
+  return `http://127.0.0.1:${monitoringPorts[operator]}`;
 }

@@ -5,6 +5,7 @@ import { type DemoView, render, width } from "./view.ts";
 const view: DemoView = {
   operators: [0, 1, 2, 3].map((i) => ({
     name: `node${i}`,
+    dashboard: `http://127.0.0.1:4000${i}`,
     state: i === 3 ? "down" : "up",
     led: 3,
     signed: i === 3 ? 4 : 12,
@@ -48,7 +49,16 @@ test("the screen fits the terminal, whatever its size", () => {
 
 test("what matters is said: slot, who is down, what was signed by whom, and whether anything is slashable", () => {
   const text = render(view, { columns: 140, rows: 40 }).join("\n");
-  for (const said of ["slot 37", "epoch 2", "stopped", "3 up", "on chain", "nothing slashable", "38/40"]) {
+  for (const said of [
+    "slot 37",
+    "epoch 2",
+    "stopped",
+    "http://127.0.0.1:40002",
+    "3 up",
+    "on chain",
+    "nothing slashable",
+    "38/40",
+  ]) {
     assert.ok(text.includes(said), said);
   }
   const slashed = render(

@@ -25,6 +25,8 @@ export interface DemoView {
 
 export interface OperatorView {
   readonly name: string;
+  /** Where its dashboard is. */
+  readonly dashboard: string;
   readonly state: "starting" | "up" | "stopping" | "down";
   /** Duties whose agreement this operator led. */
   readonly led: number;
@@ -80,7 +82,7 @@ export function render(view: DemoView, size: { readonly columns: number; readonl
   const head = [heading(view), "", slotLine(view), ""];
   const operators = [
     dim(
-      `  ${left("operator", 24)}${left("state", 11)}${right("led", 6)}${right("signed", 12)}${right("effectiveness", 15)}${right("cpu", 8)}${right("memory", 10)}`,
+      `  ${left("operator and its dashboard", 34)}${left("state", 11)}${right("led", 6)}${right("signed", 12)}${right("effectiveness", 15)}${right("cpu", 8)}${right("memory", 10)}`,
     ),
     ...view.operators.map(operatorLine),
     "",
@@ -126,7 +128,7 @@ function operatorLine(operator: OperatorView, index: number): string {
   const effectiveness = operator.due === 0 ? dim("–") : percent(operator.signed / operator.due);
   const cpu = operator.cpuPercent === undefined ? dim("–") : `${operator.cpuPercent.toFixed(0)} %`;
   const memory = operator.memoryMb === undefined ? dim("–") : `${operator.memoryMb.toFixed(0)} MB`;
-  return `  ${dot} ${left(`${index + 1} ${operator.name}`, 22)}${left(state, 11)}${right(String(operator.led), 6)}${right(`${operator.signed}/${operator.due}`, 12)}${right(effectiveness, 15)}${right(cpu, 8)}${right(memory, 10)}`;
+  return `  ${dot} ${left(`${index + 1} ${operator.name} ${dim(operator.dashboard)}`, 32)}${left(state, 11)}${right(String(operator.led), 6)}${right(`${operator.signed}/${operator.due}`, 12)}${right(effectiveness, 15)}${right(cpu, 8)}${right(memory, 10)}`;
 }
 
 function percent(share: number): string {
