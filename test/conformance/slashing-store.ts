@@ -199,6 +199,34 @@ export function slashingStoreConformance(name: string, maker: Maker): void {
     }
   });
 
+  check("after an import nothing below its highest votes is signed, also after a restart", async (store) => {
+    const record = {
+      pubkey: key(1),
+      blocks: [{ slot: 5 }, { slot: 100 }],
+      attestations: [
+        { source: 3, target: 4 },
+        { source: 50, target: 60 },
+      ],
+    };
+    await store.importInterchange({ genesisValidatorsRoot: CHAIN, validators: [record] });
+    // No entry of the file contradicts these, but a file may leave out what it knows of.
+    const between = [
+      [1, block(50)],
+      [1, vote(10, 20)],
+      [1, vote(4, 5)],
+    ] as const;
+    const tooOld = between.map(() => "too-old");
+    assert.deepEqual(await ask(store, ...between), tooOld);
+    const after = await maker.crash(store);
+    assert.deepEqual(await ask(after, ...between), tooOld);
+    assert.deepEqual(await ask(after, [1, block(101)], [1, vote(50, 61)], [2, block(50)]), [
+      "admitted",
+      "admitted",
+      "admitted",
+    ]);
+    return after;
+  });
+
   for (const vector of readVectors()) {
     void test(`${name}: EIP-3076 vector ${vector.name}`, () => runVector(vector, maker));
   }
