@@ -6,7 +6,7 @@ import { memoryAddressBook } from "./address-book.ts";
 import { P2pError } from "./errors.ts";
 import { frame } from "./framing.ts";
 import { hostilePeer } from "./testing/hostile-peer.ts";
-import { connected, newKey, pair, testNode } from "./testing/hosts.ts";
+import { connected, newKey, pair, testNode, until } from "./testing/hosts.ts";
 
 const protocol = "/trireme/test/1.0.0";
 const limits: ProtocolLimits = {
@@ -46,7 +46,8 @@ test("operators find each other by address, send, request, and know who spoke", 
 test("empty messages and messages of 30 MB pass both ways", async () => {
   await pair({ a: (t) => t.handle(protocol, limits, (_, message) => message) }, async (_, b) => {
     assert.equal((await b.p2p.transport.request(zero, protocol, new Uint8Array(0))).length, 0);
-    const large = new Uint8Array(30 * 1024 * 1024).map((_, i) => i % 251);
+    const pattern = Uint8Array.from({ length: 251 }, (_, i) => i);
+    const large = new Uint8Array(Buffer.alloc(30 * 1024 * 1024, pattern));
     const answer = await b.p2p.transport.request(zero, protocol, large);
     assert.ok(Buffer.compare(answer, large) === 0);
   });
@@ -169,7 +170,7 @@ test("whatever becomes of an exchange, its stream is gone afterwards", async () 
   const address = node.p2p.listenAddresses()[0] ?? "";
   const peer = await hostilePeer(keys[1] as never, address, { [protocol]: Uint8Array.of(7) });
   try {
-    while (!transport.connected().includes(one)) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => transport.connected().includes(one));
     for (let i = 0; i < 20; i++) {
       await transport.request(one, protocol, Uint8Array.of(0));
       await transport.send(one, protocol, Uint8Array.of(0));
@@ -184,7 +185,7 @@ test("whatever becomes of an exchange, its stream is gone afterwards", async () 
       }
     }
     // Identify and pings may be under way; leaks would be dozens.
-    while (peer.connection.streams.length > 4) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => peer.connection.streams.length <= 4);
     assert.equal(peer.connection.status, "open");
   } finally {
     await Promise.all([peer.stop(), node.p2p.stop()]);

@@ -12,7 +12,7 @@ import { frame } from "./framing.ts";
 import { relayStreamsBurstMax, violationsMaxPerWindow } from "./limits.ts";
 import { queryRelay } from "./relay-address.ts";
 import { hostileRelay, STOP, slotUntil } from "./testing/hostile-relay.ts";
-import { connected, newKey, type TestNode, testNode } from "./testing/hosts.ts";
+import { connected, newKey, type TestNode, testNode, until } from "./testing/hosts.ts";
 import { relayServer } from "./testing/relay-server.ts";
 
 // Goal: a relay that is down, slow or hostile costs nothing but its own use.
@@ -68,10 +68,6 @@ async function besideRelays(
   } finally {
     await node.p2p.stop();
   }
-}
-
-async function until(happened: () => boolean): Promise<void> {
-  while (!happened()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 const complained = (lines: readonly Line[]): Line | undefined =>

@@ -10,7 +10,7 @@ import type { OperatorIndex } from "../spec/index.ts";
 import { P2pError } from "./errors.ts";
 import { dialTimeoutMs, relayAnswerBytesMax } from "./limits.ts";
 import { placeOfEnr, placeOfList, queryRelay, readRelay } from "./relay-address.ts";
-import { connected, newKey, type TestNode, testNode } from "./testing/hosts.ts";
+import { connected, newKey, type TestNode, testNode, until } from "./testing/hosts.ts";
 import { relayServer } from "./testing/relay-server.ts";
 
 const protocol = "/trireme/test/1.0.0";
@@ -137,8 +137,7 @@ test("a stranger who holds a slot at our relay is not let in", async () => {
     await node.meter.reached("p2p_relay_connections", { peer: "relay-0" });
     await stranger.p2p.start();
     await stranger.meter.reached("p2p_relay_connections", { peer: "relay-0" });
-    while (stranger.p2p.peers()[0]?.lastError === undefined)
-      await new Promise((resolve) => setImmediate(resolve));
+    await until(() => stranger.p2p.peers()[0]?.lastError !== undefined);
     assert.deepEqual(node.p2p.transport.connected(), []);
     assert.deepEqual(stranger.p2p.transport.connected(), []);
   } finally {

@@ -35,18 +35,18 @@ const votes = fc.array(step, { maxLength: 600, size: "max" }).map((steps) => {
 
 /** The chain's own rule, pair by pair. @spec phase0/beacon-chain.md#is_slashable_attestation_data */
 function slashable(a: SlashableVote, b: SlashableVote): boolean {
-  const same = Buffer.compare(a.signingRoot, b.signingRoot) === 0;
+  const same = (): boolean => Buffer.compare(a.signingRoot, b.signingRoot) === 0;
   if (a.kind === "block" || b.kind === "block") {
-    return a.kind === "block" && b.kind === "block" && a.slot === b.slot && !same;
+    return a.kind === "block" && b.kind === "block" && a.slot === b.slot && !same();
   }
-  const double = a.target === b.target && !(same && a.source === b.source);
+  const double = a.target === b.target && !(a.source === b.source && same());
   const surround = a.source < b.source && b.target < a.target;
   return double || surround;
 }
 
 function assertHarmless(signed: readonly SlashableVote[]): void {
   for (const a of signed)
-    for (const b of signed) assert.ok(!slashable(a, b), "a slashable pair was admitted");
+    for (const b of signed) if (slashable(a, b)) assert.fail("a slashable pair was admitted");
 }
 
 test("no history, in any order, leads to a slashable pair", () => {

@@ -18,6 +18,8 @@ export interface Maker {
   /** The process stops without a word and starts again; settles with the store that it then has. */
   crash(store: StoreUnderTest): Promise<StoreUnderTest>;
   close(store: StoreUnderTest): Promise<void>;
+  /** The same rules by a quicker way, for the many vectors; `open` when left out. */
+  openPlain?(genesisValidatorsRoot: Uint8Array): StoreUnderTest;
 }
 
 const never = new AbortController().signal;
@@ -269,7 +271,8 @@ function readVectors(): readonly Vector[] {
 async function runVector(vector: Vector, maker: Maker): Promise<void> {
   const bytes = (hex: string | undefined): Uint8Array =>
     new Uint8Array(Buffer.from((hex ?? "0x").slice(2), "hex"));
-  const store = await maker.open(bytes(vector.genesis_validators_root));
+  const chain = bytes(vector.genesis_validators_root);
+  const store = maker.openPlain?.(chain) ?? (await maker.open(chain));
   try {
     for (const [i, step] of vector.steps.entries()) {
       const interchange = parseInterchange(JSON.stringify(step.interchange));

@@ -93,6 +93,11 @@ export function testNode(
   return { p2p, meter, operator: self as OperatorIndex };
 }
 
+/** Settles when something is so that no event tells of; it looks now and then, which leaves the processor to the others. */
+export async function until(happened: () => boolean): Promise<void> {
+  while (!happened()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
 /** Settles when `from` counts `to` as connected. */
 export async function connected(from: TestNode, to: TestNode): Promise<void> {
   await from.meter.reached("p2p_ping_success", { peer: `operator-${to.operator}` });
