@@ -137,11 +137,16 @@ test("failed duties are counted by their cause, with what to do; more than half 
   ]);
   assert.deepEqual(whats(some), ["warning: 2 of the 5 duties of the last epoch failed: client-silent."]);
   assert.equal(some[0]?.advice, CAUSES["client-silent"]);
-  const most = findings(facts(), [duty(1), failed(2, "no-consensus"), failed(3, "bad-partials")]);
-  assert.deepEqual(
-    most.map(({ level }) => level),
-    ["bad", "bad"],
-  );
+  const most = findings(facts(), [
+    duty(1),
+    failed(2, "no-consensus"),
+    failed(3, "bad-partials"),
+    failed(4, "bad-partials"),
+  ]);
+  assert.deepEqual(whats(most), [
+    "bad: 3 of the 4 duties of the last epoch failed: bad-partials (2), no-consensus (1).",
+  ]);
+  assert.equal(most[0]?.advice, CAUSES["bad-partials"]);
   assert.deepEqual(findings(facts(), [duty(1, { state: "waiting" }), duty(2, { state: "watched" })]), []);
 });
 

@@ -68,7 +68,7 @@ const REASONS: Readonly<Record<NotReady, (facts: Facts) => Omit<Finding, "level"
   }),
   "quorum peers not connected": ({ peers, cluster }) => ({
     what: `Too few operators are connected: ${peers.filter(({ connected }) => connected).length + 1} with this one, and ${cluster.threshold} must sign.`,
-    advice: `Ask the operators of ${nameAll(peers.filter(({ connected }) => !connected))} whether their nodes run. If they do, check this machine's connection, its p2p port and the relays.`,
+    advice: `Ask whether the nodes of ${nameAll(peers.filter(({ connected }) => !connected))} run. If they do, check this machine's connection, its p2p port and the relays.`,
   }),
   "vc not connected": () => ({
     what: "No validator client has asked for anything lately, so nothing is signed here.",
@@ -131,7 +131,10 @@ function aboutPeers({ peers, participation, cluster }: Facts): readonly Finding[
 }
 
 function aboutClocks(peers: readonly PeerStatus[]): readonly Finding[] {
-  const off = peers.filter(({ clockOffsetMs }) => Math.abs(clockOffsetMs ?? 0) > CLOCK_OFF_MS);
+  // An offset is known to half a round trip.
+  const off = peers.filter(
+    ({ clockOffsetMs, rttMs }) => Math.abs(clockOffsetMs ?? 0) > CLOCK_OFF_MS + (rttMs ?? 0),
+  );
   if (off.length === 0) return [];
   const isOurs = off.length > 1 && off.length > peers.length / 2;
   return [
@@ -182,18 +185,22 @@ function whyUnusable({ reachable, chain, syncDistance, optimistic, lastError }: 
 
 function aboutDuties(duties: readonly DutyDigest[]): readonly Finding[] {
   const ended = duties.filter(({ state }) => state === "done" || state === "late" || state === "failed");
-  const byCause = Map.groupBy(
-    ended.filter(({ state }) => state === "failed"),
-    ({ outcomes }) =>
-      outcomes.find(({ outcome, cause }) => isBad(outcome) && cause !== undefined)?.cause ?? "",
-  );
-  const failed = [...byCause.values()].flat().length;
-  const most = [...byCause].toSorted(([, a], [, b]) => b.length - a.length).slice(0, CAUSES_MAX);
-  return most.map(([cause, some]) => ({
-    level: failed > ended.length / 2 ? "bad" : "warning",
-    what: `${some.length} of the ${ended.length} duties of the last epoch failed: ${cause}.`,
-    advice: CAUSES[cause as Cause] ?? "",
-  }));
+  const failed = ended.filter(({ state }) => state === "failed");
+  const causes = [...Map.groupBy(failed, causeOf)].toSorted(([, a], [, b]) => b.length - a.length);
+  const [most] = causes;
+  if (most === undefined) return [];
+  const named = causes.slice(0, CAUSES_MAX).map(([cause, some]) => `${cause} (${some.length})`);
+  return [
+    {
+      level: failed.length > ended.length / 2 ? "bad" : "warning",
+      what: `${failed.length} of the ${ended.length} duties of the last epoch failed: ${causes.length === 1 ? most[0] : named.join(", ")}.`,
+      advice: CAUSES[most[0] as Cause] ?? "",
+    },
+  ];
+}
+
+function causeOf({ outcomes }: DutyDigest): string {
+  return outcomes.find(({ outcome, cause }) => isBad(outcome) && cause !== undefined)?.cause ?? "unknown";
 }
 
 function isBad(outcome: string): boolean {

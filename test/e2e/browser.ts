@@ -56,6 +56,7 @@ export class Tab {
     const quiet = [
       "--no-first-run",
       "--disable-gpu",
+      "--hide-scrollbars",
       "--disable-background-networking",
       "--disable-component-update",
     ];

@@ -44,7 +44,7 @@ function chart(title, points, now) {
   const sorted = points.map(({ ms }) => ms).toSorted((a, b) => a - b);
   /** @param {number} share */
   const quantile = (share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
-  const summary = `median ${milliseconds(quantile(0.5))}, 95 % below ${milliseconds(quantile(0.95))}`;
+  const summary = `median ${milliseconds(quantile(0.5))}, 95 %: ${milliseconds(quantile(0.95))}`;
   const ticks = ticksFor(Math.min(0, sorted[0] ?? 0), Math.max(0, sorted.at(-1) ?? 0));
   const [low, high] = [ticks[0] ?? 0, ticks.at(-1) ?? 1];
   /** @param {number} slot */

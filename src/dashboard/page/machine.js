@@ -25,9 +25,9 @@ function beaconNode(node) {
       "Sync",
       !reachable ? "unknown" : syncDistance === 0 ? "at the head" : `${counted(syncDistance, "slot")} behind`,
     ],
-    ["Answers in", latencyMs === 0 ? "–" : roundTrip(latencyMs)],
+    ["Answers in", !reachable || latencyMs === 0 ? "–" : roundTrip(latencyMs)],
     ["Peers", reachable ? whole(peers) : "unknown"],
-    ["Execution", node.executionOffline ? "offline" : node.optimistic ? "behind" : "well"],
+    ["Execution client", executionOf(node)],
     ["Version", version === "" ? "–" : version],
   ];
   if (!usable && lastError !== "") facts.push(["Last error", lastError]);
@@ -37,6 +37,12 @@ function beaconNode(node) {
     el("h3", {}, node.node, " ", el("span", { class: `badge ${state}` }, wordFor(node))),
     list(facts),
   );
+}
+
+/** @param {BeaconNodeStatus} node */
+function executionOf({ reachable, executionOffline, optimistic }) {
+  if (!reachable) return "unknown";
+  return executionOffline ? "offline" : optimistic ? "behind" : "well";
 }
 
 /** @param {BeaconNodeStatus} node */

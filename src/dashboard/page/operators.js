@@ -55,7 +55,8 @@ function selfRow({ status }) {
 function peerRow({ status }, peer) {
   const { operator, connected, path, rttMs, silentMs, client, version, clockOffsetMs, lastError } = peer;
   const state = connected ? (path ?? "direct") : "away";
-  const isOff = connected && Math.abs(clockOffsetMs ?? 0) > CLOCK_OFF_MS;
+  // An offset is known to half a round trip.
+  const isOff = connected && Math.abs(clockOffsetMs ?? 0) > CLOCK_OFF_MS + (rttMs ?? 0);
   const why = state !== "direct" && lastError !== undefined ? [el("span", { class: "why" }, lastError)] : [];
   return row(operator, state, [
     name(operator, peer.nickname ?? ""),
@@ -126,7 +127,7 @@ function signs({ participation }, operator) {
   const part = participation.find((one) => one.operator === operator);
   if (part === undefined || part.of === 0) return cell(4, "–");
   const share = part.signed / part.of;
-  const level = share >= 0.95 ? "good" : share >= 0.5 ? "warning" : "bad";
+  const level = share >= 0.9 ? "good" : share >= 0.5 ? "warning" : "bad";
   return cell(
     4,
     svg(
