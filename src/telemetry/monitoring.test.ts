@@ -134,6 +134,8 @@ test("a page goes out with its type and policy, and once only to a browser that 
     // As browsers and proxies write it.
     for (const known of ['"abc"', 'W/"abc"', '"old", "abc"'])
       assert.deepEqual(await get(`${base}/`, { headers: { "if-none-match": known } }), [304, ""], known);
+    const kept = await fetch(`${base}/`, { headers: { "if-none-match": '"abc"' } });
+    assert.equal(kept.headers.get("content-length"), null);
     assert.equal((await get(`${base}/`, { headers: { "if-none-match": '"old"' } }))[0], 200);
     for (const method of ["POST", "PUT", "DELETE", "OPTIONS"])
       assert.equal((await get(`${base}/`, { method }))[0], 405, method);

@@ -183,7 +183,8 @@ function send(
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, {
     "content-type": type,
-    "content-length": Buffer.byteLength(body),
+    // Of a page that the browser has, the length would be that of the page.
+    ...(status === 304 ? {} : { "content-length": Buffer.byteLength(body) }),
     "x-content-type-options": "nosniff",
     // Nothing here is for the pages of others.
     "cross-origin-resource-policy": "same-origin",

@@ -30,7 +30,7 @@ let token = "";
 /**
  * @param {object} tell
  * @param {(known: Known) => void} tell.answered
- * @param {(why: string, againInMs: number) => void} tell.failed
+ * @param {(why: string) => void} tell.failed
  */
 export async function keepAsking({ answered, failed }) {
   for (let failures = 0; ; ) {
@@ -41,7 +41,7 @@ export async function keepAsking({ answered, failed }) {
       answered(known);
     } catch (error) {
       waitMs = Math.min(AGAIN_MAX_MS, EVERY_MS * 2 ** failures++);
-      failed(error instanceof Error ? error.message : String(error), waitMs);
+      failed(error instanceof Error ? error.message : String(error));
     }
     await pause(waitMs);
     await untilLookedAt();

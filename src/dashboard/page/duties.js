@@ -74,12 +74,17 @@ function row({ duties, status }, { kind, many }, slots, inTabOrder) {
         "data-state": duty?.state ?? (slot < 0 ? "void" : "none"),
         "data-part": duty !== undefined && failedOf(duty) < duty.validators && duty.state === "failed",
         tabindex: isFirst ? 0 : -1,
-        "aria-label": `slot ${slot}: ${duty === undefined ? "none" : STATES[duty.state]}`,
+        "aria-label": `slot ${slot}: ${duty === undefined ? "none" : inShort(duty)}`,
         "aria-selected": isFirst && chosen !== undefined ? "true" : undefined,
       });
     }),
     el("span", { role: "gridcell", class: "sum" }, ended.length === 0 ? "–" : `${done}/${ended.length}`),
   );
+}
+
+/** @param {DutyDigest} duty */
+function inShort({ state, outcomes }) {
+  return [STATES[state], ...outcomes.flatMap(({ cause }) => cause ?? [])].join(", ");
 }
 
 /** @param {Readonly<Record<string, boolean>>} which */

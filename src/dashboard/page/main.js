@@ -18,7 +18,7 @@ const STALE_MS = 10_000;
 
 /** @type {Known | undefined} */
 let known;
-/** @type {{ readonly why: string; readonly againAt: number } | undefined} */
+/** Why the node does not answer. @type {string | undefined} */
 let failure;
 
 void keepAsking({
@@ -28,8 +28,8 @@ void keepAsking({
     draw(now);
     tick();
   },
-  failed(why, againInMs) {
-    failure = { why, againAt: performance.now() + againInMs };
+  failed(why) {
+    failure = why;
     tick();
   },
 });

@@ -5,22 +5,22 @@
  * @import { Known } from "./asking.js"
  * @import { Finding } from "../../node/index.ts"
  */
+import { SLOTS } from "./asking.js";
 import { el, place, show } from "./dom.js";
-import { clockTime, counted, duration, whole } from "./words.js";
+import { clockTime, counted, whole } from "./words.js";
 
 const SIGNS = { good: "✓", note: "i", warning: "!", bad: "✕", stale: "?" };
 
 /**
  * @param {Known | undefined} known
- * @param {{ readonly why: string; readonly againAt: number } | undefined} failure The node does not answer, and what is known is old.
+ * @param {string | undefined} failure Why the node does not answer, when what is known is old.
  */
 export function showVerdict(known, failure) {
   if (failure !== undefined) return tell("stale", [unanswered(known, failure)]);
   if (known === undefined) return undefined;
   const { findings } = known.status;
   const [gravest] = findings;
-  if (gravest === undefined)
-    return tell("good", [{ what: `All is well. ${achievements(known)}`, advice: "" }]);
+  if (gravest === undefined) return tell("good", [{ what: "All is well.", advice: achievements(known) }]);
   return tell(gravest.level, findings);
 }
 
@@ -29,7 +29,10 @@ export function showVerdict(known, failure) {
  * @param {readonly Pick<Finding, "what" | "advice">[]} findings
  */
 function tell(level, [first, ...others]) {
-  place("verdict").dataset["level"] = level;
+  const { dataset } = place("verdict");
+  // Numbers in the sentences change all the time; read out is what is new.
+  if (dataset["level"] !== level) show("announcement", first?.what ?? "");
+  dataset["level"] = level;
   document.title = `${SIGNS[level]} ${place("names").querySelector("h1")?.textContent ?? "Trireme"}`;
   show(
     "verdict",
@@ -51,32 +54,23 @@ function also({ what, advice }) {
 
 /** @param {Known} known */
 function achievements({ status: { peers }, duties }) {
-  const connected = peers.filter((peer) => peer.connected).length + 1;
-  const ended = [...duties.values()].filter(
-    ({ state }) => state === "done" || state === "late" || state === "failed",
-  );
-  const done = ended.filter(({ state }) => state === "done").length;
-  const work =
-    ended.length === 0
-      ? "no duty is over yet"
-      : done === ended.length
-        ? `${ended.length === 1 ? "the one duty" : `all ${whole(done)} duties`} of the last 64 slots went out on time`
-        : `${whole(done)} of ${counted(ended.length, "duty", "duties")} of the last 64 slots went out on time`;
-  return `${connected === peers.length + 1 ? `All ${connected}` : `${connected} of ${peers.length + 1}`} operators are connected; ${work}.`;
+  const states = [...duties.values()].map(({ state }) => state);
+  const ended = states.filter((state) => state === "done" || state === "late" || state === "failed").length;
+  const done = states.filter((state) => state === "done").length;
+  const work = `${whole(done)} of ${counted(ended, "duty", "duties")} of the last ${SLOTS} slots went out on time`;
+  return `All ${peers.length + 1} operators are connected, and ${ended === 0 ? "no duty is over yet" : work}.`;
 }
 
 /**
  * @param {Known | undefined} known
- * @param {{ readonly why: string; readonly againAt: number }} failure
+ * @param {string} why
  */
-function unanswered(known, { why, againAt }) {
-  const now = performance.now();
-  const age = known === undefined ? "" : ` for ${duration((now - known.answeredAt) / 1_000)}`;
-  const from = known === undefined ? "" : `What you see is from ${clockTime(known.status.at)}.`;
-  const again = againAt > now ? `in ${Math.ceil((againAt - now) / 1_000)} s` : "now";
+function unanswered(known, why) {
+  const what = "The node does not answer";
+  const advice = `Check that it runs, and that this machine reaches it (${why}). This page asks again by itself.`;
+  if (known === undefined) return { what: `${what}.`, advice };
   return {
-    what: `The node has not answered${age}.`,
-    advice:
-      `${from} Check that it runs, and that this machine reaches it (${why}). Asking again ${again}.`.trimStart(),
+    what: `${what}. What you see is of ${clockTime(known.status.at)}, and old.`,
+    advice,
   };
 }
