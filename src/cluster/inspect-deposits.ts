@@ -15,7 +15,7 @@ const wrong = (where: string, wanted: string): ClusterError =>
   });
 
 /**
- * Whether the deposits in a lock are what its definition says: amounts, credentials, and the validators' signatures.
+ * Whether the deposits in a lock are what its definition says: amounts, credentials, and the validators' keys and signatures.
  *
  * @throws ClusterError `cluster/malformed`, `cluster/bad-signature`
  */
@@ -32,6 +32,9 @@ export function checkLockDeposits({ definition, validators }: Lock): void {
       const name = `the deposit of ${ethOf([Number(deposit.amount)])} ETH of validator ${i}`;
       if (message?.amount !== deposit.amount)
         throw wrong(name, `${ethOf([Number(message?.amount ?? 0)])} ETH`);
+      // Another key's deposit carries a good signature too, and its owner could withdraw the stake.
+      if (!equalBytes(message.pubkey, deposit.pubkey))
+        throw wrong(name, `public key ${toHex(message.pubkey)}`);
       if (!equalBytes(message.withdrawalCredentials, deposit.withdrawalCredentials))
         throw wrong(name, `withdrawal credentials ${toHex(message.withdrawalCredentials)}`);
     }
