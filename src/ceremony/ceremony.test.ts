@@ -3,7 +3,9 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { seededRandom } from "../base/index.ts";
 import { readKeystores } from "../cluster/index.ts";
+import { type Logger, silent } from "../ports/index.ts";
 import { parts } from "./progress.ts";
+import { isGoodbye } from "./testing/goodbye.ts";
 import { Operators } from "./testing/operators.ts";
 
 function operators(t: TestContext, options: ConstructorParameters<typeof Operators>[0]): Operators {
@@ -65,9 +67,52 @@ for (const part of parts)
     await pause(20);
     if (all.hasJournal(2)) await all.start(2);
     for (const i of [0, 1, 3]) assert.equal(await all.running(i).over, undefined);
-    if (part.name !== "finishing") assert.equal(await all.running(2).over, undefined);
+    assert.equal(await all.running(2).over, undefined);
     await assertComplete(all);
   });
+
+/** Says who of them had to give up waiting for a goodbye. */
+function impatience(): { readonly log: Logger; readonly warnings: string[] } {
+  const warnings: string[] = [];
+  const log: Logger = { ...silent, warn: (message) => void warnings.push(message), room: () => log };
+  return { log, warnings };
+}
+
+test("an operator that was killed at the end and comes back slowly leaves only when its goodbye was heard", async (t) => {
+  const all = operators(t, { operators: 4, validators: 1 });
+  const { log, warnings } = impatience();
+  for (const i of all.keys.keys()) await all.start(i, log);
+  while (all.running(2).progress().part !== "finishing") await pause(1);
+  await all.kill(2);
+  // It hears everybody's goodbye before anybody hears its own.
+  const heard = new Set<number>();
+  all.network.passes = ({ from, to, bytes }) => {
+    if (to === 2 && isGoodbye(bytes)) heard.add(from);
+    return from !== 2 || !isGoodbye(bytes) || heard.size === 3;
+  };
+  await all.start(2, log);
+  for (const i of all.keys.keys()) assert.equal(await all.running(i).over, undefined);
+  assert.deepEqual(warnings, []);
+  await assertComplete(all);
+});
+
+test("an operator that was killed when everybody had its results finishes though all others have left", async (t) => {
+  const all = operators(t, { operators: 4, validators: 1 });
+  const { log, warnings } = impatience();
+  const said = Promise.withResolvers<void>();
+  all.network.passes = ({ from, to, bytes }) => {
+    if (from === 2 && isGoodbye(bytes)) said.resolve();
+    return to !== 2 || !isGoodbye(bytes);
+  };
+  for (const i of all.keys.keys()) await all.start(i, log);
+  await said.promise;
+  await all.kill(2);
+  for (const i of [0, 1, 3]) assert.equal(await all.running(i).over, undefined);
+  await all.start(2, log);
+  assert.equal(await all.running(2).over, undefined);
+  assert.deepEqual(warnings, []);
+  await assertComplete(all);
+});
 
 test("an operator that lost its journal ends the ceremony at all, by name, and nothing usable is left", async (t) => {
   const all = operators(t, { operators: 4, validators: 1 });

@@ -240,7 +240,7 @@ export class Ceremony {
     this.#sync.start(dialect.minor, signal);
     if (this.#step === 0) await this.#waitFor("to join", (operator) => this.#sync.joined(operator, signal));
     if (this.#step === 0) await this.#sync.allJoined(signal);
-    await this.#reach("meeting", signal);
+    if (this.#step < steps.finishing) await this.#reach("meeting", signal);
     if (this.#step < steps.storing) await this.#makeAndStore(seed, signal);
     await this.#finish(signal);
   }
@@ -300,23 +300,37 @@ export class Ceremony {
 
   /** When all have confirmed that they have stored their shares, everything is moved to its place. */
   async #finish(signal: AbortSignal): Promise<void> {
-    if (this.#part !== "storing") this.#enter("storing"); // Stored before a restart.
-    this.#keysDone = this.#options.definition.numValidators;
-    await this.#reach("storing", signal);
+    if (this.#step < steps.finishing) {
+      if (this.#part !== "storing") this.#enter("storing"); // Stored before a restart.
+      this.#keysDone = this.#options.definition.numValidators;
+      await this.#reach("storing", signal);
+    }
     this.#enter("finishing");
     await this.#needs.output.publish();
     const { clock, log } = this.#needs;
     const patience = new AbortController();
     const cancel = clock.at(clock.now() + goodbyeMs, () => patience.abort(new Error("no goodbye in time")));
     try {
-      await this.#reach("finishing", patience.signal);
-      await this.#waitFor("to say goodbye", (operator) => this.#sync.goodbye(operator, patience.signal));
+      await this.#takeLeave(AbortSignal.any([patience.signal, signal]));
     } catch (error) {
+      signal.throwIfAborted();
       // Ours is complete, and everyone has said that theirs is stored.
       log.warn("Not every operator has said goodbye; the results here are complete", { why: explain(error) });
     } finally {
       cancel();
     }
+  }
+
+  /**
+   * Stays until everybody has its results, and then until everybody knows that of everybody. The first is noted before any
+   * goodbye leaves: others may go when they have heard ours, and after a restart they are not waited for.
+   */
+  async #takeLeave(signal: AbortSignal): Promise<void> {
+    if (!this.#records.some((record) => record.kind === "over")) {
+      await this.#reach("finishing", signal);
+      await this.#journal.append({ kind: "over" });
+    }
+    await this.#waitFor("to say goodbye", (operator) => this.#sync.goodbye(operator, signal));
   }
 
   /** Tells that a part is done, after noting it, and waits until all others have done it too. */

@@ -10,7 +10,8 @@ import { journalBytesMax } from "./limits.ts";
 /**
  * What a ceremony must remember across a kill. `begin` opens it. `seed` is the one secret: everything else of ours follows
  * from it and from what was received. `attempt` and `received` are what a peer said, `signed` which of a peer's broadcasts
- * we have confirmed, `made` a broadcast of ours with everybody's signatures, `step` how far we have told others we are.
+ * we have confirmed, `made` a broadcast of ours with everybody's signatures, `step` how far we have told others we are,
+ * `over` that everybody has its results.
  */
 export type JournalRecord =
   | { readonly kind: "begin"; readonly attempt: Uint8Array }
@@ -19,9 +20,10 @@ export type JournalRecord =
   | { readonly kind: "signed"; readonly peer: number; readonly id: string; readonly hash: Uint8Array }
   | { readonly kind: "received"; readonly peer: number; readonly id: string; readonly message: Uint8Array }
   | { readonly kind: "made"; readonly id: string; readonly message: Uint8Array }
-  | { readonly kind: "step"; readonly step: number };
+  | { readonly kind: "step"; readonly step: number }
+  | { readonly kind: "over" };
 
-const kinds = ["begin", "seed", "attempt", "signed", "received", "made", "step"] as const;
+const kinds = ["begin", "seed", "attempt", "signed", "received", "made", "step", "over"] as const;
 const Flat = proto.message({
   kind: proto.uint32(1),
   peer: proto.uint32(2),
@@ -252,6 +254,8 @@ function encode(record: JournalRecord): Uint8Array {
       return Flat.encode({ ...flat, id: record.id, bytes: record.message });
     case "step":
       return Flat.encode({ ...flat, step: record.step });
+    case "over":
+      return Flat.encode(flat);
   }
 }
 
@@ -278,6 +282,8 @@ function decode(plain: Uint8Array): JournalRecord {
       return { kind, id, message: bytes };
     case "step":
       return { kind, step };
+    case "over":
+      return { kind };
   }
 }
 

@@ -20,6 +20,8 @@ export const askAgainMs = 2_000;
 export const charonPatienceMs = 60_000;
 /** How long, after everyone has stored everything, peers are given to say goodbye; as Charon's. */
 export const goodbyeMs = 120_000;
+/** A peer that has been away for so long then is not waited for: it has all that it needs, and so have we. */
+export const goneMs = 10_000;
 /** How long a node that ends a failed ceremony goes on telling others why. */
 export const lastWordsMs = 3_000;
 /** A journal of 65,536 validators among 10 operators stays below. */

@@ -6,6 +6,7 @@ import type { OperatorIndex } from "../spec/index.ts";
 import type { CeremonyError } from "./errors.ts";
 import { StepSync, syncProtocol } from "./step-sync.ts";
 import { SyncFrames, syncFrame } from "./sync-frames.ts";
+import { isGoodbye } from "./testing/goodbye.ts";
 import { LoopbackNetwork, type LoopbackNode, quickClock } from "./testing/loopback.ts";
 import { MsgSync, MsgSyncResponse } from "./wire.ts";
 
@@ -131,6 +132,53 @@ test("a member that begins anew, or belongs to another attempt, ends the ceremon
   assert.match(a.failure?.message ?? "", /operator 2.*restarted and has lost/);
   assert.match(b.failure?.message ?? "", /operator 2.*restarted and has lost/);
   await anew.sync.changes.until(() => anew.sync.peers.get(first)?.trouble, anew.stop.signal);
+});
+
+test("who says goodbye stays until it was heard, however early the other one said it", async (t) => {
+  const network = new LoopbackNetwork(3);
+  const all = [0, 1, 2].map((i) => member(t, network, i)) as [Member, Member, Member];
+  const [a, b] = all;
+  await together(all, 1);
+  let isLost = true;
+  const lost = Promise.withResolvers<void>();
+  network.passes = ({ from, to, bytes }) => {
+    if (from !== first || to !== second || !isGoodbye(bytes)) return true;
+    lost.resolve();
+    return !isLost;
+  };
+  const saying = b.sync.goodbye(first, b.stop.signal);
+  await a.sync.changes.until(() => a.sync.peers.get(second)?.leaving || undefined, a.stop.signal);
+  let hasLeft = false;
+  const leaving = a.sync.goodbye(second, a.stop.signal).then(() => {
+    hasLeft = true;
+  });
+  await lost.promise;
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(hasLeft, false, "it left though its goodbye was lost");
+  isLost = false;
+  await Promise.all([leaving, saying]);
+});
+
+test("who has been away for a while is not waited for at the end, and who comes back hears the goodbye again", async (t) => {
+  const network = new LoopbackNetwork(3);
+  const all = [0, 1, 2].map((i) => member(t, network, i)) as [Member, Member, Member];
+  const [a, b, c] = all;
+  await together(all, 1);
+  for (const one of [b, c]) {
+    one.stop.abort(new Error("killed"));
+    one.node.leave();
+  }
+  const again = member(t, network, 1, { step: 1 });
+  await Promise.all([
+    ...[second, third].map((peer) => a.sync.goodbye(peer, a.stop.signal)),
+    again.sync.goodbye(first, again.stop.signal),
+  ]);
+  again.stop.abort(new Error("killed"));
+  again.node.leave();
+  await a.sync.changes.until(() => a.sync.peers.get(second)?.speaks === false || undefined, a.stop.signal);
+  const once = member(t, network, 1, { step: 1 });
+  await once.sync.goodbye(first, once.stop.signal);
+  assert.equal(once.sync.peers.get(first)?.leaving, true, "it was only away");
 });
 
 test("the reason why one gives up reaches the others", async (t) => {

@@ -4,7 +4,7 @@ import { type Channel, type Channels, type Clock, type Logger, sleepUntil } from
 import type { OperatorIndex } from "../spec/index.ts";
 import { Changes } from "./changes.ts";
 import { type CeremonyError, failed } from "./errors.ts";
-import { reasonCharactersMax, retryMs, syncPeriodMs, syncSilenceMs } from "./limits.ts";
+import { goneMs, reasonCharactersMax, retryMs, syncPeriodMs, syncSilenceMs } from "./limits.ts";
 import { SyncFrames, syncFrame } from "./sync-frames.ts";
 import { MsgSync, MsgSyncResponse } from "./wire.ts";
 
@@ -16,6 +16,8 @@ export interface SyncPeer {
   /** Answers us, and sends to us: both are needed to begin. */
   answers: boolean;
   speaks: boolean;
+  /** How often it has begun to speak. */
+  channelsOpened: number;
   /** The last step that it reported. */
   step: number | undefined;
   /** "v1.11": what its sync messages say. */
@@ -23,6 +25,8 @@ export interface SyncPeer {
   nickname: string;
   /** It has finished and is leaving. */
   leaving: boolean;
+  /** It has answered our goodbye: without that it would wait for us. */
+  heardGoodbye: boolean;
   /** What it last said was wrong, or what is wrong with it. */
   trouble: string | undefined;
 }
@@ -109,11 +113,25 @@ export class StepSync {
     await this.#until(() => (this.#peer(operator).step ?? -1) >= step, signal);
   }
 
-  /** Says goodbye to every peer, and settles when this one has said it too. */
+  /** Says goodbye to every peer, and settles when this one has heard it and said it too, or has been away for `goneMs`. */
   async goodbye(operator: OperatorIndex, signal: AbortSignal): Promise<void> {
     this.#leaving = true;
     this.#ourChange.tell();
-    await this.#until(() => this.#peer(operator).leaving, signal);
+    const peer = this.#peer(operator);
+    const isDone = (): boolean => peer.leaving && peer.heardGoodbye;
+    const isAway = (): boolean => !peer.answers && !peer.speaks;
+    for (;;) {
+      await this.#until(() => isDone() || isAway(), signal);
+      if (isDone()) return;
+      const stayedAway = await within(this.#needs.clock, goneMs, signal, (limit) =>
+        this.#until(() => isDone() || !isAway(), limit).then(
+          () => false,
+          () => true,
+        ),
+      );
+      signal.throwIfAborted();
+      if (stayedAway) return;
+    }
   }
 
   /** From now on everyone who asks is told that it is over, and why. */
@@ -124,9 +142,12 @@ export class StepSync {
   /** Tells one peer, over one channel after the other. Never rejects. */
   async #keepTelling(peer: SyncPeer, signal: AbortSignal): Promise<void> {
     const { channels, clock, log } = this.#needs;
-    while (!signal.aborted && !(this.#leaving && peer.leaving)) {
+    let channelsOpened = 0;
+    while (!signal.aborted) {
       let channel: Channel | undefined;
       try {
+        if (peer.heardGoodbye) await this.#returned(peer, channelsOpened, signal);
+        channelsOpened = peer.channelsOpened;
         channel = await channels.open(peer.operator, syncProtocol, signal);
         await this.#tell(peer, channel, signal);
       } catch (error) {
@@ -141,6 +162,12 @@ export class StepSync {
     }
   }
 
+  /** Settles when a peer opens another channel: it may be a new process, which has not heard our goodbye. */
+  async #returned(peer: SyncPeer, channelsBefore: number, signal: AbortSignal): Promise<void> {
+    await this.#until(() => peer.channelsOpened > channelsBefore, signal);
+    this.#update(peer, { heardGoodbye: false });
+  }
+
   /** Ping and answer, until the channel ends or our goodbye was heard. */
   async #tell(peer: SyncPeer, channel: Channel, signal: AbortSignal): Promise<void> {
     const { clock } = this.#needs;
@@ -153,7 +180,7 @@ export class StepSync {
       if (bytes === undefined) throw new Error("the peer ended it");
       const { error } = MsgSyncResponse.decode(bytes);
       if (error !== "") this.#refusedBy(peer, error);
-      else this.#update(peer, { answers: true });
+      else this.#update(peer, { answers: true, heardGoodbye: shutdown });
       if (shutdown) return;
       if (step !== this.#step || this.#leaving) continue; // News while we waited for the answer: tell it at once.
       await within(clock, syncPeriodMs, signal, (limit) => this.#ourChange.next(limit)).catch(() => {});
@@ -194,6 +221,7 @@ export class StepSync {
   async #serve(channel: Channel): Promise<void> {
     const peer = this.peers.get(channel.peer);
     if (peer === undefined) return;
+    this.#update(peer, { channelsOpened: peer.channelsOpened + 1 });
     const frames = new SyncFrames(channel);
     const forever = new AbortController().signal;
     try {
@@ -283,10 +311,12 @@ const newPeer = (operator: OperatorIndex): SyncPeer => ({
   operator,
   answers: false,
   speaks: false,
+  channelsOpened: 0,
   step: undefined,
   dialect: undefined,
   nickname: "",
   leaving: false,
+  heardGoodbye: false,
   trouble: undefined,
 });
 

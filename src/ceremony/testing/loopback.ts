@@ -36,6 +36,8 @@ export class LoopbackNetwork {
     protocol: string;
     message: Uint8Array;
   }) => Uint8Array | "drop" | undefined = () => undefined;
+  /** Sees each piece that goes through a channel, and whether it arrives. */
+  passes: (sent: { from: number; to: number; bytes: Uint8Array }) => boolean = () => true;
   readonly #nodes = new Map<number, Node>();
 
   constructor(operatorCount: number) {
@@ -43,12 +45,7 @@ export class LoopbackNetwork {
   }
 
   join(self: number): LoopbackNode {
-    const node = new Node(
-      self as OperatorIndex,
-      this.operatorCount,
-      (to) => this.#nodes.get(to),
-      (sent) => this.intercept(sent),
-    );
+    const node = new Node(self as OperatorIndex, this.operatorCount, (to) => this.#nodes.get(to), this);
     this.#nodes.set(self, node);
     return {
       transport: node.transport,
@@ -61,7 +58,7 @@ export class LoopbackNetwork {
   }
 }
 
-type Intercept = LoopbackNetwork["intercept"];
+type Wire = Pick<LoopbackNetwork, "intercept" | "passes">;
 
 class Node {
   readonly transport: Transport;
@@ -75,7 +72,7 @@ class Node {
     self: OperatorIndex,
     operatorCount: number,
     find: (to: OperatorIndex) => Node | undefined,
-    intercept: Intercept,
+    wire: Wire,
   ) {
     const carry = async (
       to: OperatorIndex,
@@ -89,7 +86,7 @@ class Node {
       const handler = other.handlers.get(protocol);
       if (handler === undefined)
         throw new Unreachable("p2p/unreachable", "reach operator", { facts: { reason: "protocol-unknown" } });
-      const changed = intercept({ from: self, to, protocol, message });
+      const changed = wire.intercept({ from: self, to, protocol, message });
       if (changed === "drop") return undefined;
       return await handler(self, (changed ?? message).slice());
     };
@@ -125,7 +122,7 @@ class Node {
         const other = find(to);
         if (other === undefined || this.#gone)
           throw new Unreachable("p2p/unreachable", "reach operator", { facts: { reason: "not-connected" } });
-        const [near, far] = pipe(to, self);
+        const [near, far] = pipe(to, self, wire);
         this.open.add(near);
         other.open.add(far);
         const taker = other.takers.get(protocol);
@@ -150,17 +147,20 @@ class Node {
 class Pipe implements Channel {
   readonly peer: OperatorIndex;
   other: Pipe | undefined;
+  readonly #wire: Wire;
   readonly #arrived: Uint8Array[] = [];
   #wake: () => void = () => {};
   #ended = false;
 
-  constructor(peer: OperatorIndex) {
+  constructor(peer: OperatorIndex, wire: Wire) {
     this.peer = peer;
+    this.#wire = wire;
   }
 
   send(bytes: Uint8Array): void {
-    const { other } = this;
-    if (!this.#ended && other !== undefined) setImmediate(() => other.#take(bytes.slice()));
+    const { other, peer: to } = this;
+    if (this.#ended || other === undefined) return;
+    if (this.#wire.passes({ from: other.peer, to, bytes })) setImmediate(() => other.#take(bytes.slice()));
   }
 
   async read(signal: AbortSignal): Promise<Uint8Array | undefined> {
@@ -190,9 +190,9 @@ class Pipe implements Channel {
   }
 }
 
-function pipe(nearPeer: OperatorIndex, farPeer: OperatorIndex): readonly [Pipe, Pipe] {
-  const near = new Pipe(nearPeer);
-  const far = new Pipe(farPeer);
+function pipe(nearPeer: OperatorIndex, farPeer: OperatorIndex, wire: Wire): readonly [Pipe, Pipe] {
+  const near = new Pipe(nearPeer, wire);
+  const far = new Pipe(farPeer, wire);
   near.other = far;
   far.other = near;
   return [near, far];
