@@ -1,4 +1,4 @@
-import { equalBytes } from "../base/index.ts";
+import { equalBytes, present } from "../base/index.ts";
 import {
   bytesToScalar,
   CommittedPolynomial,
@@ -11,7 +11,7 @@ import {
   scalarToBytes,
 } from "../crypto/index.ts";
 import type { ShareIndex } from "../spec/index.ts";
-import { type KeyOfValidator, type Lie, publicOf, timesGenerator, valueAt } from "./key.ts";
+import { isLie, isShare, type KeyOfValidator, type Lie, publicOf, timesGenerator, valueAt } from "./key.ts";
 
 // FROST key generation (Komlo and Goldberg, "FROST: Flexible Round-Optimized Schnorr Threshold Signatures", figure 1), which is
 // Pedersen's key generation by Feldman's verifiable sharing with a proof that each dealer knows what it deals. One call is
@@ -75,39 +75,67 @@ export function begin({ self, threshold }: FrostParams, entropy: (bytes: number)
 }
 
 /**
- * The end of round 1: checks what every dealer sent and makes the key from it. Order of checks: the dealer's points, its
- * proof, our share; dealers by index.
+ * The end of round 1: checks what every dealer sent and makes the key from it. Order of checks: of each dealer its points and
+ * its proof, then our shares; dealers by index. All shares together are one multiplication, and only where their sum does not
+ * fit the sum of the commitments they are looked at one by one. What cancels out in the sum does no harm to the key.
  *
  * @param received - By dealer, without ourselves; exactly all of them.
  */
 export function finish(
-  { self, operatorCount, threshold, curve }: FrostParams,
+  params: FrostParams,
   begun: FrostBegun,
   received: ReadonlyMap<ShareIndex, { readonly cast: FrostCast; readonly share: Uint8Array }>,
 ): KeyOfValidator | Lie {
+  const { self, operatorCount } = params;
   const polynomials = [CommittedPolynomial.trusted(begun.cast.commitments)];
-  let secret = bytesToScalar(begun.shareFor(self));
+  const shares: {
+    readonly dealer: ShareIndex;
+    readonly share: Uint8Array;
+    polynomial: CommittedPolynomial;
+  }[] = [];
   for (const [dealer, { cast, share }] of [...received].toSorted(([a], [b]) => a - b)) {
-    const lie = (what: string): Lie => ({ liar: dealer, what });
-    if (cast.commitments.length !== threshold)
-      return lie(`committed to ${cast.commitments.length} coefficients in place of ${threshold}`);
-    const polynomial = CommittedPolynomial.read(cast.commitments);
-    if (polynomial === undefined) return lie("committed to something that is no point of the group");
-    if (!isProved(dealer, cast, curve)) return lie("did not prove that it knows the secret it dealt");
-    if (equalBytes(cast.commitments[0] as Uint8Array, begun.cast.commitments[0] as Uint8Array))
-      return lie("committed to our own secret");
-    const publicShare = publicOf(share);
-    if (publicShare === undefined || !equalBytes(polynomial.at(self), publicShare))
-      return lie("dealt us a share that does not fit its commitments");
+    const polynomial = readCast(params, begun, dealer, cast);
+    if (isLie(polynomial)) return polynomial;
+    if (!isShare(share)) return badShare(dealer);
     polynomials.push(polynomial);
-    secret = modOrder(secret + bytesToScalar(share));
+    shares.push({ dealer, share, polynomial });
   }
+  const own = bytesToScalar(begun.shareFor(self));
+  const secret = SecretKey.fromScalar(
+    shares.reduce((sum, { share }) => modOrder(sum + bytesToScalar(share)), own),
+  );
   const sum = CommittedPolynomial.sum(polynomials);
-  return {
-    groupKey: sum.at(0),
-    publicShares: Array.from({ length: operatorCount }, (_, i) => sum.at(i + 1)),
-    secret: SecretKey.fromScalar(secret),
-  };
+  const publicShares = Array.from({ length: operatorCount }, (_, i) => sum.at(i + 1));
+  if (!equalBytes(secret.publicKey(), publicShares[self - 1] as Uint8Array)) {
+    const bad = shares.find(
+      ({ share, polynomial }) => !equalBytes(publicOf(share) ?? new Uint8Array(0), polynomial.at(self)),
+    );
+    return badShare(present(bad, "a share that does not fit").dealer);
+  }
+  return { groupKey: sum.at(0), publicShares, secret };
+}
+
+const badShare = (dealer: ShareIndex): Lie => ({
+  liar: dealer,
+  what: "dealt us a share that does not fit its commitments",
+});
+
+/** What a dealer told everybody, as a polynomial that it knows. */
+function readCast(
+  { threshold, curve }: FrostParams,
+  begun: FrostBegun,
+  dealer: ShareIndex,
+  cast: FrostCast,
+): CommittedPolynomial | Lie {
+  const lie = (what: string): Lie => ({ liar: dealer, what });
+  if (cast.commitments.length !== threshold)
+    return lie(`committed to ${cast.commitments.length} coefficients in place of ${threshold}`);
+  const polynomial = CommittedPolynomial.read(cast.commitments);
+  if (polynomial === undefined) return lie("committed to something that is no point of the group");
+  if (!isProved(dealer, cast, curve)) return lie("did not prove that it knows the secret it dealt");
+  if (equalBytes(cast.commitments[0] as Uint8Array, begun.cast.commitments[0] as Uint8Array))
+    return lie("committed to our own secret");
+  return polynomial;
 }
 
 /** Round 2: whether an operator came to the same key as we. */

@@ -1,4 +1,4 @@
-import { bytesToScalar, CURVE_ORDER, KeyError, modOrder, SecretKey } from "../crypto/index.ts";
+import { bytesToScalar, CURVE_ORDER, modOrder, SecretKey } from "../crypto/index.ts";
 import type { ShareIndex } from "../spec/index.ts";
 
 /** One validator's key, as one operator has it. */
@@ -25,13 +25,13 @@ export const timesGenerator = (scalar: bigint): Uint8Array => SecretKey.fromScal
 export const valueAt = (coefficients: readonly bigint[], x: number): bigint =>
   coefficients.reduceRight((sum, coefficient) => modOrder(sum * BigInt(x) + coefficient), 0n);
 
-/** Undefined for what is no share: of another length than 32 bytes, zero, or not below the order. */
-export function publicOf(share: Uint8Array): Uint8Array | undefined {
-  if (share.length !== 32 || bytesToScalar(share) >= CURVE_ORDER) return undefined;
-  try {
-    return SecretKey.fromBytes(share).publicKey();
-  } catch (error) {
-    if (error instanceof KeyError) return undefined;
-    throw error;
-  }
+/** 32 bytes, not zero, and below the order. */
+export function isShare(bytes: Uint8Array): boolean {
+  if (bytes.length !== 32) return false;
+  const scalar = bytesToScalar(bytes);
+  return scalar > 0n && scalar < CURVE_ORDER;
 }
+
+/** Undefined for what is no share. */
+export const publicOf = (share: Uint8Array): Uint8Array | undefined =>
+  isShare(share) ? SecretKey.fromBytes(share).publicKey() : undefined;
