@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   AssertionFailed,
   DvError,
+  each,
   explain,
   fromHex,
   HexError,
@@ -53,4 +54,27 @@ test("the same seed gives the same numbers, and a fork does not disturb its pare
     Array.from({ length: 5 }, () => b.next()),
   );
   assert.notEqual(seededRandom(7).fork("x").next(), seededRandom(7).fork("y").next());
+});
+
+test("items are worked on a few at a time; when one fails, those under way end first and no other begins", async () => {
+  const ends = Array.from({ length: 5 }, () => Promise.withResolvers<void>());
+  const begun: number[] = [];
+  let isOver = false;
+  const all = each(ends, 2, async ({ promise }, i) => {
+    begun.push(i);
+    await promise;
+  }).finally(() => {
+    isOver = true;
+  });
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(begun, [0, 1]);
+  ends[0]?.resolve();
+  await turn();
+  assert.deepEqual(begun, [0, 1, 2]);
+  ends[1]?.reject(new Error("the second failed"));
+  await turn();
+  assert.equal(isOver, false, "the third is under way");
+  ends[2]?.resolve();
+  await assert.rejects(all, /the second failed/);
+  assert.deepEqual(begun, [0, 1, 2]);
 });

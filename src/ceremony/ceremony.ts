@@ -18,6 +18,7 @@ import { Journal, type JournalRecord } from "./journal.ts";
 import type { KeyMaker, KeyMakerNeeds } from "./key-makers.ts";
 import { goodbyeMs, lastWordsMs } from "./limits.ts";
 import { Mailbox } from "./mailbox.ts";
+import type { MadeKey } from "./make-keys.ts";
 import { Meeting, type PeerNews } from "./meeting.ts";
 import { exchangeNodeSignatures, nodeSignatureKind } from "./node-signatures.ts";
 import type { OutputFolder } from "./output-folder.ts";
@@ -80,7 +81,9 @@ export class Ceremony {
   #part: PartName = "meeting";
   #partSince: number;
   #outcome: CeremonyProgress["outcome"];
-  #keysDone = 0;
+  #keysMade = 0;
+  #keysSealed = 0;
+  #sealing: Promise<void> = Promise.resolve();
 
   private constructor(
     needs: CeremonyNeeds,
@@ -198,6 +201,8 @@ export class Ceremony {
       this.#outcome = "complete";
     } catch (error) {
       this.#outcome = "failed";
+      this.#over.abort(error);
+      await this.#sealing;
       const isFinal =
         error instanceof CeremonyError &&
         (error.code === "ceremony/failed" ||
@@ -226,7 +231,7 @@ export class Ceremony {
       partSince: this.#partSince,
       startedAt: this.#startedAt,
       now: clock.now(),
-      keysDone: this.#keysDone,
+      keysDone: this.#part === "keys" ? this.#keysMade : this.#keysSealed,
       keysWanted: definition.numValidators,
       peers: [...this.#sync.peers.values()].map((peer) =>
         this.#meeting.progressOf(peer, news.get(peer.operator)),
@@ -265,9 +270,10 @@ export class Ceremony {
     const keys = await this.#keyMaker.make({
       entropy: seededEntropy(seed, "keys"),
       broadcast: this.#broadcast,
-      onKey: this.#countKey,
+      onKey: () => this.#keysMade++,
       signal,
     });
+    const passwords = this.#seal(keys, signal);
     await this.#reach("keys", signal);
 
     const signing: Signing = { definition, keys, exchange: this.#exchange, bls, signal };
@@ -294,15 +300,25 @@ export class Ceremony {
     this.#enter("storing");
     const lock = makeLock({ definition, validators, signatureAggregate, nodeSignatures });
     this.#options.verifyLock(lock);
+    await this.#needs.output.store({ lock, passwords: await passwords, networkName: network.name });
+  }
+
+  /** Begins to encrypt the shares; that takes longer than everything else, and until they are needed it is out of the way. */
+  #seal(keys: readonly MadeKey[], signal: AbortSignal): Promise<readonly string[]> {
     const shares = keys.map(({ share }) => share);
-    await this.#needs.output.store({ lock, shares, networkName: network.name }, this.#countKey);
+    const sealing = this.#needs.output.seal(shares, { onEach: () => this.#keysSealed++, signal });
+    this.#sealing = sealing.then(
+      () => {},
+      (error: unknown) => this.#over.abort(error), // A full disk need not wait until the signatures are exchanged.
+    );
+    return sealing;
   }
 
   /** When all have confirmed that they have stored their shares, everything is moved to its place. */
   async #finish(signal: AbortSignal): Promise<void> {
     if (this.#step < steps.finishing) {
       if (this.#part !== "storing") this.#enter("storing"); // Stored before a restart.
-      this.#keysDone = this.#options.definition.numValidators;
+      this.#keysSealed = this.#options.definition.numValidators;
       await this.#reach("storing", signal);
     }
     this.#enter("finishing");
@@ -356,13 +372,8 @@ export class Ceremony {
   #enter(part: PartName): void {
     this.#part = part;
     this.#partSince = this.#needs.clock.now();
-    this.#keysDone = 0;
     this.#needs.log.info("Ceremony", { part });
   }
-
-  readonly #countKey = (): void => {
-    this.#keysDone++;
-  };
 
   /** What ends the ceremony; but once everything is stored here, the others may have theirs in place already. */
   #fail(error: CeremonyError): void {

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createCluster, parseLock, readKeystores } from "../cluster/index.ts";
-import { type CeremonyResult, OutputFolder } from "./output-folder.ts";
+import type { SecretKey } from "../crypto/index.ts";
+import { OutputFolder } from "./output-folder.ts";
 
 const owner = `0x${"11".repeat(20)}`;
 const created = createCluster({
@@ -20,13 +21,7 @@ const created = createCluster({
   keys: { newKeys: 2 },
   timestamp: "2026-01-01T00:00:00Z",
 });
-const result: CeremonyResult = {
-  lock: created.lock,
-  shares: created.shares.map(
-    (ofValidator) => (ofValidator[1] as { secret: CeremonyResult["shares"][number] }).secret,
-  ),
-  networkName: "hoodi",
-};
+const shares = created.shares.map((ofValidator) => (ofValidator[1] as { secret: SecretKey }).secret);
 const outputs = ["cluster-lock.json", "deposit-data-1eth.json", "deposit-data.json", "validator_keys"];
 
 function place(t: TestContext): { home: string; output: OutputFolder } {
@@ -34,6 +29,10 @@ function place(t: TestContext): { home: string; output: OutputFolder } {
   t.after(() => rmSync(home, { recursive: true, force: true }));
   mkdirSync(join(home, "trireme"));
   return { home, output: new OutputFolder(home, join(home, "trireme")) };
+}
+async function store(output: OutputFolder, onEach: () => void = () => {}): Promise<void> {
+  const passwords = await output.seal(shares, { onEach, signal: new AbortController().signal });
+  await output.store({ lock: created.lock, passwords, networkName: "hoodi" });
 }
 const visible = (home: string): readonly string[] =>
   readdirSync(home)
@@ -44,7 +43,7 @@ test("results are stored out of sight and then published, laid out as Charon's",
   const { home, output } = place(t);
   await output.check(2);
   let stored = 0;
-  await output.store(result, () => void stored++);
+  await store(output, () => void stored++);
   assert.equal(stored, 2);
   assert.deepEqual(visible(home), []);
   await output.publish();
@@ -68,7 +67,7 @@ test("results are stored out of sight and then published, laid out as Charon's",
 
 test("publishing goes on where a kill interrupted it, and is harmless when all was done", async (t) => {
   const { home, output } = place(t);
-  await output.store(result, () => {});
+  await store(output);
   const draft = join(home, "trireme", "ceremony-draft");
   const { renameSync } = await import("node:fs");
   renameSync(join(draft, "cluster-lock.json"), join(home, "cluster-lock.json"));
@@ -79,11 +78,25 @@ test("publishing goes on where a kill interrupted it, and is harmless when all w
 
 test("what was discarded leaves nothing, and storing again replaces what an interrupted try left", async (t) => {
   const { home, output } = place(t);
-  await output.store(result, () => {});
-  await output.store(result, () => {});
+  await store(output);
+  await store(output);
   await output.discard();
   assert.deepEqual(readdirSync(join(home, "trireme")), []);
   assert.deepEqual(visible(home), []);
+});
+
+test("before everything is stored no password is on the disk, and what an ended sealing has written is discarded", async (t) => {
+  const { home, output } = place(t);
+  const keys = join(home, "trireme", "ceremony-draft", "validator_keys");
+  await output.seal(shares, { onEach: () => {}, signal: new AbortController().signal });
+  assert.deepEqual(readdirSync(keys).toSorted(), ["keystore-0.json", "keystore-1.json"]);
+  const stop = new AbortController();
+  const many = Array.from({ length: 40 }, () => shares[0] as SecretKey);
+  const onEach = (): void => stop.abort(new Error("no longer wanted"));
+  await assert.rejects(output.seal(many, { onEach, signal: stop.signal }), /no longer wanted/);
+  assert.ok(readdirSync(keys).length < many.length);
+  await output.discard();
+  assert.deepEqual(readdirSync(join(home, "trireme")), []);
 });
 
 test("a folder with results of an earlier ceremony, or none at all, is refused before anything is made", async (t) => {

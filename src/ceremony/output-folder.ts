@@ -1,7 +1,9 @@
-import { chmodSync, existsSync } from "node:fs";
-import { access, mkdir, open, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { depositFileName, type Lock, writeDepositFile, writeKeystores, writeLock } from "../cluster/index.ts";
+import { existsSync } from "node:fs";
+import { access, chmod, mkdir, open, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { each } from "../base/index.ts";
+import { depositFileName, type Lock, sealKey, writeDepositFile, writeLock } from "../cluster/index.ts";
 import type { SecretKey } from "../crypto/index.ts";
 import { CeremonyError } from "./errors.ts";
 
@@ -15,11 +17,16 @@ const isOutput = (name: string): boolean =>
 const bytesPerValidator = 16 * 1024;
 const bytesAtLeast = 32 * 1024 * 1024;
 
+/** Keystores at work at once: all processors, and of the thread pool one stays free for the journal. */
+const sealsAtOnce = Math.max(3, availableParallelism());
+/** Files on their way to the disk at once: it takes many in little more time than one. */
+const writesAtOnce = 32;
+
 /** What a ceremony leaves behind. */
 export interface CeremonyResult {
   readonly lock: Lock;
-  /** This operator's share of each validator, in the lock's order. */
-  readonly shares: readonly SecretKey[];
+  /** Of the keystores of this operator's shares, in the lock's order. */
+  readonly passwords: readonly string[];
   readonly networkName: string;
 }
 
@@ -30,11 +37,13 @@ export interface CeremonyResult {
 export class OutputFolder {
   readonly #home: string;
   readonly #draft: string;
+  readonly #draftKeys: string;
 
   /** @param own - Our own folder below the node's. */
   constructor(home: string, own: string) {
     this.#home = home;
     this.#draft = join(own, "ceremony-draft");
+    this.#draftKeys = join(this.#draft, keysName);
   }
 
   /**
@@ -81,23 +90,55 @@ export class OutputFolder {
       );
   }
 
-  /** Stores everything beside its place, on the disk for good. Anything of an earlier try is replaced. */
-  async store({ lock, shares, networkName }: CeremonyResult, onEach: () => void): Promise<void> {
-    await rm(this.#draft, { recursive: true, force: true });
-    const keys = join(this.#draft, keysName);
-    await mkdir(keys, { recursive: true, mode: 0o700 });
-    await writeKeystores(keys, shares, false, onEach);
-    chmodSync(keys, 0o755);
-    await writeFile(join(this.#draft, lockName), writeLock(lock), { mode: 0o444 });
-    const amounts = new Set(lock.validators.flatMap(({ deposits }) => deposits.map(({ amount }) => amount)));
-    for (const amount of amounts) {
-      const deposits = lock.validators.flatMap((validator) =>
-        validator.deposits.filter((deposit) => deposit.amount === amount),
-      );
-      const text = writeDepositFile(deposits, lock.definition.forkVersion, networkName);
-      await writeFile(join(this.#draft, depositFileName(Number(amount))), text, { mode: 0o444 });
-    }
-    await syncTree(this.#draft);
+  /**
+   * Encrypts the shares and puts the keystores beside their place, on the disk for good; their passwords stay in memory, so
+   * that nothing on the disk can be used before `store`. Anything of an earlier try is replaced.
+   *
+   * @param options.signal - Ends it; when the promise has settled, nothing is written any more.
+   * @returns The passwords.
+   */
+  async seal(
+    shares: readonly SecretKey[],
+    { onEach, signal }: { readonly onEach: () => void; readonly signal: AbortSignal },
+  ): Promise<readonly string[]> {
+    await this.discard();
+    await mkdir(this.#draftKeys, { recursive: true, mode: 0o700 });
+    const passwords: string[] = [];
+    await each(shares, sealsAtOnce, async (share, i) => {
+      signal.throwIfAborted();
+      const { keystore, password } = await sealKey(share, false);
+      await writeSynced(join(this.#draftKeys, `keystore-${i}.json`), keystore, 0o444);
+      passwords[i] = password;
+      onEach();
+    });
+    return passwords;
+  }
+
+  /** Stores everything else beside its place, on the disk for good. */
+  async store({ lock, passwords, networkName }: CeremonyResult): Promise<void> {
+    const amounts = [
+      ...new Set(lock.validators.flatMap(({ deposits }) => deposits.map(({ amount }) => amount))),
+    ];
+    const files = [
+      ...passwords.map((password, i) => ({
+        name: `${keysName}/keystore-${i}.txt`,
+        text: password,
+        mode: 0o400,
+      })),
+      { name: lockName, text: writeLock(lock), mode: 0o444 },
+      ...amounts.map((amount) => {
+        const deposits = lock.validators.flatMap((validator) =>
+          validator.deposits.filter((deposit) => deposit.amount === amount),
+        );
+        const text = writeDepositFile(deposits, lock.definition.forkVersion, networkName);
+        return { name: depositFileName(Number(amount)), text, mode: 0o444 };
+      }),
+    ];
+    await each(files, writesAtOnce, ({ name, text, mode }) =>
+      writeSynced(join(this.#draft, name), text, mode),
+    );
+    await chmod(this.#draftKeys, 0o755);
+    for (const folder of [this.#draftKeys, this.#draft, dirname(this.#draft)]) await syncOne(folder);
   }
 
   /** Moves what is stored to its place: key shares and lock, and deposit data last. Goes on where a kill interrupted it. */
@@ -141,18 +182,16 @@ function refused(
   });
 }
 
-/** Everything below a folder, and the folder, on the disk for good. */
-async function syncTree(folder: string): Promise<void> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  const atOnce = 16;
-  for (let i = 0; i < entries.length; i += atOnce)
-    await Promise.all(
-      entries.slice(i, i + atOnce).map(async (entry) => {
-        const path = join(folder, entry.name);
-        await (entry.isDirectory() ? syncTree(path) : syncOne(path));
-      }),
-    );
-  await syncOne(folder);
+/** A new file, on the disk for good but for its name in the folder. */
+async function writeSynced(path: string, text: string, mode: number): Promise<void> {
+  const file = await open(path, "wx", mode);
+  try {
+    await file.writeFile(text);
+    await file.chmod(mode);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 async function syncOne(path: string): Promise<void> {

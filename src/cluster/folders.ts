@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { toHex } from "../base/index.ts";
+import { each, toHex } from "../base/index.ts";
 import {
   decryptKeystore,
   encryptKeystore,
@@ -28,22 +28,10 @@ import type { Lock } from "./model.ts";
 import { networkByForkVersion } from "./networks.ts";
 import { writeLock } from "./write.ts";
 
-/** Keystores at work at once; key derivation runs on Node's thread pool. */
-const CONCURRENCY = 4;
+/** Keystores at work at once; key derivation runs on Node's thread pool, which has four threads. */
+export const KEYSTORES_AT_ONCE = 4;
 
 const entropy = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
-
-/** Runs `work` over items, a few at a time, in order of start. */
-export async function each<T>(
-  items: readonly T[],
-  work: (item: T, index: number) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let i = next++; i < items.length; i = next++) await work(items[i] as T, i);
-  };
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
-}
 
 function refuseExisting(path: string): void {
   if (existsSync(path))
@@ -139,17 +127,23 @@ export async function writeKeystores(
   insecure: boolean,
   onEach: () => void = () => {},
 ): Promise<void> {
-  await each(secrets, async (secret, i) => {
+  await each(secrets, KEYSTORES_AT_ONCE, async (secret, i) => {
     const stem = join(folder, insecure ? `keystore-insecure-${i}` : `keystore-${i}`);
-    const password = Buffer.from(entropy(16)).toString("hex");
-    const keystore = await encryptKeystore(secret, password, {
-      rounds: insecure ? PBKDF2_ROUNDS.insecure : PBKDF2_ROUNDS.secure,
-      entropy,
-    });
+    const { keystore, password } = await sealKey(secret, insecure);
     writeNew(`${stem}.json`, keystore, 0o444);
     writeNew(`${stem}.txt`, password, 0o400);
     onEach();
   });
+}
+
+/** A keystore as it is written, and a new password for it. */
+export async function sealKey(
+  secret: SecretKey,
+  insecure: boolean,
+): Promise<{ readonly keystore: string; readonly password: string }> {
+  const password = Buffer.from(entropy(16)).toString("hex");
+  const rounds = insecure ? PBKDF2_ROUNDS.insecure : PBKDF2_ROUNDS.secure;
+  return { keystore: await encryptKeystore(secret, password, { rounds, entropy }), password };
 }
 
 /** A keystore of a folder, opened. */
@@ -185,7 +179,7 @@ export async function readKeystores(folder: string): Promise<readonly OpenedKeys
       hint: "Key shares are expected as keystore-0.json with keystore-0.txt, and so on.",
     });
   const opened: OpenedKeystore[] = [];
-  await each(names, async (name) => {
+  await each(names, KEYSTORES_AT_ONCE, async (name) => {
     opened.push(await openKeystore(folder, name));
   });
   return opened.toSorted((a, b) => a.index - b.index);

@@ -28,6 +28,7 @@ export {
   combineFolders,
   type OpenedKeystore,
   readKeystores,
+  sealKey,
   writeClusterFolders,
   writeCombined,
   writeKeystores,

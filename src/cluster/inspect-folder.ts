@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { DvError, explain, toHex } from "../base/index.ts";
+import { DvError, each, explain, toHex } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
-import { each, KEYSTORE_NAME, openKeystore } from "./folders.ts";
+import { KEYSTORE_NAME, KEYSTORES_AT_ONCE, openKeystore } from "./folders.ts";
 import { checkDepositFiles, checkLockDeposits, depositFiles } from "./inspect-deposits.ts";
 import { clusterOf, loadNodeKey, operatorOfKey, readLock } from "./load.ts";
 import { atLeast, type Lock } from "./model.ts";
@@ -134,7 +134,7 @@ async function inspectShares(
   const found = new Map<number, string>();
   let owner = operator;
   let weak = 0;
-  await each(files.toSorted(), async (file) => {
+  await each(files.toSorted(), KEYSTORES_AT_ONCE, async (file) => {
     try {
       const { secret, index, isWeak } = await openKeystore(home, file);
       if (isWeak) weak++;

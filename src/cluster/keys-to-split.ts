@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { each } from "../base/index.ts";
 import {
   decryptKeystore,
   type Keystore,
@@ -8,7 +9,7 @@ import {
   type SecretKey,
 } from "../crypto/index.ts";
 import { ClusterError } from "./errors.ts";
-import { each } from "./folders.ts";
+import { KEYSTORES_AT_ONCE } from "./folders.ts";
 import { readText } from "./load.ts";
 
 /** Whole keys out of keystores of any program. */
@@ -39,7 +40,7 @@ export async function readKeysToSplit(folder: string): Promise<KeysToSplit> {
   const keystores = jsons.filter(isKeystore);
   if (keystores.length === 0) throw none(folder);
   const secrets: SecretKey[] = [];
-  await each(keystores, async (name, i) => {
+  await each(keystores, KEYSTORES_AT_ONCE, async (name, i) => {
     secrets[i] = await openWithAny(join(folder, name), name, passwords);
   });
   return {
