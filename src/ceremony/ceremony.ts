@@ -122,6 +122,7 @@ export class Ceremony {
     const isResumed = this.#step > 0;
     this.#post = new Post({
       transport,
+      channels,
       clock,
       log,
       definitionHash,
@@ -152,6 +153,7 @@ export class Ceremony {
       clock,
       log,
       transport,
+      channels,
       post: this.#post,
       sync: this.#sync,
       waits,

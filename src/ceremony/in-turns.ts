@@ -21,3 +21,20 @@ export async function inTurns<T, R>(
   }
   return results;
 }
+
+/** `work` for `size` items at a time, at least one, in order; everything else has its turn in between. */
+export async function inPieces<T, R>(
+  items: readonly T[],
+  size: number,
+  signal: AbortSignal,
+  work: (piece: readonly T[]) => Promise<readonly R[]>,
+): Promise<R[]> {
+  const step = Math.max(1, Math.floor(size));
+  const results: R[] = [];
+  for (let at = 0; at < items.length; at += step) {
+    results.push(...(await work(items.slice(at, at + step))));
+    await nextTurn();
+    signal.throwIfAborted();
+  }
+  return results;
+}

@@ -1,4 +1,4 @@
-import { type Clock, type Logger, sleepUntil, type Transport } from "../ports/index.ts";
+import { type Channels, type Clock, type Logger, sleepUntil, type Transport } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { others } from "./broadcast.ts";
 import { Changes } from "./changes.ts";
@@ -26,6 +26,7 @@ export interface MeetingNeeds {
   readonly clock: Clock;
   readonly log: Logger;
   readonly transport: Transport;
+  readonly channels: Channels;
   readonly post: Post;
   readonly sync: StepSync;
   readonly waits: Waits;
@@ -96,16 +97,15 @@ export class Meeting {
   }
 
   async #meet(operator: OperatorIndex, signal: AbortSignal): Promise<void> {
-    const { clock, transport, post } = this.#needs;
+    const { clock, channels, post } = this.#needs;
     for (;;) {
-      if (transport.connected().includes(operator)) {
-        const acquaintance = await post.introduce(operator, signal);
-        const met = this.#judge(operator, acquaintance);
-        if (met !== undefined) {
-          this.#met.set(operator, met);
-          this.#changes.tell();
-          return;
-        }
+      await channels.untilConnected(operator, signal);
+      const acquaintance = await post.introduce(operator, signal);
+      const met = this.#judge(operator, acquaintance);
+      if (met !== undefined) {
+        this.#met.set(operator, met);
+        this.#changes.tell();
+        return;
       }
       await sleepUntil(clock, clock.now() + retryMs, signal);
     }

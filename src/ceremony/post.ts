@@ -1,5 +1,5 @@
 import { DvError, equalBytes, explain, proto } from "../base/index.ts";
-import { type Clock, type Logger, sleepUntil, type Transport } from "../ports/index.ts";
+import { type Channels, type Clock, type Logger, sleepUntil, type Transport } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import type { Attempts } from "./attempts.ts";
 import { type CeremonyError, failed } from "./errors.ts";
@@ -27,6 +27,7 @@ const Answer = proto.message({
 
 export interface PostNeeds {
   readonly transport: Transport;
+  readonly channels: Channels;
   readonly clock: Clock;
   readonly log: Logger;
   readonly definitionHash: Uint8Array;
@@ -196,7 +197,7 @@ export class Post {
     what: { readonly to: OperatorIndex; readonly protocol: string },
     signal: AbortSignal,
   ): Promise<T> {
-    const { clock, log } = this.#needs;
+    const { channels, clock, log, transport } = this.#needs;
     for (let failures = 0; ; failures++) {
       try {
         return await attempt();
@@ -206,7 +207,9 @@ export class Post {
         if (failures === 0) log.info("A message did not get through yet; trying again", facts);
         else log.debug("A message did not get through", facts);
       }
-      await sleepUntil(clock, clock.now() + retryMs, signal);
+      // Who was away gets it as soon as it is back.
+      if (transport.connected().includes(what.to)) await sleepUntil(clock, clock.now() + retryMs, signal);
+      else await channels.untilConnected(what.to, signal);
     }
   }
 }

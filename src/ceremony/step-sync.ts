@@ -47,7 +47,7 @@ export interface StepSyncNeeds {
 }
 
 /**
- * Charon's sync protocol: each node tells every other, ten times a second, which step of the ceremony it is at, and nobody
+ * Charon's sync protocol: each node tells every other, several times a second, which step of the ceremony it is at, and nobody
  * begins a step before all have finished the one before. Proves as well that all mean the same definition and speak the
  * same dialect, and carries the reason when somebody gives up.
  *
@@ -148,6 +148,7 @@ export class StepSync {
       try {
         if (peer.heardGoodbye) await this.#returned(peer, channelsOpened, signal);
         channelsOpened = peer.channelsOpened;
+        await channels.untilConnected(peer.operator, signal);
         channel = await channels.open(peer.operator, syncProtocol, signal);
         await this.#tell(peer, channel, signal);
       } catch (error) {
@@ -285,7 +286,7 @@ export class StepSync {
     return `${error.message}; all operators must stop and start the ceremony again together`;
   }
 
-  /** A peer sends the same signature ten times a second; it is checked once. */
+  /** A peer sends the same signature with every message; it is checked once. */
   #isProven(operator: OperatorIndex, der: Uint8Array): boolean {
     const text = toHex(der);
     if (this.#proven.get(operator) === text) return true;

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { setFlagsFromString } from "node:v8";
 
 /**
@@ -18,4 +19,15 @@ const MANY_VALIDATORS = 64;
 /** Fits the garbage collector to the size of the cluster; V8 reads these settings anew at every collection. */
 export function fitCollector(validators: number, set: (flag: string) => void = setFlagsFromString): void {
   if (validators >= MANY_VALIDATORS) set("--no-optimize-for-size");
+}
+
+/** What the thread pool has when nobody says anything. */
+const POOL_THREADS_MIN = 4;
+
+/**
+ * A thread of the pool for every processor, where keys are derived, and one for files. Does nothing once the pool was used,
+ * or where the operator has chosen (UV_THREADPOOL_SIZE).
+ */
+export function fitThreadPool(): void {
+  process.env["UV_THREADPOOL_SIZE"] ??= String(Math.max(POOL_THREADS_MIN, availableParallelism() + 1));
 }

@@ -18,13 +18,13 @@ import {
   parseEnr,
   verifyLock,
 } from "../cluster/index.ts";
-import type { NodeKey } from "../crypto/index.ts";
+import { inlineBlsWork, type NodeKey } from "../crypto/index.ts";
 import { createP2p, fileAddressBook } from "../p2p/index.ts";
 import { type Logger, sleepUntil, unmetered } from "../ports/index.ts";
-import { createBlsThreads } from "../signer/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { lockDataFolder, lockPrivateKey } from "../storage/index.ts";
 import { systemClock } from "./clock.ts";
+import { fitCollector, fitThreadPool } from "./lean.ts";
 import { addressBookFile, ceremonyJournal, ownFolder } from "./paths.ts";
 import { version } from "./version.ts";
 
@@ -65,6 +65,8 @@ export async function runCeremony(
   signal: AbortSignal,
 ): Promise<void> {
   const { dataDir, definition } = config;
+  fitThreadPool();
+  fitCollector(definition.numValidators);
   const keyPath = join(dataDir, "charon-enr-private-key");
   const key = loadNodeKey(keyPath);
   const publicKeys = checkDefinition(definition);
@@ -85,8 +87,6 @@ export async function runCeremony(
         onLost: (error) => log.error("The lock of the node key cannot be renewed", { why: explain(error) }),
       }),
     );
-    const bls = createBlsThreads({ log });
-    ends.push(() => bls.close());
     const p2p = createP2p({
       privateKey: key.revealBytes(),
       self,
@@ -112,7 +112,8 @@ export async function runCeremony(
         channels: p2p.channels,
         clock,
         log: log.room("dkg"),
-        bls,
+        // Nothing else waits for this thread; starting another costs as much as the signatures of a hundred validators.
+        bls: inlineBlsWork(),
         output: new OutputFolder(dataDir, ownFolder(dataDir)),
         peers: () => p2p.peers(),
         entropy: (bytes) => new Uint8Array(randomBytes(bytes)),

@@ -193,6 +193,7 @@ class Network implements P2p {
     );
     this.transport = this.#createTransport();
     this.channels = {
+      untilConnected: (to, signal) => links.untilConnected(to, signal),
       open: async (to, protocol, signal) =>
         new StreamChannel(to, await this.#outbound.openStream(to, protocol, signal)),
       serve: (protocol, take) => {

@@ -50,3 +50,22 @@ test("a connection that broke is told of when it had been in use, and only then"
   used.connection.abort(new Error("gone"));
   assert.deepEqual(broken, [one]);
 });
+
+test("who waits for an operator is told as soon as it is connected, and only then", async () => {
+  const { all, connect } = fakeLinks();
+  const stop = new AbortController();
+  let isTold = false;
+  const waiting = all.untilConnected(one, stop.signal).then(() => {
+    isTold = true;
+  });
+  const link = connect();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(isTold, false, "the peer has not answered yet");
+  all.verify(link);
+  await waiting;
+  await all.untilConnected(one, stop.signal);
+  link.connection.abort(new Error("gone"));
+  const again = all.untilConnected(one, stop.signal);
+  stop.abort(new Error("no longer wanted"));
+  await assert.rejects(again, /no longer wanted/);
+});

@@ -1,4 +1,5 @@
 import type { Connection } from "@libp2p/interface";
+import { present } from "../base/index.ts";
 import type { Logger, Meter } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { connectionsMaxPerPeer } from "./limits.ts";
@@ -116,6 +117,16 @@ export class Links {
   silentMs(operator: OperatorIndex): number | undefined {
     const at = this.#answeredAt.get(operator);
     return at === undefined ? undefined : performance.now() - at;
+  }
+
+  /** Settles as soon as an operator is connected. @throws the signal's reason when it fires first, and for who is none. */
+  async untilConnected(operator: OperatorIndex, signal: AbortSignal): Promise<void> {
+    const changed = present(this.changed.get(operator), "an operator of the cluster");
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.best(operator) !== undefined) return;
+      await changed.wait(undefined, signal);
+    }
   }
 
   /** Operators who have answered on a live connection, in lock order. */

@@ -18,6 +18,8 @@ export interface Channel {
 
 /** Long-lived channels between the operators of one cluster, beside the single messages of `Transport`. Implementation: p2p/. */
 export interface Channels {
+  /** Settles as soon as the operator is connected. @throws the signal's reason when it fires first. */
+  untilConnected(to: OperatorIndex, signal: AbortSignal): Promise<void>;
   /**
    * Opens a channel over the best connection at this moment.
    *

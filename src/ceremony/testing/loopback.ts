@@ -1,6 +1,7 @@
 import { DvError } from "../../base/index.ts";
 import type { Channel, Channels, Clock, MessageHandler, Transport } from "../../ports/index.ts";
 import type { OperatorIndex } from "../../spec/index.ts";
+import { Changes } from "../changes.ts";
 
 class Unreachable extends DvError<"p2p/unreachable"> {}
 
@@ -39,14 +40,22 @@ export class LoopbackNetwork {
   /** Sees each piece that goes through a channel, and whether it arrives. */
   passes: (sent: { from: number; to: number; bytes: Uint8Array }) => boolean = () => true;
   readonly #nodes = new Map<number, Node>();
+  readonly #joined = new Changes();
 
   constructor(operatorCount: number) {
     this.operatorCount = operatorCount;
   }
 
   join(self: number): LoopbackNode {
-    const node = new Node(self as OperatorIndex, this.operatorCount, (to) => this.#nodes.get(to), this);
+    const node = new Node(
+      self as OperatorIndex,
+      this.operatorCount,
+      (to) => this.#nodes.get(to),
+      this.#joined,
+      this,
+    );
     this.#nodes.set(self, node);
+    this.#joined.tell();
     return {
       transport: node.transport,
       channels: node.channels,
@@ -72,6 +81,7 @@ class Node {
     self: OperatorIndex,
     operatorCount: number,
     find: (to: OperatorIndex) => Node | undefined,
+    joined: Changes,
     wire: Wire,
   ) {
     const carry = async (
@@ -116,7 +126,10 @@ class Node {
       },
       handle: (protocol, _limits, handler) => void this.handlers.set(protocol, handler),
     };
+    const isThere = (to: OperatorIndex): true | undefined =>
+      (find(to) !== undefined && !this.#gone) || undefined;
     this.channels = {
+      untilConnected: async (to, signal) => void (await joined.until(() => isThere(to), signal)),
       open: async (to, protocol) => {
         await new Promise((resolve) => setImmediate(resolve));
         const other = find(to);

@@ -49,6 +49,7 @@ export function mailMember(
   const { transport } = node;
   const post = new Post({
     transport,
+    channels: node.channels,
     clock,
     log: silent,
     definitionHash: session,
