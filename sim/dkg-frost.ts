@@ -1,11 +1,14 @@
-import { equalBytes, type SeededRandom, seededRandom } from "../src/base/index.ts";
+import { assert, concatBytes, equalBytes, type SeededRandom, seededRandom } from "../src/base/index.ts";
+import { compareShown, proveShown, type Shown } from "../src/ceremony/shown.ts";
 import {
   bytesToScalar,
   CURVE_ORDER,
   modOrder,
+  NodeKey,
   PairingCurve,
   SecretKey,
   scalarToBytes,
+  sha256,
 } from "../src/crypto/index.ts";
 import {
   begin,
@@ -16,6 +19,7 @@ import {
   finish,
   isLie,
   type KeyOfValidator,
+  type Lie,
 } from "../src/dkg/index.ts";
 import { type OperatorIndex, operatorOf, type ShareIndex, shareIndexOf } from "../src/spec/index.ts";
 import { type DkgRun, type End, entropyOf, flip, identity, outsideSubgroup } from "./dkg-world.ts";
@@ -144,10 +148,11 @@ export function runFrost(seed: number, cheatName?: string): DkgRun {
   const ends = new Map<OperatorIndex, End>();
   const keys = new Map<ShareIndex, KeyOfValidator>();
   // Casts are broadcast (ceremony/broadcast.ts): one counts once every operator has signed that it was shown this very one.
+  // While none comes, the honest compare what they were shown.
   const shown =
     cheater === undefined ? [] : honest.map((self) => all.get(self)?.get(cheater)?.cast as FrostCast);
   if (cheater !== undefined && shown.some((cast) => !isSameCast(cast, shown[0] as FrostCast))) {
-    for (const self of honest) ends.set(operatorOf(self), { waitsFor: operatorOf(cheater) });
+    for (const self of honest) ends.set(operatorOf(self), { lie: compared(self, cheater) });
   } else {
     for (const self of honest) {
       const result = finish(
@@ -167,6 +172,23 @@ export function runFrost(seed: number, cheatName?: string): DkgRun {
     constants: [...begun.values()].map(({ cast }) => cast.commitments[0] as Uint8Array),
   };
 
+  /** What an operator finds when it asks the others, in their order, what they were shown. */
+  function compared(self: ShareIndex, author: ShareIndex): Lie {
+    const key = NodeKey.fromBytes(new Uint8Array(32).fill(author));
+    const attempt = new Uint8Array(16).fill(1);
+    const shownTo = (operator: ShareIndex): Shown => {
+      const hash = sha256(bytesOf(all.get(operator)?.get(author)?.cast as FrostCast));
+      return { hash, proof: proveShown(key, attempt, hash) };
+    };
+    const by = { operator: operatorOf(author), publicKey: key.publicKey, attempt };
+    const [blame] = honest.flatMap((witness) => {
+      const shown = { us: shownTo(self), witness: shownTo(witness) };
+      return compareShown(by, operatorOf(witness), shown, "part of the keys") ?? [];
+    });
+    assert(blame?.code === "ceremony/lied", "two faces are seen, and proved");
+    return { liar: shareIndexOf(blame.facts["operator"] as OperatorIndex), what: blame.message };
+  }
+
   function endOf(self: ShareIndex, key: KeyOfValidator): End {
     for (const from of shares) {
       if (from === self) continue;
@@ -180,7 +202,6 @@ export function runFrost(seed: number, cheatName?: string): DkgRun {
   }
 }
 
-function isSameCast(a: FrostCast, b: FrostCast): boolean {
-  const bytes = (cast: FrostCast): Uint8Array => Buffer.concat([...cast.commitments, cast.wi, cast.ci]);
-  return equalBytes(bytes(a), bytes(b));
-}
+const bytesOf = ({ commitments, wi, ci }: FrostCast): Uint8Array => concatBytes(...commitments, wi, ci);
+
+const isSameCast = (a: FrostCast, b: FrostCast): boolean => equalBytes(bytesOf(a), bytesOf(b));

@@ -10,8 +10,6 @@ export interface End {
   readonly key?: KeyOfValidator;
   /** What it found out by itself. */
   readonly lie?: Lie;
-  /** Whose message it waits for, in vain; the live view names it. */
-  readonly waitsFor?: OperatorIndex;
 }
 
 /** One key generation among a few operators, of whom one may cheat. */

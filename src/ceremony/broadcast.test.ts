@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { type TestContext, test } from "node:test";
 import { proto, toHex } from "../base/index.ts";
+import type { NodeKey } from "../crypto/index.ts";
 import { broadcastHash } from "./broadcast.ts";
+import { proveShown, Shown, shownMail } from "./shown.ts";
 import { LoopbackNetwork } from "./testing/loopback.ts";
 import { kind, type MailMember, mailMember, memberKeys, operator, session } from "./testing/members.ts";
 import { BCastMessage, BCastSigRequest, BCastSigResponse } from "./wire.ts";
@@ -45,18 +47,93 @@ test("the hash that all sign binds type and content, and in version 2 session an
   );
 });
 
-test("an author that shows two operators different messages gets no broadcast through", async (t) => {
+/** Everyone has been introduced to everyone, as before a ceremony begins. */
+async function met(members: readonly MailMember[]): Promise<void> {
+  for (const [i, member] of members.entries())
+    for (const j of members.keys()) if (j !== i) await member.post.introduce(operator(j), member.signal);
+}
+
+/** What the first member shows of another message than it shows the others. */
+function otherFace(attempt: Uint8Array): Uint8Array {
+  const message = { ...any, value: text("another message") };
+  const hash = broadcastHash(2, session, kind.id, message);
+  return BCastSigRequest.encode({
+    id: kind.id,
+    message,
+    proof: proveShown(memberKeys(4)[0] as NodeKey, attempt, hash),
+  });
+}
+const firstAttempt = new Uint8Array(16).fill(0);
+
+test("an author that shows two operators different messages gets none through, and every honest operator names it", async (t) => {
   const { network, members } = four(t);
-  const other = BCastSigRequest.encode({ id: kind.id, message: { ...any, value: text("another message") } });
+  await met(members);
   network.intercept = ({ from, to, protocol }) =>
-    from === 0 && to === 2 && protocol.endsWith("/sig") ? other : undefined;
-  const [author, honest] = members as [MailMember, MailMember];
+    from === 0 && to === 2 && protocol.endsWith("/sig") ? otherFace(firstAttempt) : undefined;
+  const [author, ...honest] = members as [MailMember, ...MailMember[]];
   const sending = author.broadcast.send(kind, any.value, author.signal).catch((error: unknown) => error);
-  const stop = new AbortController();
-  setTimeout(() => stop.abort(new Error("nothing came")), 200);
-  await assert.rejects(honest.broadcast.receive(operator(0), kind, stop.signal), /nothing came/);
+  const waiting = honest.map((member) => member.broadcast.receive(operator(0), kind, member.signal));
+  for (const one of waiting) one.catch(() => {}); // They end with the test.
+  for (const member of honest) {
+    const error = await member.failed;
+    assert.equal(error.code, "ceremony/lied");
+    assert.equal(error.facts["operator"], 0);
+    assert.match(
+      error.message,
+      /operator 0 has shown operator \d another part of the keys than us, and signed both/,
+    );
+  }
   author.kill();
   assert.match(String(await sending), /killed/);
+});
+
+test("two different messages are remembered over a restart, and what was shown then still counts", async (t) => {
+  const { network, members } = four(t);
+  await met(members);
+  network.intercept = ({ from, to, protocol }) =>
+    from === 0 && to === 2 && protocol.endsWith("/sig") ? otherFace(firstAttempt) : undefined;
+  const [author, , victim, last] = members as [MailMember, MailMember, MailMember, MailMember];
+  author.broadcast.send(kind, any.value, author.signal).catch(() => {}); // Ends with the test.
+  while (!victim.records.some((record) => record.kind === "signed"))
+    await new Promise((resolve) => setImmediate(resolve));
+  victim.kill();
+  const again = mailMember(network, 2, victim.records);
+  t.after(() => again.kill());
+  last.broadcast.receive(operator(0), kind, last.signal).catch(() => {}); // Ends with the test.
+  assert.equal((await last.failed).facts["operator"], 0);
+});
+
+test("a witness that tells tales, or shows what an author signed in another attempt, is not believed alone", async (t) => {
+  for (const proof of [
+    new Uint8Array(65),
+    proveShown(memberKeys(4)[0] as NodeKey, new Uint8Array(16).fill(99), session),
+  ]) {
+    const { network, members } = four(t);
+    await met(members);
+    network.intercept = ({ to, protocol }) => (to === 3 && protocol.endsWith("/sig") ? "drop" : undefined);
+    const [author, honest, liar] = members as [MailMember, MailMember, MailMember];
+    author.broadcast.send(kind, any.value, author.signal).catch(() => {}); // Ends with the test.
+    while (!honest.records.some((record) => record.kind === "signed"))
+      await new Promise((resolve) => setImmediate(resolve));
+    liar.post.keep(shownMail(operator(0), kind.id), Shown.encode({ hash: session, proof }));
+    honest.broadcast.receive(operator(0), kind, honest.signal).catch(() => {}); // Ends with the test.
+    const error = await honest.failed;
+    assert.equal(error.code, "ceremony/failed");
+    assert.match(error.message, /operator 0 .* than operator 2 says it was shown: one of the two cheats/);
+    for (const member of members) member.kill();
+  }
+});
+
+test("a Trireme that shows something without its signature for that is not confirmed", async (t) => {
+  const { members } = four(t);
+  const [author, signer] = members as [MailMember, MailMember];
+  await met(members);
+  const request = BCastSigRequest.encode({ id: kind.id, message: any, proof: new Uint8Array(0) });
+  await assert.rejects(
+    author.node.transport.request(operator(1), "/charon/dkg/bcast/2.0.0/sig", request),
+    /comes with its signature/,
+  );
+  assert.ok(!signer.records.some((record) => record.kind === "signed"));
 });
 
 test("what was signed once is not signed differently, not even after a restart, and the author is named", async (t) => {
@@ -66,7 +143,7 @@ test("what was signed once is not signed differently, not even after a restart, 
     author.node.transport.request(
       operator(1),
       "/charon/dkg/bcast/2.0.0/sig",
-      BCastSigRequest.encode({ id: kind.id, message }),
+      BCastSigRequest.encode({ id: kind.id, message, proof: new Uint8Array(0) }), // As Charon does.
     );
   const first = BCastSigResponse.decode(await ask(any));
   assert.deepEqual(BCastSigResponse.decode(await ask(any)), first);
@@ -131,7 +208,10 @@ test("messages on the wire are those of the field's protobuf definitions", () =>
   const anyBytes = proto.Any.encode({ typeUrl: "t", value: Uint8Array.of(7) });
   assert.deepEqual([...anyBytes], [0x0a, 1, 0x74, 0x12, 1, 7]);
   const message = { typeUrl: "t", value: Uint8Array.of(7) };
-  assert.deepEqual([...BCastSigRequest.encode({ id: "i", message })], [0x0a, 1, 0x69, 0x1a, 6, ...anyBytes]);
+  assert.deepEqual(
+    [...BCastSigRequest.encode({ id: "i", message, proof: new Uint8Array(0) })],
+    [0x0a, 1, 0x69, 0x1a, 6, ...anyBytes],
+  );
   assert.deepEqual(
     [...BCastMessage.encode({ id: "i", message, signatures: [Uint8Array.of(1), Uint8Array.of(2)] })],
     [0x0a, 1, 0x69, 0x12, 6, ...anyBytes, 0x1a, 1, 1, 0x1a, 1, 2],

@@ -1,12 +1,15 @@
 import { equalBytes, type proto } from "../base/index.ts";
 import { type NodeKey, sha256, verifySecp256k1 } from "../crypto/index.ts";
-import type { Transport } from "../ports/index.ts";
+import { type Clock, sleepUntil, type Transport } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
+import type { Attempts } from "./attempts.ts";
 import { type CeremonyError, lied } from "./errors.ts";
 import type { JournalRecord } from "./journal.ts";
-import { messageLimits } from "./limits.ts";
+import { askAgainMs, messageLimits } from "./limits.ts";
 import type { Mailbox, Remembering } from "./mailbox.ts";
 import type { Post } from "./post.ts";
+import { nameOfMessage } from "./progress.ts";
+import { type Author, compareShown, isProven, proveShown, Shown, shownMail } from "./shown.ts";
 import { BCastMessage, BCastSigRequest, BCastSigResponse } from "./wire.ts";
 
 /** Which of Charon's two broadcasts is spoken: 2 from v1.11.0-rc3 on, which binds signatures to the session. */
@@ -50,6 +53,8 @@ export function broadcastHash(
 
 export interface BroadcastNeeds {
   readonly transport: Transport;
+  readonly clock: Clock;
+  readonly attempts: Attempts;
   readonly post: Post;
   readonly mailbox: Mailbox;
   readonly journal: Remembering;
@@ -68,8 +73,8 @@ export interface BroadcastNeeds {
  */
 export class Broadcast {
   readonly #needs: BroadcastNeeds;
-  /** By author and name: the hash that we have signed. */
-  readonly #signed = new Map<string, { readonly hash: Uint8Array; readonly remembered: Promise<void> }>();
+  /** By author and name: what we have signed that we were shown. */
+  readonly #signed = new Map<string, { readonly shown: Shown; readonly remembered: Promise<void> }>();
   /** Ours that everybody has signed. */
   readonly #made = new Map<string, Uint8Array>();
   #version: BroadcastVersion = 2;
@@ -79,7 +84,7 @@ export class Broadcast {
     this.#needs = needs;
     for (const record of records) {
       if (record.kind === "signed")
-        this.#signed.set(`${record.peer} ${record.id}`, { hash: record.hash, remembered: Promise.resolve() });
+        this.#keep(record.peer as OperatorIndex, record.id, record, Promise.resolve());
       if (record.kind === "made") this.#made.set(record.id, record.message);
     }
     for (const version of [1, 2] as const) {
@@ -110,7 +115,12 @@ export class Broadcast {
 
   /** The message that a peer has broadcast. */
   async receive(from: OperatorIndex, kind: BroadcastKind, signal: AbortSignal): Promise<Uint8Array> {
-    const bytes = await this.#needs.post.receive(from, mailOf(kind.id), signal);
+    const stop = new AbortController();
+    const comparing = this.#compare(from, kind, AbortSignal.any([stop.signal, signal]));
+    const bytes = await this.#needs.post
+      .receive(from, mailOf(kind.id), signal)
+      .finally(() => stop.abort(new Error("it is there")));
+    await comparing;
     try {
       return this.#open(this.#version, from, bytes).value; // One that came by our own asking was not looked at before.
     } catch (cause) {
@@ -119,9 +129,10 @@ export class Broadcast {
   }
 
   async #collect(id: string, message: Any, signal: AbortSignal): Promise<Uint8Array> {
-    const { key, publicKeys, post, journal, session, transport } = this.#needs;
+    const { attempts, key, publicKeys, post, journal, session, transport } = this.#needs;
     const hash = broadcastHash(this.#version, session, id, message);
-    const request = BCastSigRequest.encode({ id, message });
+    const proof = proveShown(key, attempts.own, hash);
+    const request = BCastSigRequest.encode({ id, message, proof });
     const signatures = await Promise.all(
       publicKeys.map(async (publicKey, operator) => {
         if (operator === transport.self) return key.sign(hash);
@@ -146,18 +157,18 @@ export class Broadcast {
 
   /** Signs that a peer has shown us this message; only one of each name. */
   async #confirm(version: BroadcastVersion, from: OperatorIndex, bytes: Uint8Array): Promise<Uint8Array> {
-    const { key, session, journal, fail } = this.#needs;
-    const { id, message } = BCastSigRequest.decode(bytes);
+    const { key, session, post, journal, fail } = this.#needs;
+    const { id, message, proof } = BCastSigRequest.decode(bytes);
     if (message === undefined) throw new Error("a request without a message");
     this.#kindOf(id, message);
     const hash = broadcastHash(version, session, id, message);
-    const name = `${from} ${id}`;
-    const entry = this.#signed.get(name) ?? {
-      hash,
-      remembered: journal.append({ kind: "signed", peer: from, id, hash }),
-    };
-    this.#signed.set(name, entry);
-    if (!equalBytes(entry.hash, hash)) {
+    const shown = { hash, proof };
+    if (post.isTrireme(from) && !isProven(this.#author(from), shown))
+      throw new Error("what a Trireme shows comes with its signature for that");
+    const entry =
+      this.#signed.get(`${from} ${id}`) ??
+      this.#keep(from, id, shown, journal.append({ kind: "signed", peer: from, id, ...shown }));
+    if (!equalBytes(entry.shown.hash, hash)) {
       fail(
         lied(
           from,
@@ -168,6 +179,60 @@ export class Broadcast {
     }
     await entry.remembered;
     return BCastSigResponse.encode({ id, signature: key.sign(hash) });
+  }
+
+  #keep(
+    author: OperatorIndex,
+    id: string,
+    shown: Shown,
+    remembered: Promise<void>,
+  ): { readonly shown: Shown; readonly remembered: Promise<void> } {
+    const entry = { shown, remembered };
+    this.#signed.set(`${author} ${id}`, entry);
+    this.#needs.post.keep(shownMail(author, id), Shown.encode(shown));
+    return entry;
+  }
+
+  #author(operator: OperatorIndex): Author {
+    const { attempts, publicKeys } = this.#needs;
+    return { operator, publicKey: publicKeys[operator] as Uint8Array, attempt: attempts.of(operator) };
+  }
+
+  /**
+   * While a broadcast does not come, asks the other Triremes what its author has shown them: one that shows different
+   * messages gets none through, and would be waited for without end. Settles when the signal fires; never rejects.
+   */
+  async #compare(from: OperatorIndex, { id }: BroadcastKind, signal: AbortSignal): Promise<void> {
+    const { clock, fail, transport } = this.#needs;
+    const witnesses = others(transport).filter((operator) => operator !== from);
+    while (!signal.aborted) {
+      await sleepUntil(clock, clock.now() + askAgainMs, signal).catch(() => {});
+      const us = this.#signed.get(`${from} ${id}`)?.shown;
+      if (signal.aborted || us === undefined) continue;
+      for (const witness of witnesses) {
+        const theirs = await this.#shownTo(witness, from, id, signal);
+        if (theirs === undefined) continue;
+        const blame = compareShown(this.#author(from), witness, { us, witness: theirs }, nameOfMessage(id));
+        if (blame !== undefined) fail(blame);
+      }
+    }
+  }
+
+  /** What a witness says that an author has shown it; undefined while it says nothing, or nothing that can be read. */
+  async #shownTo(
+    witness: OperatorIndex,
+    author: OperatorIndex,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<Shown | undefined> {
+    const { post } = this.#needs;
+    if (!post.isTrireme(witness)) return undefined;
+    try {
+      const bytes = await post.ask(witness, shownMail(author, id), signal);
+      return bytes && Shown.decode(bytes);
+    } catch {
+      return undefined;
+    }
   }
 
   /** The message inside, when every operator has signed it. @throws when not */

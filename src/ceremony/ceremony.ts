@@ -137,6 +137,8 @@ export class Ceremony {
     this.#broadcast = new Broadcast(
       {
         transport,
+        clock,
+        attempts,
         post: this.#post,
         mailbox,
         journal,

@@ -12,10 +12,11 @@ const records: readonly JournalRecord[] = [
   { kind: "begin", attempt: new Uint8Array(16).fill(1) },
   { kind: "attempt", peer: 0, attempt: new Uint8Array(16).fill(2) },
   { kind: "seed", seed: new Uint8Array(32).fill(0xab), dialect: "v1.11" },
-  { kind: "signed", peer: 3, id: "a", hash: new Uint8Array(32).fill(4) },
+  { kind: "signed", peer: 3, id: "a", hash: new Uint8Array(32).fill(4), proof: new Uint8Array(65).fill(6) },
   { kind: "received", peer: 2, id: "b", message: new Uint8Array(5_000).fill(5) },
   { kind: "made", id: "c", message: new Uint8Array(0) },
   { kind: "step", step: 6 },
+  { kind: "over" },
 ];
 
 function pathOf(t: TestContext): string {

@@ -6,6 +6,7 @@ import { explain, proto } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import { CeremonyError } from "./errors.ts";
 import { journalBytesMax } from "./limits.ts";
+import { Shown } from "./shown.ts";
 
 /**
  * What a ceremony must remember across a kill. `begin` opens it. `seed` is the one secret: everything else of ours follows
@@ -17,7 +18,7 @@ export type JournalRecord =
   | { readonly kind: "begin"; readonly attempt: Uint8Array }
   | { readonly kind: "seed"; readonly seed: Uint8Array; readonly dialect: string }
   | { readonly kind: "attempt"; readonly peer: number; readonly attempt: Uint8Array }
-  | { readonly kind: "signed"; readonly peer: number; readonly id: string; readonly hash: Uint8Array }
+  | ({ readonly kind: "signed"; readonly peer: number; readonly id: string } & Shown)
   | { readonly kind: "received"; readonly peer: number; readonly id: string; readonly message: Uint8Array }
   | { readonly kind: "made"; readonly id: string; readonly message: Uint8Array }
   | { readonly kind: "step"; readonly step: number }
@@ -32,7 +33,7 @@ const Flat = proto.message({
   step: proto.uint32(5),
 });
 
-const magic = Buffer.from("trireme ceremony 1\n");
+const magic = Buffer.from("trireme ceremony 2\n");
 const saltBytes = 32;
 const ivBytes = 12;
 const tagBytes = 16;
@@ -247,7 +248,7 @@ function encode(record: JournalRecord): Uint8Array {
     case "attempt":
       return Flat.encode({ ...flat, peer: record.peer, bytes: record.attempt });
     case "signed":
-      return Flat.encode({ ...flat, peer: record.peer, id: record.id, bytes: record.hash });
+      return Flat.encode({ ...flat, peer: record.peer, id: record.id, bytes: Shown.encode(record) });
     case "received":
       return Flat.encode({ ...flat, peer: record.peer, id: record.id, bytes: record.message });
     case "made":
@@ -275,7 +276,7 @@ function decode(plain: Uint8Array): JournalRecord {
     case "attempt":
       return { kind, peer, attempt: bytes };
     case "signed":
-      return { kind, peer, id, hash: bytes };
+      return { kind, peer, id, ...Shown.decode(bytes) };
     case "received":
       return { kind, peer, id, message: bytes };
     case "made":

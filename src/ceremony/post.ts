@@ -127,6 +127,12 @@ export class Post {
     }
   }
 
+  /** Asks a Trireme once for something that it keeps for us; undefined when it has none. @throws when it does not answer */
+  async ask(from: OperatorIndex, id: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const { found, message } = await this.#ask(from, id, signal);
+    return found ? message : undefined;
+  }
+
   async #askFor(from: OperatorIndex, id: string, signal: AbortSignal): Promise<void> {
     const { clock, log, mailbox, isResumed, fail } = this.#needs;
     const since = clock.now();

@@ -20,7 +20,12 @@ export const MsgSyncResponse = proto.message({
   error: proto.string(2),
 });
 
-export const BCastSigRequest = proto.message({ id: proto.string(1), message: proto.sub(3, proto.Any) });
+export const BCastSigRequest = proto.message({
+  id: proto.string(1),
+  message: proto.sub(3, proto.Any),
+  /** Ours, and Charon passes over it: shown.ts. */
+  proof: proto.bytes(1001),
+});
 export const BCastSigResponse = proto.message({ id: proto.string(1), signature: proto.bytes(2) });
 export const BCastMessage = proto.message({
   id: proto.string(1),

@@ -63,7 +63,7 @@ export function mailMember(
   const key = keys[self] as NodeKey;
   const publicKeys = keys.map(({ publicKey }) => publicKey);
   const broadcast = new Broadcast(
-    { transport, post, mailbox, journal, key, publicKeys, session, kinds: [kind], fail },
+    { transport, clock, attempts, post, mailbox, journal, key, publicKeys, session, kinds: [kind], fail },
     records,
   );
   const kill = (): void => {
