@@ -8,10 +8,12 @@ import { DutyRecord } from "./duty-record.ts";
 import { type Partial, PartialStore } from "./partial-store.ts";
 
 const groupKey = `0x${"aa".repeat(48)}` as GroupKey;
+/** A validator of the cluster that, as far as we know, has no duty here. */
+const another = `0x${"bb".repeat(48)}` as GroupKey;
 const id: DutyId = { slot: 1, kind: "attester" };
 const share = (i: number): ShareIndex => i as ShareIndex;
-const partial = (from: number): Partial => ({
-  groupKey,
+const partial = (from: number, of: GroupKey = groupKey): Partial => ({
+  groupKey: of,
   share: share(from),
   part: 0,
   root: new Uint8Array(32),
@@ -21,14 +23,16 @@ const partial = (from: number): Partial => ({
 
 /** Collects over a `combine` that the test plays. */
 function collecting(combine: (job: CombineJob) => CombineResult | undefined) {
-  const store = new PartialStore([groupKey]);
+  const store = new PartialStore([groupKey, another]);
   const over = new AbortController();
   const bad: number[] = [];
   const tried: number[][] = [];
   const context = {
     clock: { now: () => 0, at: () => () => {} },
     cluster: { threshold: 3 },
-    publicShares: new Map([[groupKey, [1, 2, 3, 4].map(() => new Uint8Array(48))]]),
+    publicShares: new Map(
+      [groupKey, another].map((key) => [key, [1, 2, 3, 4].map(() => new Uint8Array(48))]),
+    ),
     bls: {
       combine: async (jobs: readonly CombineJob[]) =>
         jobs.flatMap((job) => {
@@ -77,6 +81,17 @@ test("what does not verify is not given out, whoever is guilty is left out, and 
     [[group, Uint8Array.of(4)]],
   );
   assert.equal((await found.next()).done, true, "every validator has its signature");
+});
+
+test("a validator that only others know of is combined too, and ends nothing", async () => {
+  const { store, found } = collecting(() => ({ signature: group, guilty: [] }));
+  for (const i of [1, 2, 3]) store.add(id, share(i), [partial(i, another)]);
+  const keys = async (): Promise<readonly GroupKey[] | undefined> =>
+    (await found.next()).value?.map((signed: { groupKey: GroupKey }) => signed.groupKey);
+  assert.deepEqual(await keys(), [another]);
+  for (const i of [1, 2, 3]) store.add(id, share(i), [partial(i)]);
+  assert.deepEqual(await keys(), [groupKey]);
+  assert.equal(await keys(), undefined);
 });
 
 test("a combination without an answer is none", async () => {
