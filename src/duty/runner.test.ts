@@ -4,6 +4,7 @@ import { DutyWorld } from "../../sim/duty-world.ts";
 import { toHex } from "../base/index.ts";
 import type { ConsensusValue } from "../consensus/index.ts";
 import { type DutyId, dutyDue, firstSlotOf, type GroupKey, slotStart, ssz } from "../spec/index.ts";
+import { encodeRandao } from "./codec/randao.ts";
 import { decodePartials, decodeUnsignedSet, encodePartials, encodeUnsignedSet } from "./codec/sets.ts";
 import { PARSIGEX_PROTOCOL } from "./exchange.ts";
 import { LIMITS } from "./limits.ts";
@@ -249,6 +250,19 @@ test("a peer cannot speak for another share, nor say two things, nor speak of im
     await say(2, encodePartials({ ...duty, slot }, partials));
     assert.equal(world.network.rejectionsOf(2), 2 + i, `slot ${slot}`);
   }
+  // What is said fits its slot, but the slot is over, or further ahead than any operator looks.
+  const refused = world.network.rejectionsOf(2);
+  const { slotsPerEpoch } = world.spec;
+  const randaoOf = (slot: number): Uint8Array => {
+    const epoch = Math.floor(slot / slotsPerEpoch);
+    const signed = encodeRandao({ epoch, signature: new Uint8Array(96).fill(1) });
+    return encodePartials({ slot, kind: "randao" }, [{ ...first, data: signed }]);
+  };
+  const far = 5 * slotsPerEpoch;
+  for (const slot of [0, far]) await say(2, randaoOf(slot));
+  assert.equal(world.network.rejectionsOf(2), refused + 2);
+  await say(2, randaoOf(duty.slot + slotsPerEpoch));
+  assert.equal(world.network.rejectionsOf(2), refused + 2, "the same of the next epoch is taken");
   await say(2, new Uint8Array([1, 2, 3]));
   const stranger = `0x${"11".repeat(48)}` as GroupKey;
   await say(2, encodePartials(duty, [{ ...first, groupKey: stranger }]));
