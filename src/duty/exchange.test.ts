@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { simChainSpec } from "../../sim/chain-spec.ts";
+import { SimClock } from "../../sim/clock.ts";
+import { type MessageHandler, silent, unmetered } from "../ports/index.ts";
+import {
+  type DutyId,
+  dutyDeadline,
+  epochOf,
+  type GroupKey,
+  type OperatorIndex,
+  type ShareIndex,
+  slotStart,
+} from "../spec/index.ts";
+import { encodeRandao } from "./codec/randao.ts";
+import { encodePartials } from "./codec/sets.ts";
+import { createExchange } from "./exchange.ts";
+import { LIMITS } from "./limits.ts";
+import { PartialStore } from "./partial-store.ts";
+
+const chain = simChainSpec(8);
+const groupKey = `0x${"aa".repeat(48)}` as GroupKey;
+const never = new AbortController().signal;
+const randao = (slot: number): DutyId => ({ slot, kind: "randao" });
+const partialOf = (slot: number, share: number) => {
+  const signature = new Uint8Array(96).fill(share);
+  const data = encodeRandao({ epoch: epochOf(chain, slot), signature });
+  return { groupKey, share: share as ShareIndex, data, signature };
+};
+const ours = (slot: number) => ({ ...partialOf(slot, 1), part: 0, root: new Uint8Array(32) });
+
+/** Operator 0's exchange with two others, over a network that the test plays. */
+function exchanging(send: (to: number, message: Uint8Array, signal: AbortSignal) => Promise<void>) {
+  const store = new PartialStore([groupKey]);
+  const clock = new SimClock(slotStart(chain, 0));
+  const forgotten: [duty: DutyId, signers: number][] = [];
+  let handler: MessageHandler = () => assert.fail("no handler");
+  const exchange = createExchange({
+    clock,
+    chain,
+    store,
+    gate: () => true,
+    maySign: () => true,
+    log: silent,
+    meter: unmetered,
+    onReceived: () => {},
+    onForget: (duty) => void forgotten.push([duty, store.peek(duty).everyone.size]),
+    onStanding: () => undefined,
+    transport: {
+      self: 0 as OperatorIndex,
+      operatorCount: 3,
+      connected: () => [],
+      onBroken: () => {},
+      send: (to, _protocol, message, signal = never) => send(to, message, signal),
+      request: async () => new Uint8Array(),
+      handle: (_protocol, _limits, given) => {
+        handler = given;
+      },
+    },
+  });
+  const receive = (from: number, duty: DutyId, partials = [partialOf(duty.slot, from + 1)]): void =>
+    void handler(from as OperatorIndex, encodePartials(duty, partials));
+  return { store, clock, exchange, receive, forgotten };
+}
+
+test("what peers and we said of a duty is kept until its deadline, told of once more, and then forgotten", async () => {
+  const { store, clock, exchange, receive, forgotten } = exchanging(async () => {});
+  for (const from of [1, 2]) receive(from, randao(3));
+  exchange.offer(randao(4), [ours(4)], never);
+  const deadlines = [3, 4].map((slot) => dutyDeadline(chain, randao(slot)) ?? assert.fail());
+  const [first = 0, last = 0] = deadlines.toSorted((a, b) => a - b);
+  await clock.run({ until: first - 1 });
+  assert.equal(store.dutyCount, 1, "of ours the exchange keeps nothing in the store");
+  await clock.run({ until: last });
+  assert.equal(store.dutyCount, 0);
+  assert.deepEqual(forgotten, [
+    [randao(3), 2],
+    [randao(4), 0],
+  ]);
+});
+
+test("a kind that no script here collects is not kept", () => {
+  const { store, receive } = exchanging(async () => {});
+  receive(1, { slot: 3, kind: "signature" });
+  assert.equal(store.dutyCount, 0);
+});
+
+test("who says the same again is told once more what we signed, and no more often", async () => {
+  const sent: number[] = [];
+  const { clock, exchange, receive } = exchanging(async (to) => void sent.push(to));
+  exchange.offer(randao(3), [ours(3)], never);
+  await clock.run({ forMs: 1 });
+  assert.deepEqual(sent, [1, 2]);
+  for (let i = 0; i < 5; i++) receive(2, randao(3));
+  await clock.run({ forMs: 1 });
+  assert.deepEqual(sent, [1, 2, 2]);
+});
+
+test("messages for a peer that takes none wait up to a number, and the oldest gives way", async () => {
+  const givenUp: number[] = [];
+  let order = 0;
+  const { clock, exchange } = exchanging((to, _message, signal) => {
+    const mine = order++;
+    if (to !== 1) return Promise.resolve();
+    return new Promise((_, reject) => {
+      signal.addEventListener("abort", () => {
+        givenUp.push(mine);
+        reject(signal.reason as Error);
+      });
+    });
+  });
+  for (let i = 0; i < LIMITS.unsentPerPeerMax; i++) exchange.offer(randao(i + 1), [ours(i + 1)], never);
+  await clock.run({ forMs: 1 });
+  assert.deepEqual(givenUp, []);
+  exchange.offer(randao(LIMITS.unsentPerPeerMax + 1), [ours(LIMITS.unsentPerPeerMax + 1)], never);
+  await clock.run({ forMs: 1 });
+  assert.deepEqual(givenUp, [0]);
+});
