@@ -27,7 +27,7 @@ import {
 } from "./limits.ts";
 import { noteProtocolsOnce } from "./note-protocols-once.ts";
 import type { Roster } from "./roster.ts";
-import { tellGuard, withStreamGuard } from "./stream-guard.ts";
+import { type OnRefused, tellGuard, withStreamGuard } from "./stream-guard.ts";
 import type { Violations } from "./violations.ts";
 
 /** The libp2p node under everything else in this room. */
@@ -62,8 +62,7 @@ export async function createHost(
     maxOutboundStreams: streamsMaxPerConnection * 2,
     streamOptions: { maxStreamWindowSize: streamWindowBytesMax },
   });
-  const refused = (reason: "stream-rate" | "unnegotiated-bytes", peer: string): void =>
-    violations.count(peer, reason);
+  const refused: OnRefused = (reason, peer) => violations.count(peer, reason);
   const node = await createLibp2p({
     start: false,
     privateKey: roster.privateKey,

@@ -23,6 +23,8 @@ export const relayStreamsBurstMax = 100;
 export const unnegotiatedBytesMax = 8 * 1024 * 1024;
 /** The window to which one stream may grow: bandwidth-delay product of 32 MB/s over 125 ms. */
 export const streamWindowBytesMax = 4 * 1024 * 1024;
+/** One frame of it arrives in at most so many pieces: peers send 64 kB a piece, so one of 4 MB in 64; small ones would cost more than their bytes. */
+export const framePiecesMax = 1_024;
 /** Channels of one protocol that a peer may have open: one, and what a reconnection leaves behind for a while. */
 export const channelsMaxPerPeer = 4;
 /** Bytes of a channel that nobody has read yet; what channels carry is small and read at once. */

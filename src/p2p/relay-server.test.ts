@@ -152,3 +152,17 @@ test("peers that send rubbish, ask for circuits to nobody, or hold streams open 
     await relay.stop();
   }
 });
+
+test("a stranger who announces a frame of gigabytes is cut off, and the relay serves on", async () => {
+  const relay = await relayWith();
+  const peer = await hostilePeer(newKey(), relay.addresses()[0] ?? "");
+  try {
+    const ended = new Promise((resolve) => peer.connection.addEventListener("close", resolve));
+    peer.write(Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff));
+    await ended;
+    await relays(relay);
+  } finally {
+    await peer.stop();
+    await relay.stop();
+  }
+});

@@ -20,7 +20,10 @@ import {
   relayedCircuitMs,
   relayForgetPeerMs,
   relayReservationMs,
+  streamsMaxPerConnection,
+  streamWindowBytesMax,
 } from "./limits.ts";
+import { withStreamGuard } from "./stream-guard.ts";
 
 export interface RelayServerOptions {
   /** 32 bytes: who the relay is. */
@@ -65,7 +68,16 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     addresses: { listen, appendAnnounce: announce },
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [
+      withStreamGuard(
+        yamux({
+          maxInboundStreams: streamsMaxPerConnection,
+          streamOptions: { maxStreamWindowSize: streamWindowBytesMax },
+        }),
+        () => {},
+        () => performance.now(),
+      ),
+    ],
     connectionGater: {
       denyInboundConnection: (connection) => !hosts.admit(connection),
       denyDialMultiaddr: () => true, // It answers, and never calls.

@@ -3,7 +3,14 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { multiaddrConnectionPair } from "@libp2p/utils";
 import { yamux } from "@libp2p/yamux";
-import { relayStreamsBurstMax, streamsBurstMax, unnegotiatedBytesMax } from "./limits.ts";
+import { Uint8ArrayList } from "uint8arraylist";
+import {
+  framePiecesMax,
+  relayStreamsBurstMax,
+  streamsBurstMax,
+  streamWindowBytesMax,
+  unnegotiatedBytesMax,
+} from "./limits.ts";
 import { tellGuard, withStreamGuard } from "./stream-guard.ts";
 
 /** A guarded muxer that never negotiates, and a client to it. */
@@ -16,6 +23,8 @@ function guarded(now: () => number) {
   server.addEventListener("stream", () => {}); // Taken, and left alone.
   return {
     client: yamux(open)().createStreamMuxer(near),
+    wire: near,
+    held: () => (server as unknown as { decoder: { buffer: Uint8ArrayList } }).decoder.buffer.byteLength,
     refused,
     told: (name: string) => tellGuard({ muxer: server } as never, { kind: "relay", name }),
     end: () => near.abort(new Error("end of test")),
@@ -53,5 +62,52 @@ test("bytes for streams that never say their protocol stay below a cap, over all
     (await client.createStream()).send(new Uint8Array(part));
   while (refused.length === 0) await new Promise((resolve) => setImmediate(resolve));
   assert.equal(refused[0], "unnegotiated-bytes");
+  end();
+});
+
+/** Header of a data frame for stream 1. */
+const header = (length: number): Uint8Array => {
+  const bytes = new Uint8Array(12);
+  new DataView(bytes.buffer).setUint32(4, 1);
+  new DataView(bytes.buffer).setUint32(8, length);
+  return bytes;
+};
+const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+for (const length of [0xffffffff, streamWindowBytesMax + 1])
+  test(`a header that announces ${length} bytes ends the connection before they are there`, async () => {
+    const { wire, refused, held } = guarded(() => 0);
+    const ended = once(wire, "close");
+    wire.send(header(length));
+    for (let sent = 0; sent < 2 * streamWindowBytesMax && wire.status === "open"; sent += 65_536) {
+      wire.send(new Uint8Array(65_536));
+      await tick();
+    }
+    assert.deepEqual(refused, ["unfinished-frame", "unknown"]);
+    await ended;
+    assert.ok(held() < streamWindowBytesMax);
+  });
+
+test("a frame that comes byte by byte ends the connection, since each byte costs more than itself", async () => {
+  const { wire, refused } = guarded(() => 0);
+  const ended = once(wire, "close");
+  wire.send(header(streamWindowBytesMax));
+  for (let sent = 0; sent <= framePiecesMax + 1 && wire.status === "open"; sent++) {
+    wire.send(Uint8Array.of(0));
+    await tick();
+  }
+  assert.deepEqual(refused, ["unfinished-frame", "unknown"]);
+  await ended;
+});
+
+test("the largest frame that a window allows passes, in the pieces in which peers send it", async () => {
+  const { wire, refused, held, end } = guarded(() => 0);
+  const frame = new Uint8ArrayList(header(streamWindowBytesMax), new Uint8Array(streamWindowBytesMax));
+  for (let at = 0; at < frame.byteLength; at += 65_519) {
+    wire.send(frame.sublist(at, Math.min(at + 65_519, frame.byteLength)));
+    await tick();
+  }
+  while (held() > 0) await tick();
+  assert.deepEqual([refused, wire.status], [[], "open"]);
   end();
 });

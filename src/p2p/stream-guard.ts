@@ -1,21 +1,27 @@
 import type { Connection, Stream, StreamMuxer, StreamMuxerFactory } from "@libp2p/interface";
 import type { Uint8ArrayList } from "uint8arraylist";
 import {
+  framePiecesMax,
   relayStreamsBurstMax,
   relayStreamsPerSecondMax,
   streamsBurstMax,
   streamsPerSecondMax,
+  streamWindowBytesMax,
   unnegotiatedBytesMax,
 } from "./limits.ts";
 import type { Who } from "./roster.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
-/** Told of each stream that was reset, and of whose it was as far as that is known. */
-type OnRefused = (reason: "stream-rate" | "unnegotiated-bytes", peer: string) => void;
+/** Told of each stream that was reset, or connection that was ended, and of whose it was as far as that is known. */
+export type OnRefused = (
+  reason: "stream-rate" | "unnegotiated-bytes" | "unfinished-frame",
+  peer: string,
+) => void;
 
 /**
- * Caps what one connection may cost before any of our handlers is asked: streams opened per second, and bytes that pile up
- * on streams that have not said their protocol. libp2p itself would hold 4 MB for each of those.
+ * Caps what one connection may cost before any of our handlers is asked: streams opened per second, bytes that pile up on
+ * streams that have not said their protocol, and what is held of a frame that is not whole yet. libp2p itself would hold
+ * 4 MB for each such stream, and of one frame the 4 GB that its header may announce.
  *
  * @param now - Steady milliseconds.
  */
@@ -51,10 +57,18 @@ const guarding = Symbol("stream guard");
 interface InnerMuxer extends StreamMuxer {
   [guarding]?: (who: Who) => void;
   onRemoteStream(stream: InnerStream): void;
+  /** What it throws ends the connection. */
+  onData(data: Uint8Array | Uint8ArrayList): void;
+  /** Its buffer begins with the header of the frame that has not arrived whole, if any. */
+  readonly decoder: { readonly buffer: Uint8ArrayList };
 }
 interface InnerStream extends Stream {
   onData(data: Uint8Array | Uint8ArrayList): void;
 }
+
+/** @spec yamux/spec.md "Framing": version, type, flags, stream id, then the length as big-endian 32 bits. */
+const frameHeaderBytes = 12;
+const frameLengthAt = 8;
 
 function guard(muxer: InnerMuxer, refused: OnRefused, now: () => number): void {
   let bucket = new TokenBucket({ perSecond: streamsPerSecondMax, burst: streamsBurstMax, now: now() });
@@ -68,6 +82,18 @@ function guard(muxer: InnerMuxer, refused: OnRefused, now: () => number): void {
         now: now(),
       });
   };
+  const decode = muxer.onData.bind(muxer);
+  let pieces = 0;
+  muxer.onData = (data) => {
+    decode(data);
+    const unfinished = muxer.decoder.buffer;
+    pieces = unfinished.byteLength > data.byteLength ? pieces + 1 : 1;
+    if (unfinished.byteLength < frameHeaderBytes) return;
+    if (unfinished.getUint32(frameLengthAt) <= streamWindowBytesMax && pieces <= framePiecesMax) return;
+    refused("unfinished-frame", name);
+    throw new Error("a frame larger than any window, or in too many pieces");
+  };
+
   const waiting = new Map<InnerStream, number>();
   let waitingBytes = 0;
 

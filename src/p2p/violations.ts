@@ -16,6 +16,7 @@ export type Violation =
   | "handler-too-slow"
   | "stream-rate"
   | "unnegotiated-bytes"
+  | "unfinished-frame"
   | "too-many-connections";
 
 /**

@@ -1,5 +1,5 @@
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
-import type { Connection, Stream } from "@libp2p/interface";
+import type { Connection, MessageStream, Stream } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
@@ -13,6 +13,8 @@ import { frame } from "../framing.ts";
 export interface HostilePeer {
   readonly connection: Connection;
   open(protocol: string): Promise<Stream>;
+  /** Bytes under all streams, where the frames of the muxer belong. */
+  write(bytes: Uint8Array): void;
   stop(): Promise<void>;
 }
 
@@ -36,9 +38,11 @@ export async function hostilePeer(
       await stream.close().catch(() => {});
     });
   const connection = await node.dial(multiaddr(address));
+  const inner = connection as unknown as { muxer: { maConn: MessageStream } };
   return {
     connection,
     open: (protocol) => connection.newStream(protocol, { maxOutboundStreams: 100_000 }),
+    write: (bytes) => void inner.muxer.maConn.send(bytes),
     stop: async () => await node.stop(),
   };
 }
