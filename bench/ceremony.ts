@@ -1,5 +1,9 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { each } from "../src/base/index.ts";
+import { encryptKeystore, PBKDF2_ROUNDS, SecretKey } from "../src/crypto/index.ts";
 import {
   type CeremonyRun,
   type CeremonySeat,
@@ -25,7 +29,10 @@ const LOOK_MS = 50;
 interface Figures {
   /** From the start of all programs until every operator has its lock, its key shares and its deposit data. */
   readonly wallSeconds: number;
-  /** Of that, from the first keystore folder to the last keystore, at any operator. */
+  /**
+   * What of that the keystores are. Charon: from the first keystore folder to the last keystore, at any operator. Trireme encrypts
+   * them beside everything else: what they take by themselves on all processors of this machine, measured before the ceremony.
+   */
   readonly keystoreSeconds: number;
   /** Of all operators together. */
   readonly cpuSeconds: number;
@@ -35,6 +42,7 @@ async function measure(
   seat: CeremonySeat,
   { operators, validators }: (typeof SIZES)[number],
 ): Promise<Figures> {
+  const alone = seat === "trireme" ? await keystoresAloneSeconds(operators * validators) : undefined;
   const begun = Date.now();
   const run = await startCeremony({
     seats: Array.from({ length: operators }, () => seat),
@@ -66,7 +74,7 @@ async function measure(
     await verifyResults(run);
     return {
       wallSeconds: ((completeAt ?? Date.now()) - begun) / 1000,
-      keystoreSeconds: keystoreSeconds(run),
+      keystoreSeconds: alone ?? keystoreSeconds(run),
       cpuSeconds: cpu.reduce((sum, one) => sum + one, 0),
     };
   } finally {
@@ -78,7 +86,19 @@ async function measure(
 const isComplete = (run: CeremonyRun, i: number): boolean =>
   existsSync(join(run.home(i), "deposit-data.json"));
 
-/** From the file system, so that both programs are measured alike. */
+/** From a sample, since each costs the same. */
+async function keystoresAloneSeconds(count: number): Promise<number> {
+  const entropy = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
+  const key = SecretKey.fromScalar(7n);
+  const sample = Array.from({ length: 8 * availableParallelism() }, () => key);
+  const begun = performance.now();
+  await each(sample, availableParallelism(), async (secret) => {
+    await encryptKeystore(secret, "password", { rounds: PBKDF2_ROUNDS.secure, entropy });
+  });
+  return ((performance.now() - begun) / 1000 / sample.length) * count;
+}
+
+/** From the file system. */
 function keystoreSeconds(run: CeremonyRun): number {
   const folders = run.processes.map((_, i) => join(run.home(i), "validator_keys"));
   const begins = folders.map((folder) => statSync(folder).birthtimeMs);
