@@ -328,6 +328,43 @@ test("a dealer that cheats in any way is named by every honest operator, and by 
   }
 });
 
+test("two dealers whose bad shares cancel each other out do no harm, and each alone is named", () => {
+  const begun = deal("together", 4, 3);
+  const self = 1 as ShareIndex;
+  const plus = (share: Uint8Array, by: bigint): Uint8Array =>
+    scalarToBytes(modOrder(bytesToScalar(share) + by));
+  const received = (changes: ReadonlyMap<number, bigint>): Map<ShareIndex, Dealt> =>
+    new Map(
+      [...dealtTo(self, begun)].map(([dealer, { cast, share }]) => [
+        dealer,
+        { cast, share: plus(share, changes.get(dealer) ?? 0n) },
+      ]),
+    );
+  const finished = (changes: ReadonlyMap<number, bigint>): ReturnType<typeof finish> =>
+    finish(paramsOf(self, 4, 3), begun.get(self) as FrostBegun, received(changes));
+  const honest = finished(new Map());
+  const together = finished(
+    new Map([
+      [2, 7n],
+      [4, -7n],
+    ]),
+  );
+  assert.ok(!("liar" in honest) && !("liar" in together));
+  assert.deepEqual(together.publicShares, honest.publicShares);
+  assert.deepEqual(together.secret.publicKey(), honest.publicShares[0]);
+  const alone = [
+    new Map([[4, 7n]]),
+    new Map([
+      [3, 1n],
+      [4, 1n],
+    ]),
+  ].map(finished);
+  assert.deepEqual(
+    alone.map((lie) => "liar" in lie && lie.liar),
+    [4, 3],
+  );
+});
+
 test("an operator that announces another key or another share is named", () => {
   const [key] = keysOf(generate("announce", 4, 3)) as [KeyOfValidator];
   const from = 2 as ShareIndex;

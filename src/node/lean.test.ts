@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { fitCollector, LEAN_ENVIRONMENT, LEAN_FLAGS } from "./lean.ts";
+import { fitCollector, fitThreadPool, LEAN_ENVIRONMENT, LEAN_FLAGS } from "./lean.ts";
 
 test("the installed program starts as lean as the nodes of the demonstration", () => {
   const script = readFileSync(new URL("../../bin/trireme", import.meta.url), "utf8");
@@ -20,4 +20,13 @@ test("the collector is frugal while validators are few, and quick where they are
   // It takes back what the process was started with.
   assert.deepEqual(flags(64), ["--no-optimize-for-size"]);
   assert.ok(LEAN_FLAGS.includes("--optimize-for-size"));
+});
+
+test("the thread pool has a thread for every processor and one for files, unless the operator has chosen", () => {
+  const sizeFor = (processors: number, environment: NodeJS.ProcessEnv = {}): string | undefined => {
+    fitThreadPool(processors, environment);
+    return environment["UV_THREADPOOL_SIZE"];
+  };
+  assert.deepEqual([sizeFor(2), sizeFor(16)], ["4", "17"]);
+  assert.equal(sizeFor(16, { UV_THREADPOOL_SIZE: "2" }), "2");
 });

@@ -28,6 +28,9 @@ const POOL_THREADS_MIN = 4;
  * A thread of the pool for every processor, where keys are derived, and one for files. Does nothing once the pool was used,
  * or where the operator has chosen (UV_THREADPOOL_SIZE).
  */
-export function fitThreadPool(): void {
-  process.env["UV_THREADPOOL_SIZE"] ??= String(Math.max(POOL_THREADS_MIN, availableParallelism() + 1));
+export function fitThreadPool(
+  processors: number = availableParallelism(),
+  environment: NodeJS.ProcessEnv = process.env,
+): void {
+  environment["UV_THREADPOOL_SIZE"] ??= String(Math.max(POOL_THREADS_MIN, processors + 1));
 }
