@@ -57,7 +57,7 @@ export function complaints(charon: MixedNode, name: string, after: string): read
 }
 
 /**
- * Charon v1.11's tracker looks at the selection proofs of a slot when two epochs are over, and has forgotten the slot's attester
- * duties by then: it says of whoever signed proofs, Charons too, that nobody expected them.
+ * Charon's mock client signs no selection proofs, so those of others stay below the threshold. Charon v1.11's tracker looks at such
+ * a failed slot when two epochs are over, has forgotten its attester duties by then, and says that nobody expected the proofs.
  */
 const FORGOTTEN_DUTIES = /WARN tracker +Unexpected event found .*\/prepare_aggregator"/;
