@@ -62,7 +62,12 @@ test("votes that differ in their index alone are two votes: agreed on apart, and
   assert.equal(decodeUnsignedSet("attester", value).get(key)?.data.index, 1);
   assert.notDeepEqual(unsignedCodecs.attester.encode(full), unsignedCodecs.attester.encode(empty));
   const duties = new Map([[key, full.duty]]);
-  assert.ok(acceptableVotes(chain, { slot: SLOT, kind: "attester" }, duties, value, { complete: true }));
+  assert.ok(
+    acceptableVotes(chain, { slot: SLOT, kind: "attester" }, duties, value, {
+      complete: true,
+      elsewhere: () => false,
+    }),
+  );
 });
 
 test("an aggregate is hashed by the container of its own fork", () => {

@@ -54,17 +54,20 @@ function fitsIndex(fork: ForkName, index: number, { committeeIndex }: AttesterDu
  *
  * @param how.complete - Left out when every operator has led in vain: then beacon nodes know different duties, and the
  *   votes on which all can agree are better than none. Who has which duty is not part of what is signed.
+ * @param how.elsewhere - Whether a validator is known to vote in another slot of the epoch. Such a one is in no value at any
+ *   time: once it was named here, the slashing memory would refuse its real vote.
  */
 export function acceptableVotes(
   chain: ChainSpec,
   id: DutyId,
   duties: ReadonlyMap<GroupKey, AttesterDuty>,
   value: ConsensusValue,
-  how: { readonly complete: boolean },
+  how: { readonly complete: boolean; readonly elsewhere: (groupKey: GroupKey) => boolean },
 ): readonly UnsignedAttestation[] | undefined {
   const set = decodeOrNothing("attester", value);
   if (set === undefined || ![...set.values()].every((vote) => isSignableVote(chain, id.slot, vote)))
     return undefined;
+  if ([...set.keys()].some(how.elsewhere)) return undefined;
   const known = [...set].filter(([groupKey, { duty }]) => {
     const own = duties.get(groupKey);
     return own !== undefined && (!how.complete || sameDuty(own, duty));

@@ -18,11 +18,9 @@ import { encodeUnsignedSet } from "./codec/sets.ts";
 
 const chain = simChainSpec(8);
 const SLOT = 82; // Epoch 10.
-const [first, second, stranger] = ["aa", "bb", "cc"].map((text) => `0x${text.repeat(48)}`) as [
-  GroupKey,
-  GroupKey,
-  GroupKey,
-];
+const [first, second, stranger, elsewhere] = ["aa", "bb", "cc", "dd"].map(
+  (text) => `0x${text.repeat(48)}`,
+) as [GroupKey, GroupKey, GroupKey, GroupKey];
 const dutyOf = (pubkey: GroupKey, more: Partial<AttesterDuty> = {}): AttesterDuty => ({
   pubkey,
   validatorIndex: 7,
@@ -54,7 +52,10 @@ const duties = new Map([first, second].map((key) => [key, dutyOf(key)]));
 const set = (...votes: readonly UnsignedAttestation[]): ConsensusValue =>
   encodeUnsignedSet("attester", new Map(votes.map((one) => [one.duty.pubkey, one])));
 const judged = (value: ConsensusValue, complete: boolean): number | undefined =>
-  acceptableVotes(chain, { slot: SLOT, kind: "attester" }, duties, value, { complete })?.length;
+  acceptableVotes(chain, { slot: SLOT, kind: "attester" }, duties, value, {
+    complete,
+    elsewhere: (groupKey) => groupKey === elsewhere,
+  })?.length;
 
 /** A chain with the forks up to Deneb only. */
 const deneb: ChainSpec = {
@@ -119,6 +120,11 @@ test("after everybody led in vain a value with some of ours is good enough, and 
   assert.equal(judged(set(vote(stranger)), false), undefined);
   assert.equal(judged(set(), false), undefined);
   assert.equal(judged(set(vote(first), vote(second, { target: checkpoint(11) })), false), undefined);
+});
+
+test("a validator that votes in another slot of the epoch is in no value that is voted for, at any time", () => {
+  for (const complete of [true, false])
+    assert.equal(judged(set(vote(first), vote(second), vote(elsewhere)), complete), undefined);
 });
 
 test("a value has something right for every aggregator of ours and nobody else, until everybody led in vain", () => {

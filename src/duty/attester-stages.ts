@@ -43,9 +43,12 @@ export function createAttesterStages(
     readonly voteTime: (slot: Slot, signal: AbortSignal) => Promise<void>;
     readonly inclusion: Inclusion;
     readonly known: Known;
+    /** Whether a validator is known to vote in another slot of this slot's epoch. */
+    readonly votesElsewhere: (slot: Slot, groupKey: GroupKey) => boolean;
   },
 ): AttesterStages {
   const { chain, cluster, consensus, beacon, log, metrics } = context;
+  const elsewhereThan = (slot: Slot) => (groupKey: GroupKey) => more.votesElsewhere(slot, groupKey);
   const view = new VoteView(context);
   const wireFork = (slot: Slot): WireFork => forkOfNumber(forkNumber(forkAt(chain, slot)));
 
@@ -65,7 +68,8 @@ export function createAttesterStages(
       };
       const acceptable = (value: ConsensusValue, round: number): boolean | Promise<boolean> => {
         const complete = round <= cluster.operators.length;
-        const votes = acceptableVotes(chain, duty.id, duty.validators, value, { complete });
+        const elsewhere = elsewhereThan(duty.id.slot);
+        const votes = acceptableVotes(chain, duty.id, duty.validators, value, { complete, elsewhere });
         if (votes === undefined) return refuse("not the votes of this slot");
         const fits = view.bears(
           duty.id.slot,
@@ -82,7 +86,7 @@ export function createAttesterStages(
       duty.record.note("decided", { round });
       const decided = decodeUnsignedSet("attester", value);
       for (const [groupKey, { data }] of decided) more.known.votes.set(duty.id.slot, groupKey, data);
-      return ours(context, duty, decided);
+      return ours(context, duty, decided, elsewhereThan(duty.id.slot));
     },
 
     async guard(duty, decided, signal) {
@@ -157,6 +161,7 @@ function ours(
   { chain, publicShares, log }: DutyContext,
   duty: AttesterSlot,
   decided: ReadonlyMap<GroupKey, UnsignedAttestation>,
+  elsewhere: (groupKey: GroupKey) => boolean,
 ): readonly ToSign<UnsignedAttestation>[] {
   duty.record.blame(
     "left-out",
@@ -164,6 +169,16 @@ function ours(
   );
   return [...decided].flatMap(([groupKey, value]) => {
     if (!publicShares.has(groupKey)) return [];
+    if (elsewhere(groupKey)) {
+      log.warn(
+        "A vote was decided for a validator that votes in another slot of the epoch; it is not signed",
+        {
+          duty: dutyName(duty.id),
+          validator: groupKey,
+        },
+      );
+      return [];
+    }
     if (!isSignableVote(chain, duty.id.slot, value)) {
       duty.record.blame("bad-proposal", [groupKey]);
       log.error("A vote was decided that is not one for its slot", {

@@ -113,6 +113,46 @@ test("where operators know different duties, they agree after everybody led in v
   assert.ok(voted.size >= wanted.length - 1, `${voted.size} of ${wanted.length} votes`);
 });
 
+test("a leader cannot use up the votes of validators that vote later in the epoch", async () => {
+  // Two beacon nodes do not know of one validator, so that every operator leads in vain before the liar's second turn.
+  const kind = "attester" as const;
+  const slot = 16;
+  const liar = leaderOf({ slot, kind }, 5, 4);
+  const world: DutyWorld = new DutyWorld(25, {
+    validatorCount: 24,
+    consensus: (index, honest) => ({
+      agree(duty, how, signal) {
+        if (index !== liar || duty.slot !== slot || duty.kind !== kind)
+          return honest.agree(duty, how, signal);
+        const proposal = how.proposal.then((value) => {
+          const set = new Map(decodeUnsignedSet(kind, value));
+          const [vote] = set.values();
+          assert.ok(vote !== undefined);
+          for (const { pubkey } of world.chain.attesterDuties(2))
+            if (!set.has(pubkey)) set.set(pubkey, { ...vote, duty: { ...vote.duty, pubkey } });
+          return encodeUnsignedSet(kind, set);
+        });
+        return honest.agree(duty, { ...how, proposal }, signal);
+      },
+    }),
+  });
+  const honest = world.operators.filter(({ index }) => index !== liar);
+  for (const { beacon } of honest.slice(0, 2)) {
+    const all = beacon.attesterDuties.bind(beacon);
+    beacon.attesterDuties = async (...args) => {
+      const { dependentRoot, duties } = await all(...args);
+      const hidden = duties.find((duty) => duty.slot === slot);
+      return { dependentRoot, duties: duties.filter((duty) => duty !== hidden) };
+    };
+  }
+  world.start();
+  await world.runToSlot(26);
+  assert.ok(world.chain.attesterDuties(2).filter((duty) => duty.slot === slot).length > 1);
+  assertAllVoted(world, slot + 1, 24);
+  for (const { index } of honest)
+    assert.equal(world.summary(index)["attester failed refused-by-slashing-memory"], undefined);
+});
+
 test("a leader that leaves aggregators out costs its round, and them nothing", async () => {
   const kinds = ["aggregator", "sync-contribution"] as const;
   const ledFirst = new Set<string>();

@@ -48,6 +48,7 @@ export function createRepertoire(
     readonly voteTime: (slot: Slot, signal: AbortSignal) => Promise<void>;
     readonly schedule: {
       attestersAt(slot: Slot): ReadonlyMap<GroupKey, AttesterDuty>;
+      votesElsewhere(slot: Slot, groupKey: GroupKey): boolean;
       proposersAt(slot: Slot): ReadonlyMap<GroupKey, ProposerDuty>;
       syncMembersAt(slot: Slot): ReadonlyMap<GroupKey, SyncDuty>;
     };
@@ -79,7 +80,12 @@ export function createRepertoire(
   const aggregators = (slot: Slot) => aggregatorsAmong(known, slot, attesters(slot));
   const contributors = (slot: Slot) => contributorsAmong(known, slot, members(slot));
 
-  const attester = createAttesterStages(context, { voteTime, inclusion, known });
+  const attester = createAttesterStages(context, {
+    voteTime,
+    inclusion,
+    known,
+    votesElsewhere: (slot, groupKey) => schedule.votesElsewhere(slot, groupKey),
+  });
   const randao = createRandaoStages(context, known);
   const proposer = createProposerStages(context, {
     known,

@@ -29,6 +29,7 @@ import { retry } from "./retry.ts";
 interface EpochDuties {
   readonly attesters: Duties<AttesterDuty> | undefined;
   readonly attestersBySlot: ReadonlyMap<Slot, ReadonlyMap<GroupKey, AttesterDuty>>;
+  readonly slotOfAttester: ReadonlyMap<GroupKey, Slot>;
   readonly proposers: Duties<ProposerDuty> | undefined;
   readonly syncMembers: readonly SyncDuty[] | undefined;
 }
@@ -70,6 +71,12 @@ export class Schedule {
   attestersAt(slot: Slot): ReadonlyMap<GroupKey, AttesterDuty> {
     const known = this.#epochs.get(epochOf(this.#context.chain, slot));
     return known?.attestersBySlot.get(slot) ?? new Map<GroupKey, AttesterDuty>();
+  }
+
+  /** Whether a validator is known to vote in another slot of the same epoch: it votes once in each. */
+  votesElsewhere(slot: Slot, groupKey: GroupKey): boolean {
+    const own = this.#epochs.get(epochOf(this.#context.chain, slot))?.slotOfAttester.get(groupKey);
+    return own !== undefined && own !== slot;
   }
 
   proposersAt(slot: Slot): ReadonlyMap<GroupKey, ProposerDuty> {
@@ -275,6 +282,7 @@ export class Schedule {
     const after: EpochDuties = {
       attesters: { ...attesters, duties: ourAttesters },
       attestersBySlot: bySlot(ourAttesters),
+      slotOfAttester: new Map(ourAttesters.map(({ pubkey, slot }) => [pubkey, slot])),
       proposers: proposers && {
         ...proposers,
         duties: proposers.duties.filter(
