@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { DutyWorld } from "../../sim/duty-world.ts";
 import { toHex } from "../base/index.ts";
 import type { ConsensusValue } from "../consensus/index.ts";
+import { sleepUntil } from "../ports/index.ts";
 import { type DutyId, dutyDue, firstSlotOf, type GroupKey, slotStart, ssz } from "../spec/index.ts";
 import { encodeRandao } from "./codec/randao.ts";
 import { decodePartials, decodeUnsignedSet, encodePartials, encodeUnsignedSet } from "./codec/sets.ts";
@@ -382,6 +383,26 @@ test("with one beacon node down the others carry its duties; when all come back,
   await world.runToSlot(34);
   assert.equal(votesOf(world, 24, 32), 6);
   assertNothingSlashable(world);
+});
+
+test("duties asked for ahead of an epoch and answered within it are asked for again, for its proposers", async () => {
+  // Before Fulu an epoch's proposers are known only when it begins.
+  const world = new DutyWorld(11, { fuluEpoch: 1_000, chain: { ownProposers: 1 } });
+  for (const { beacon } of world.operators) {
+    const ask = beacon.attesterDuties.bind(beacon);
+    let first = true;
+    beacon.attesterDuties = async (epoch, indices, signal) => {
+      if (epoch === 2 && first) {
+        first = false;
+        await sleepUntil(world.clock, slotStart(world.spec, 16) + 500, signal);
+      }
+      return ask(epoch, indices, signal);
+    };
+  }
+  world.start();
+  await world.runToSlot(22);
+  for (let slot = 17; slot < 22; slot++)
+    assert.ok(world.chain.block(slot) !== undefined, `block of slot ${slot}`);
 });
 
 test("partial signatures that were lost with their connection are sent again", async () => {

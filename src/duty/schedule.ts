@@ -161,8 +161,7 @@ export class Schedule {
 
   #refetch(epoch: Epoch): void {
     this.#context.log.info("Duties changed with the chain, asking again", { epoch });
-    if (this.#fetching.has(epoch)) this.#fetching.set(epoch, true);
-    else this.#run(this.#fetch(epoch));
+    this.#run(this.#fetch(epoch));
   }
 
   /** A new epoch: who is active, what they do in it and in the next, and who is paid for blocks. */
@@ -236,9 +235,12 @@ export class Schedule {
       .map(({ index }) => index);
   }
 
+  /** What is being fetched already is fetched once more: it may have been asked for before the proposers were known. */
   async #fetch(epoch: Epoch): Promise<void> {
-    if (this.#fetching.has(epoch)) return;
-    this.#fetching.set(epoch, false);
+    if (this.#fetching.has(epoch)) {
+      this.#fetching.set(epoch, true);
+      return;
+    }
     try {
       do {
         this.#fetching.set(epoch, false);
