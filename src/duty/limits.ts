@@ -7,6 +7,8 @@ export const LIMITS = {
   messagesBurstMax: 600,
   /** A block with blobs over a slow line. */
   receiveTimeoutMs: 5_000,
+  /** An exit, a registration, a selection proof or a bare signature as JSON: some 600 bytes, and room. */
+  smallJsonBytesMax: 2 * 1024,
   /** Validators in one set. Clusters of 3 000 validators exist, and on a small chain all of them may attest in one slot. */
   validatorsPerSetMax: 8_192,
   /** Duties for which one peer may hold partial signatures here: three epochs of a dozen kinds, and room. */

@@ -4,6 +4,7 @@ import { DutyWorld } from "../../sim/duty-world.ts";
 import { fromHex } from "../base/index.ts";
 import type { Submission } from "../ports/index.ts";
 import { domainAt, type GroupKey, type OperatorIndex, type phase0, signingRoot, ssz } from "../spec/index.ts";
+import { decodePartials, encodePartials } from "./codec/sets.ts";
 import { PARSIGEX_PROTOCOL } from "./exchange.ts";
 import { decodeStandingNote } from "./standing-note.ts";
 
@@ -108,6 +109,35 @@ test("notes that cannot be read are not written over, and read when the disk is 
   assert.deepEqual((await sharesOnDisk(world, 0, groupKey)).slice(0, 2), [1, 2]);
   assert.equal(await leave(made, 3), undefined);
   assert.ok(exits(world).some(({ message }) => message.epoch === EPOCH));
+});
+
+test("what JSON allows beside a peer's exit is not kept with it, and more than a little of it is not read", async () => {
+  const made = await scene(55);
+  const { world, groupKey } = made;
+  let padding = 1_000;
+  world.network.intercept(({ from, protocol, message }) => {
+    if (from !== 1 || protocol !== PARSIGEX_PROTOCOL) return undefined;
+    const { duty, partials } = decodePartials(message);
+    const padded = partials.map(({ data, ...rest }) => ({
+      ...rest,
+      data: new Uint8Array(Buffer.concat([data, Buffer.alloc(padding, " ")])),
+    }));
+    return duty.kind === "exit" ? encodePartials(duty, padded) : undefined;
+  });
+  const kept = async (): Promise<readonly number[]> => {
+    const reading = world.operators[0]?.disk.readNote(`standing/${groupKey}`);
+    await world.clock.run({ forMs: 10 });
+    const note = await reading;
+    return note === undefined
+      ? []
+      : decodeStandingNote(note, groupKey, world.spec).map(({ partial }) => partial.data.length);
+  };
+  await leave(made, 1);
+  const [length] = await kept();
+  assert.ok(length !== undefined && length < 500, `${length} bytes`);
+  padding = 1_000_000;
+  await leave(made, 1, { epoch: 2 });
+  assert.deepEqual(await kept(), [length]);
 });
 
 test("an operator that has adopted a registration signs it all the same, for those that still lack a part", async () => {

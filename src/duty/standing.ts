@@ -9,7 +9,7 @@ import {
   type ShareIndex,
   type ValidatorIndex,
 } from "../spec/index.ts";
-import { signedCodecs } from "./codec/kinds.ts";
+import { type SignedCodec, signedCodecOf, signedCodecs } from "./codec/kinds.ts";
 import type { DutyContext } from "./context.ts";
 import { deskError } from "./desk-error.ts";
 import type { DutyRecord } from "./duty-record.ts";
@@ -157,10 +157,12 @@ export class Standing {
   /** Partial signatures of a peer. Verified in turn and bit by bit: each costs what a thousand ordinary ones cost together. */
   receive(id: StandingId, from: OperatorIndex, partials: readonly Partial[]): "too-many" | undefined {
     const known = partials.filter(({ groupKey }) => this.#context.publicShares.has(groupKey));
-    const fresh = known.filter(
-      (partial) => this.#motions.get(nameOf(id, partial))?.partials.has(partial.share) !== true,
-    );
-    for (const partial of known) if (!fresh.includes(partial)) this.#repeatTo(from, id, partial);
+    const isKept = (partial: Partial): boolean =>
+      this.#motions.get(nameOf(id, partial))?.partials.has(partial.share) === true;
+    const fresh = known
+      .filter((partial) => !isKept(partial))
+      .map((partial) => ({ ...partial, data: inOurWords(id, partial.data) }));
+    for (const partial of known.filter(isKept)) this.#repeatTo(from, id, partial);
     const waiting = (this.#waiting.get(from) ?? 0) + fresh.length;
     if (waiting > LIMITS.standingWaitingMax) return "too-many";
     this.#waiting.set(from, waiting);
@@ -352,6 +354,12 @@ export class Standing {
 
 function nameOf({ kind }: StandingId, { groupKey, root }: Partial): string {
   return `${kind}/${groupKey}/${toHex(root)}`;
+}
+
+/** What a peer sent, encoded by us: it stays for days, on disk too, so that what JSON allows beside the value must not. */
+function inOurWords({ kind }: StandingId, data: Uint8Array): Uint8Array {
+  const codec: SignedCodec<unknown> = signedCodecOf(kind);
+  return codec.encode(codec.decode(data));
 }
 
 function encodeSigned(item: StandingSubmission): Uint8Array {

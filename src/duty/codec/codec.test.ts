@@ -200,3 +200,14 @@ test("SSZ that begins like JSON is read as SSZ", () => {
     assert.deepEqual(codec.decode(codec.encode(message)), message);
   }
 });
+
+test("JSON of a few members that is longer than such JSON can be is refused", () => {
+  const one = signedCodecs.exit.encode({
+    message: { epoch: 1, validatorIndex: 2 },
+    signature: new Uint8Array(96).fill(1),
+  });
+  const padded = (length: number): Uint8Array =>
+    new Uint8Array(Buffer.concat([one, Buffer.alloc(length - one.length, " ")]));
+  assert.ok(signedCodecs.exit.decode(padded(2_048)));
+  assert.throws(() => signedCodecs.exit.decode(padded(2_049)), { code: "duty/malformed" });
+});

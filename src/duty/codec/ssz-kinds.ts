@@ -1,5 +1,7 @@
 import { fromHex } from "../../base/index.ts";
 import { SYNC_SUBCOMMITTEES, ssz } from "../../spec/index.ts";
+import { LIMITS } from "../limits.ts";
+import { CodecError } from "./codec-error.ts";
 import { forkOfNumber, readEnvelope, type WireFork, writeEnvelope } from "./envelope.ts";
 import { typeNamed } from "./fork-types.ts";
 import { decodeEither, decodeJson, encodeJson, integerOf, member, type SszType } from "./parse.ts";
@@ -26,8 +28,17 @@ export function sszCodec<T>(what: string, type: SszType<T>): Codec<T> {
 export function jsonCodec<T>(what: string, type: SszType<T>): Codec<T> {
   return {
     encode: (value) => encodeJson(type.toJson(value)),
-    decode: (bytes) => decodeJson(bytes, what, (json) => type.fromJson(json)),
+    decode: (bytes) => decodeSmall(bytes, what, (json) => type.fromJson(json)),
   };
+}
+
+/** JSON of a few members. More bytes than that takes are spaces or members that nobody knows, and would be kept with it. */
+function decodeSmall<T>(bytes: Uint8Array, what: string, read: (json: unknown) => T): T {
+  if (bytes.length > LIMITS.smallJsonBytesMax)
+    throw new CodecError("duty/malformed", `decode ${what}: longer than it can be`, {
+      facts: { bytes: bytes.length },
+    });
+  return decodeJson(bytes, what, read);
 }
 
 export interface Versioned<T> {
@@ -91,7 +102,7 @@ export const beaconSelectionCodec: Codec<BeaconCommitteeSelection> = {
       slot: String(value.slot),
       selection_proof: ssz.BLSSignature.toJson(value.selectionProof),
     }),
-  decode: (bytes) => decodeJson(bytes, "committee selection", readSelection),
+  decode: (bytes) => decodeSmall(bytes, "committee selection", readSelection),
 };
 
 export const syncSelectionCodec: Codec<SyncCommitteeSelection> = {
@@ -103,7 +114,7 @@ export const syncSelectionCodec: Codec<SyncCommitteeSelection> = {
       selection_proof: ssz.BLSSignature.toJson(value.selectionProof),
     }),
   decode: (bytes) =>
-    decodeJson(bytes, "sync committee selection", (json) => ({
+    decodeSmall(bytes, "sync committee selection", (json) => ({
       ...readSelection(json),
       subcommitteeIndex: integerOf(member(json, "subcommittee_index")),
     })),
@@ -121,7 +132,7 @@ function readSelection(json: unknown): BeaconCommitteeSelection {
 export const bareSignatureCodec: Codec<Uint8Array> = {
   encode: (value) => encodeJson(Buffer.from(value).toString("base64")),
   decode: (bytes) =>
-    decodeJson(bytes, "signature", (json) => {
+    decodeSmall(bytes, "signature", (json) => {
       if (typeof json !== "string") throw new Error("not a text");
       return new Uint8Array(Buffer.from(json, "base64"));
     }),
@@ -138,7 +149,7 @@ export const registrationCodec: Codec<Registration> = {
   encode: ({ version, registration }) =>
     encodeJson({ version, registration: ssz.bellatrix.SignedValidatorRegistrationV1.toJson(registration) }),
   decode: (bytes) =>
-    decodeJson(bytes, "builder registration", (json) => {
+    decodeSmall(bytes, "builder registration", (json) => {
       const version = integerOf(member(json, "version"));
       if (version !== 0) throw new Error("unknown version");
       return {
