@@ -35,7 +35,7 @@ const rooms: Readonly<
   storage: { leansOn: ["base", "spec", "crypto", "slashing", "ports"], libraries: [] },
   signer: { leansOn: ["base", "spec", "crypto", "cluster", "ports"], libraries: [] },
   execution: { leansOn: ["base", "cluster"], libraries: [] },
-  telemetry: { leansOn: ["base", "spec", "crypto", "ports"], libraries: ["prom-client"] },
+  telemetry: { leansOn: ["base", "spec", "crypto", "ports", "http"], libraries: ["prom-client"] },
   dashboard: { leansOn: [], libraries: [] },
   http: { leansOn: ["base"], libraries: [] },
   chain: { leansOn: ["base", "spec", "crypto", "ports", "http"], libraries: [] },

@@ -3,6 +3,7 @@
  * can hold, routes as a table, and reading what came in the forms that the APIs of this field share. Knows no API.
  */
 export { acceptsSsz, json, octets } from "./answer.ts";
+export { isOwnHost } from "./host-rule.ts";
 export {
   badRequest,
   hexBytes,
@@ -13,6 +14,7 @@ export {
   RequestRefused,
   readBytes,
   readJson,
+  refuseOtherTypes,
   wholeNumber,
 } from "./read.ts";
 export { type Call, createRouter, param, type Route, type Router, refusal } from "./router.ts";

@@ -50,11 +50,26 @@ export function queryList(url: URL, name: string, itemsMax: number): string[] {
     .slice(0, itemsMax);
 }
 
+const JSON_TYPE = "application/json";
+const SSZ_TYPE = "application/octet-stream";
 const mediaType = (request: Request): string =>
-  (request.headers.get("content-type") ?? "application/json").split(";")[0]?.trim().toLowerCase() ?? "";
+  (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
 
 export function isSszBody(request: Request): boolean {
-  return mediaType(request) === "application/octet-stream";
+  return mediaType(request) === SSZ_TYPE;
+}
+
+/**
+ * A body has to say that it is of one of the types. None is among those that a web page may send to another site without
+ * asking there first; a body without a type is.
+ *
+ * @throws RequestRefused 415
+ */
+export function refuseOtherTypes(request: Request, types: readonly string[] = [JSON_TYPE, SSZ_TYPE]): void {
+  const type = mediaType(request);
+  if (types.includes(type)) return;
+  const named = type === "" ? "a body without a content type" : `content type ${type.slice(0, 60)}`;
+  throw new RequestRefused(415, `${named} is not supported here: ${types.join(" or ")}`);
 }
 
 /** The whole body. @throws RequestRefused 413 */
@@ -74,8 +89,7 @@ export async function readJson(
 ): Promise<unknown> {
   const { body } = request;
   if (body === null && "empty" in how) return how.empty;
-  if (mediaType(request) !== "application/json")
-    throw new RequestRefused(415, `content type ${mediaType(request).slice(0, 60)} is not supported here`);
+  refuseOtherTypes(request, [JSON_TYPE]);
   const bytes = await readBytes(request, bytesMax);
   if (bytes.length === 0 && "empty" in how) return how.empty;
   try {

@@ -54,8 +54,8 @@ export function createRouter<C>(
     find,
     async dispatch(request, context) {
       try {
-        const url = new URL(request.url);
-        const path = url.pathname.length > 1 ? url.pathname.replace(/\/$/, "") : url.pathname;
+        const url = plainUrl(request.url);
+        const path = url.pathname;
         const { route, params, otherMethod } = find(request.method, path);
         if (route !== undefined) return await route.run({ ...context, request, url, params });
         if (options.otherwise !== undefined)
@@ -84,18 +84,27 @@ function match(segments: readonly string[], parts: readonly string[]): Record<st
     const part = parts[place] as string;
     if (segment.startsWith(":")) {
       if (part === "") return undefined;
-      params[segment.slice(1)] = decode(part);
+      params[segment.slice(1)] = part;
     } else if (segment !== part) return undefined;
   }
   return params;
 }
 
-function decode(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    throw new RequestRefused(400, "path is not properly encoded");
-  }
+/**
+ * The URL with the one spelling of its path that routes, limits and whoever the request is passed on to read alike. Nothing
+ * in a path of these APIs needs an encoding, and a second spelling would pass by the rules for the first.
+ *
+ * @throws RequestRefused 400
+ */
+function plainUrl(text: string): URL {
+  const url = new URL(text);
+  if (/%|\/\//.test(url.pathname))
+    throw new RequestRefused(
+      400,
+      "the path is not written plainly: it has a percent sign or an empty segment",
+    );
+  if (url.pathname !== "/") url.pathname = url.pathname.replace(/\/$/, "");
+  return url;
 }
 
 /** An error as the beacon API writes it. */

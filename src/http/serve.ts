@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { DvError } from "../base/index.ts";
 import { ConnectionCap } from "./connection-cap.ts";
+import { answerToForeignPage } from "./foreign-page.ts";
 import { refusal } from "./router.ts";
 
 export class HttpError extends DvError<"http/bad-address" | "http/cannot-listen" | "http/bad-certificate"> {}
@@ -22,6 +23,8 @@ export interface ServeOptions {
   readonly port: number;
   /** PEM files. */
   readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
+  /** Nothing here is for browsers: a request that a web page may have sent is refused. */
+  readonly onlyPrograms?: boolean;
   readonly limits: {
     /** Largest body of one request, by its method and path. */
     readonly bodyBytesMax: (method: string, path: string) => number;
@@ -141,12 +144,17 @@ async function exchange(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
-  const { limits } = serving.options;
+  const { limits, onlyPrograms = false, tls } = serving.options;
   const gone = new AbortController();
   outgoing.once("close", () => gone.abort(new Error("the client has gone")));
   const url = URL.parse(`http://server${incoming.url?.startsWith("/") === true ? incoming.url : "/"}`);
   const method = incoming.method ?? "GET";
   if (url === null) return send(refusal(400, "the path cannot be read"), outgoing, limits.stallMs);
+  const foreign = onlyPrograms ? answerToForeignPage(incoming, { tls: tls !== undefined }) : undefined;
+  if (foreign !== undefined) {
+    outgoing.setHeader("connection", "close"); // Its body is not read.
+    return send(foreign, outgoing, limits.stallMs);
+  }
   const body = await readBody(serving, incoming, limits.bodyBytesMax(method, url.pathname));
   try {
     if (!body.whole) {

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { DvError, explain } from "../base/index.ts";
+import { isOwnHost } from "../http/index.ts";
 import type { DutyRecord, Logger } from "../ports/index.ts";
 import type { DutyDigests } from "./duty-digest.ts";
-import { isOwnHost } from "./host-rule.ts";
 import {
   DUTIES_CHARACTERS_MAX,
   DUTIES_PER_ANSWER_MAX,

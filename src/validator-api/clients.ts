@@ -14,6 +14,8 @@ export interface ValidatorClientTraits {
   readonly seesMiddlewareBy?: string;
   /** Where it may look for settings of its proposers, which are its own matter here. */
   readonly settingsPath?: string;
+  /** What it may POST to a beacon node of its own kind beside the beacon API. It is handed on, so it must change nothing there. */
+  readonly extensions?: readonly string[];
   /** Whether its votes of the slot at hand wait for the answer to its committee selections, which then comes before they are due. */
   readonly votesWaitForSelections?: boolean;
   /** How long it waits for an answer to selections, in milliseconds; ours is sent somewhat before. */
@@ -39,7 +41,13 @@ export const VALIDATOR_CLIENTS: readonly ValidatorClientTraits[] = [
     shorterSelections: "takes",
     selectionsTimeoutMs: 10_000,
   },
-  { name: "nimbus", userAgent: /^nimbus/i, shorterSelections: "takes", selectionsTimeoutMs: 6_000 },
+  {
+    name: "nimbus",
+    userAgent: /^nimbus/i,
+    shorterSelections: "takes",
+    extensions: ["/nimbus/v1/timesync"], // What time is it?
+    selectionsTimeoutMs: 6_000,
+  },
   {
     // OffchainLabs/prysm validator/client: "mismatching number of selections" when the lengths differ; --api-timeout 10s;
     // aggregator_selector.go, AttestationSelectionProof: roles of a slot are known when the epoch's selections are.
@@ -47,6 +55,7 @@ export const VALIDATOR_CLIENTS: readonly ValidatorClientTraits[] = [
     userAgent: /^(prysm|go-http-client\/1\.1$)/i,
     shorterSelections: "refuses",
     votesWaitForSelections: true,
+    extensions: ["/prysm/validators/performance", "/prysm/v1/validators/performance"], // How did these do?
     selectionsTimeoutMs: 10_000,
   },
   {

@@ -1,4 +1,4 @@
-import { badRequest, json, RequestRefused, readBytes } from "../http/index.ts";
+import { badRequest, json, RequestRefused, readBytes, refuseOtherTypes } from "../http/index.ts";
 import type { BeaconPassage } from "../ports/index.ts";
 import type { ApiCall } from "./context.ts";
 import { isKey, type KeyBook } from "./key-book.ts";
@@ -35,6 +35,7 @@ export class Passage {
     const method = request.method;
     if (method !== "GET" && method !== "POST")
       throw new RequestRefused(405, `${method.slice(0, 20)} is not a method of the beacon API`);
+    if (method === "POST" && request.body !== null) refuseOtherTypes(request);
     const stream = url.pathname === "/eth/v1/events";
     const release = this.#take(stream);
     try {

@@ -58,12 +58,16 @@ const RETIRED: readonly {
   ),
 ];
 
-/** What may be sent to the beacon node by POST: nothing that carries a signature by a share. */
+/** What may be sent to the beacon node by POST: nothing that carries a signature by a share, or changes what the node does. */
 const POSTS_FORWARDED: readonly RegExp[] = [
   /^\/eth\/v1\/validator\/(beacon_committee_subscriptions|sync_committee_subscriptions)$/,
   /^\/eth\/v1\/validator\/liveness\/[^/]+$/,
-  /^\/(?!eth\/)/, // A client's own extensions, e.g. /prysm/v1/...
 ];
+const EXTENSIONS: ReadonlySet<string> = new Set(
+  VALIDATOR_CLIENTS.flatMap(({ extensions }) => extensions ?? []),
+);
+const mayBePosted = (path: string): boolean =>
+  EXTENSIONS.has(path) || POSTS_FORWARDED.some((allowed) => allowed.test(path));
 
 export const otherRoutes: readonly ApiRoute[] = [
   {
@@ -101,10 +105,10 @@ function nodeVersion({ version, request }: ApiCall): Response {
 /** Everything else goes to the beacon node as it came. */
 export function passOn(call: ApiCall): Promise<Response> {
   const path = call.url.pathname;
-  if (call.request.method === "POST" && !POSTS_FORWARDED.some((allowed) => allowed.test(path)))
+  if (call.request.method === "POST" && !mayBePosted(path))
     throw new RequestRefused(
       501,
-      `${path.slice(0, 120)} is not served here, and is not sent to the beacon node because it may carry a partial signature`,
+      `${path.slice(0, 120)} is not served here, and is not sent to the beacon node because it may carry a partial signature or a setting`,
     );
   return call.passage.through(call);
 }

@@ -14,6 +14,7 @@ export function listen(api: ValidatorApi, { address, tls }: ListenOptions): Prom
   return serve((request) => api.handle(request), {
     ...readAddress(address),
     ...(tls === undefined ? {} : { tls }),
+    onlyPrograms: true,
     limits: SERVER_LIMITS,
   });
 }
