@@ -69,7 +69,7 @@ export function lockChecks(
       name: "operators' consent",
       holds: "every key share signed this lock",
       fails: "not every key share signed this lock",
-      run: () => verifyAggregate(lock),
+      run: () => verifyAggregate(lock, keys),
     },
     ...(atLeast(lock.definition.version, "v1.7.0") ? checksSinceV7(lock, keys) : []),
   ];
@@ -145,11 +145,14 @@ function verifyShares({ definition, validators }: Lock, keys: ParsedKeys): void 
       );
 }
 
-function verifyAggregate({ definition, validators, lockHash: hash, signatureAggregate }: Lock): void {
+function verifyAggregate(
+  { definition, validators, lockHash: hash, signatureAggregate }: Lock,
+  keys: ParsedKeys,
+): void {
   // The first locks were made without.
   if (signatureAggregate.length === 0 && !atLeast(definition.version, "v1.2.0")) return;
   const shares = validators.flatMap(({ publicShares }) => publicShares);
-  if (!fastAggregateVerify(hash, shares, signatureAggregate))
+  if (!fastAggregateVerify(hash, shares, signatureAggregate, keys))
     throw badSignature("all key shares together", "lock_hash (signature_aggregate)");
 }
 

@@ -168,13 +168,14 @@ export function fastAggregateVerify(
   root: Uint8Array,
   publicKeys: readonly Uint8Array[],
   signature: Uint8Array,
+  keys?: ParsedKeys,
 ): boolean {
   return (
     publicKeys.length > 0 &&
     holds(() =>
       blstFastAggregateVerify(
         root,
-        publicKeys.map(parseKey),
+        publicKeys.map((key) => (keys === undefined ? parseKey(key) : keys.parse(key))),
         parseSignature(signature, { inGroup: false }),
         true,
       ),
