@@ -4,11 +4,15 @@ import type { Logger, Meter } from "../ports/index.ts";
 import { Backoff } from "./backoff.ts";
 import { P2pError } from "./errors.ts";
 import { frame, readFrame } from "./framing.ts";
+import { ping } from "./heartbeat.ts";
 import { lazily } from "./lazy-negotiation.ts";
 import {
   dialBackoffFactor,
   dialBackoffMaxMs,
   dialTimeoutMs,
+  lostPingsMax,
+  pingIntervalMs,
+  pingTimeoutMs,
   relayBackoffFirstMs,
   relayResolveIntervalMs,
   relaySteadyAfterMs,
@@ -47,6 +51,7 @@ export async function reserveSlot(
   const stream = await connection.newStream(hopProtocol, lazily({ signal }));
   try {
     const answer = readFrame(stream, { bytesMax: 64 * 1024, signal });
+    answer.catch(() => {}); // Nobody waits for it when the question cannot be sent.
     stream.send(frame(reserve));
     const { status, reservation } = HopMessage.decode(await answer);
     if (status !== statusOk)
@@ -59,6 +64,13 @@ export async function reserveSlot(
   } finally {
     endSoon(stream);
   }
+}
+
+/** How often a relay in use is pinged, and how long its answers are waited for, in milliseconds. */
+interface Waits {
+  readonly pingEveryMs: number;
+  readonly pingAnswerMs: number;
+  readonly slotAnswerMs: number;
 }
 
 /** What a relay needs of the host. */
@@ -85,6 +97,7 @@ export class Relay {
     readonly random: () => number;
     readonly bells: Iterable<Bell>;
   };
+  readonly #waits: Waits;
   readonly #connected: { set(value: number, labels: Record<string, string>): void };
   #place: RelayPlace | undefined;
   #resolvedAt = Number.NEGATIVE_INFINITY;
@@ -105,11 +118,18 @@ export class Relay {
       random: () => number;
       /** Rung when peers can be reached through this relay. */
       bells: Iterable<Bell>;
+      /** Default: those of limits.ts. */
+      waits?: Waits;
     },
   ) {
     this.name = name;
     this.#source = source;
     this.#needs = needs;
+    this.#waits = needs.waits ?? {
+      pingEveryMs: pingIntervalMs,
+      pingAnswerMs: pingTimeoutMs,
+      slotAnswerMs: dialTimeoutMs,
+    };
     this.#connected = p2pMetrics(needs.meter).relays;
     this.#connected.set(0, { peer: name });
   }
@@ -207,9 +227,13 @@ export class Relay {
   }
 
   async #reserve(connection: Connection, signal: AbortSignal): Promise<number> {
-    const limit = deadline(dialTimeoutMs, signal);
+    const limit = deadline(this.#waits.slotAnswerMs, signal);
     try {
       return await reserveSlot(connection, this.#needs.unixNow(), limit.signal);
+    } catch (error) {
+      // Its other end may be gone without a word, and it must not be found again as an open one.
+      if (limit.signal.aborted) connection.abort(new Error("relay does not answer"));
+      throw error;
     } finally {
       limit.clear();
     }
@@ -226,9 +250,8 @@ export class Relay {
     }
     const renewAt = performance.now() + Math.max(reservationMinMs / 2, forMs - reservationMarginMs);
     for (;;) {
-      const left = renewAt - performance.now();
-      const step = this.#source.kind === "url" ? Math.min(left, relayResolveIntervalMs) : left;
-      await untilClosed(connection, step, signal);
+      const moved = this.#source.kind === "url" ? performance.now() + relayResolveIntervalMs : renewAt;
+      await this.#whileAnswering(connection, Math.min(renewAt, moved), signal);
       if (signal.aborted || connection.status !== "open") return;
       const before = this.#place?.peerId;
       if ((await this.#find(signal)).peerId !== before) return;
@@ -237,10 +260,39 @@ export class Relay {
     }
   }
 
+  /**
+   * Pings the relay until `at`, or until the connection or the signal ends.
+   *
+   * @throws P2pError `p2p/relay` - too many pings in a row were lost: the connection is dead, and is ended.
+   */
+  async #whileAnswering(connection: Connection, at: number, signal: AbortSignal): Promise<void> {
+    for (let lost = 0, left = at - performance.now(); left > 0; left = at - performance.now()) {
+      await untilClosed(connection, lost > 0 ? 0 : Math.min(left, this.#waits.pingEveryMs), signal);
+      if (signal.aborted || connection.status !== "open") return;
+      lost = (await isAnswering(connection, this.#waits.pingAnswerMs, signal)) ? 0 : lost + 1;
+      if (lost < lostPingsMax || signal.aborted) continue;
+      connection.abort(new Error("relay does not answer pings"));
+      throw new P2pError("p2p/relay", "ping relay");
+    }
+  }
+
   #report(why: string): void {
     if (why === this.#lastError) return;
     this.#lastError = why;
     this.#needs.log.warn("Relay not usable; trying again", { relay: this.name, why });
+  }
+}
+
+/** Whether anything comes back: a relay that does not know pings says so, which is an answer too. */
+async function isAnswering(connection: Connection, withinMs: number, signal: AbortSignal): Promise<boolean> {
+  const limit = deadline(withinMs, signal);
+  try {
+    await ping(connection, limit.signal);
+    return true;
+  } catch {
+    return !limit.signal.aborted;
+  } finally {
+    limit.clear();
   }
 }
 

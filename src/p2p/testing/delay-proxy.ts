@@ -35,6 +35,11 @@ export class HoldingProxy {
     this.#holding = true;
   }
 
+  /** Lets everything pass that comes from now on; what is held stays lost. */
+  forward(): void {
+    this.#holding = false;
+  }
+
   /** Settles when the node has answered something that is held. */
   async somethingHeld(): Promise<void> {
     while (this.#held.length === 0)
