@@ -62,7 +62,8 @@ export interface BeaconNodeStatus {
   readonly syncDistance: number;
   readonly optimistic: boolean;
   readonly executionOffline: boolean;
-  readonly peers: number;
+  /** Undefined when the node does not say. */
+  readonly peers: number | undefined;
   /** Median over the last requests of every kind; 0 while nothing was observed. */
   readonly latencyMs: number;
   /** Lower is better; decides who is asked first. */

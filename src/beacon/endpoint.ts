@@ -29,7 +29,8 @@ export interface Health {
   readonly syncDistance: number;
   readonly optimistic: boolean;
   readonly executionOffline: boolean;
-  readonly peers: number;
+  /** Undefined when it does not say. */
+  readonly peers: number | undefined;
 }
 
 /** One beacon node: its address, how it has been doing, and one call to it. */
@@ -40,7 +41,7 @@ export class Endpoint {
     syncDistance: 0,
     optimistic: false,
     executionOffline: false,
-    peers: 0,
+    peers: undefined,
   };
   /** Whether it serves the cluster's chain. It is asked for nothing else before that is known. */
   chain: "unknown" | "ours" | "other" = "unknown";

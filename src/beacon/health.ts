@@ -41,7 +41,7 @@ async function check(endpoint: Endpoint, options: HealthOptions, signal: AbortSi
       executionOffline: syncing.flag("el_offline"),
       peers: await get("/eth/v1/node/peer_count").then(
         (data) => data.quoted("connected"),
-        () => 0, // Nice to know; some nodes do not say.
+        () => undefined, // Nice to know; some nodes do not say.
       ),
     };
   } catch (error) {
@@ -74,7 +74,7 @@ export async function checkAll(options: HealthOptions, round: number, signal: Ab
     if (endpoint.version !== "")
       metrics.version.set(1, { version: endpoint.version, beacon_id: endpoint.name });
   }
-  const peers = endpoints.filter((endpoint) => endpoint.usable).map(({ health }) => health.peers);
+  const peers = endpoints.filter((endpoint) => endpoint.usable).map(({ health }) => health.peers ?? 0);
   metrics.peers.set(Math.max(0, ...peers));
 }
 

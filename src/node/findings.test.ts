@@ -116,6 +116,13 @@ test("the gravest is told first, whatever it is about", () => {
   assert.equal(found[1]?.what, "Beacon node second:5052 does not answer (refused).");
 });
 
+test("a beacon node without peers is told of, and one that does not say how many it has is not", () => {
+  const of = (peers: number | undefined): string[] =>
+    whats(findings(facts({ beacon: [beaconNode({ peers })] }), []));
+  assert.deepEqual(of(0), ["warning: Beacon node first:5052 has no peers."]);
+  assert.deepEqual(of(undefined), []);
+});
+
 test("without a beacon node it is said why none can be used", () => {
   const beacon = [
     beaconNode({ usable: false, syncDistance: 900 }),

@@ -26,7 +26,7 @@ function beaconNode(node) {
       !reachable ? "unknown" : syncDistance === 0 ? "at the head" : `${counted(syncDistance, "slot")} behind`,
     ],
     ["Answers in", !reachable || latencyMs === 0 ? "–" : roundTrip(latencyMs)],
-    ["Peers", reachable ? whole(peers) : "unknown"],
+    ["Peers", reachable && peers !== undefined ? whole(peers) : "unknown"],
     ["Execution client", executionOf(node)],
     ["Version", version === "" ? "–" : version],
   ];
