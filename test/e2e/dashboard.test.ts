@@ -9,7 +9,7 @@ import { writeTestCluster } from "./test-cluster.ts";
 
 // Goal: what an operator sees in a browser is what the node and its cluster do, and no text of others becomes more than text.
 // Method: a real browser on the page of one of four nodes; then an operator goes, then the node itself.
-const SLOT_MS = 3_000;
+const SLOT_MS = 6_000;
 /** A name that would run if the page read HTML anywhere. */
 const NAME = `<img src=x onerror="window.owned = true">`;
 /** What npm installs: the build, where there is one. */
