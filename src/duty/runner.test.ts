@@ -273,22 +273,60 @@ test("a peer cannot speak for another share, nor say two things, nor speak of im
   );
 });
 
+/** The votes with the next epoch as their target, the blocks of the next slot. */
+function notOfItsSlot(duty: DutyId, value: ConsensusValue): ConsensusValue {
+  if (duty.kind === "attester") {
+    const entries = [...decodeUnsignedSet("attester", value)].map(([key, vote]) => {
+      const target = { ...vote.data.target, epoch: vote.data.target.epoch + 1 };
+      return [key, { ...vote, data: { ...vote.data, target } }] as const;
+    });
+    return encodeUnsignedSet("attester", new Map(entries));
+  }
+  const set = [...decodeUnsignedSet("proposer", value)];
+  for (const [, { block }] of set) block.slot = duty.slot + 1;
+  return encodeUnsignedSet("proposer", new Map(set));
+}
+
+test("a vote or a block that was decided and is none of its slot is not signed", async () => {
+  const world = new DutyWorld(7, {
+    validatorCount: 24,
+    chain: { ownProposers: 0.5 },
+    consensus: (index, honest) =>
+      index !== 1
+        ? honest
+        : {
+            async agree(duty, options, signal) {
+              const decision = await honest.agree(duty, options, signal);
+              const isLie = duty.kind === "attester" || duty.kind === "proposer";
+              return isLie ? { ...decision, value: notOfItsSlot(duty, decision.value) } : decision;
+            },
+          },
+  });
+  const signed = new Map<string, number>();
+  world.network.intercept(({ from, protocol, message }) => {
+    if (from !== 1 || protocol !== PARSIGEX_PROTOCOL) return undefined;
+    const { kind } = decodePartials(message).duty;
+    signed.set(kind, (signed.get(kind) ?? 0) + 1);
+    return undefined;
+  });
+  world.start();
+  await world.runToSlot(16);
+  assert.ok((signed.get("randao") ?? 0) > 0, "it signs what is not agreed on");
+  assert.deepEqual([signed.get("attester"), signed.get("proposer")], [undefined, undefined]);
+  for (const said of ["A vote was decided that is not one for its slot", "A block was decided"])
+    assert.ok(
+      world.operators[1]?.log.some(({ level, sentence }) => level === "error" && sentence.startsWith(said)),
+      said,
+    );
+  assert.equal(votesOf(world, 8, 16), 24, "the others do without it");
+});
+
 test("a leader that lies about a vote or a block costs its round and nothing else", async () => {
-  const lie = (duty: DutyId, value: ConsensusValue): ConsensusValue => {
-    if (duty.kind === "attester") {
-      const set = decodeUnsignedSet("attester", value);
-      const entries = [...set].map(([key, vote]) => {
-        const target = { ...vote.data.target, epoch: vote.data.target.epoch + 1 };
-        return [key, { ...vote, data: { ...vote.data, target } }] as const;
-      });
-      // Operator 1 leads the first round of slots 14 and 18; in slot 14 it leaves a validator out.
-      if (duty.slot === 14) return encodeUnsignedSet("attester", new Map([...set].slice(1)));
-      return encodeUnsignedSet("attester", new Map(entries));
-    }
-    const set = [...decodeUnsignedSet("proposer", value)];
-    for (const [, { block }] of set) block.slot = duty.slot + 1;
-    return encodeUnsignedSet("proposer", new Map(set));
-  };
+  const lie = (duty: DutyId, value: ConsensusValue): ConsensusValue =>
+    // Operator 1 leads the first round of slots 14 and 18; in slot 14 it leaves a validator out.
+    duty.kind === "attester" && duty.slot === 14
+      ? encodeUnsignedSet("attester", new Map([...decodeUnsignedSet("attester", value)].slice(1)))
+      : notOfItsSlot(duty, value);
   const world = new DutyWorld(7, {
     validatorCount: 24,
     chain: { ownProposers: 0.5 },
