@@ -531,6 +531,27 @@ test("a clock that is set forward skips slots with a cause; one that is set back
   assertNothingSlashable(world);
 });
 
+test("votes that all have decided and nobody has combined are finished by nodes that are told to stop", async () => {
+  // Whoever decides first has to wait for partial signatures for longer than the last one for its decision.
+  const world = new DutyWorld(14, { validatorCount: 48, weather: { latencyMs: { min: 60, max: 70 } } });
+  world.start();
+  await world.runToSlot(9);
+  const reached = (wanted: string): boolean[] =>
+    world.operators.map(({ timeline }) =>
+      timeline.some(({ duty, entry }) => duty === "9/attester" && entry.stage === wanted),
+    );
+  for (let ms = 0; ms < world.spec.slotMs && reached("decided").includes(false); ms++)
+    await world.clock.run({ forMs: 1 });
+  assert.deepEqual(reached("decided"), [true, true, true, true]);
+  assert.deepEqual(reached("aggregated"), [false, false, false, false]);
+  const stopping = Promise.all(world.operators.map(({ runner }) => runner.stop()));
+  await world.clock.run({ forMs: 10_000 });
+  await stopping;
+  const due = world.chain.duties.attesterDuties(1).filter(({ slot }) => slot === 9);
+  assert.ok(due.length > 0);
+  assert.equal(votesOf(world, 9, 10), due.length);
+});
+
 test("stopping finishes what is being signed, and starts nothing more", async () => {
   const world = new DutyWorld(14, { validatorCount: 48 });
   world.start();
