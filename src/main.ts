@@ -2,6 +2,10 @@ const NODE_MAJOR = 24;
 /** Everything is closed in order by then; what still keeps the process alive is a timer nobody waits for. */
 const LINGER_MS = 1_000;
 
+// A log nobody takes any more (a closed pipe, a full disk) must not end a node that signs, and a reader of results who has seen
+// enough is no failure: without a listener Node ends the process at the first write that fails.
+for (const output of [process.stdout, process.stderr]) output.on("error", () => {});
+
 // Before anything else is loaded: an older Node lacks modules that the program imports.
 if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR) {
   process.stderr.write(

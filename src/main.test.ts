@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { freePorts } from "./demo/free-ports.ts";
+
+// A relay stands for every program that runs on: it needs nobody else, and logs when it serves and when it stops.
+const FULL_DISK = "/dev/full";
+
+/** Runs a relay whose log goes to `stderr` until it serves, then asks it to stop; gives its exit code. */
+async function exitCodeOfRelay(stderr: "pipe" | number): Promise<unknown> {
+  const folder = mkdtempSync(join(tmpdir(), "trireme-output-"));
+  const [port] = await freePorts(1);
+  const args = ["relay", "--auto-p2pkey", "--data-dir", folder, "--p2p-tcp-address", "127.0.0.1:0"];
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, "main.ts"), ...args, "--http-address", `127.0.0.1:${port}`],
+    { stdio: ["ignore", "pipe", stderr] },
+  );
+  const ended = once(child, "exit");
+  try {
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    let serves = false;
+    while (!serves && child.exitCode === null) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      serves = (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined))?.ok === true;
+    }
+    child.kill("SIGTERM");
+    return (await ended)[0];
+  } finally {
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+test("a program whose log has lost its reader runs on, and stops when it is asked to", async () => {
+  assert.equal(await exitCodeOfRelay("pipe"), 0);
+});
+
+test("a program whose log finds the disk full runs on, and stops when it is asked to", {
+  skip: !existsSync(FULL_DISK),
+}, async () => {
+  const full = openSync(FULL_DISK, "w");
+  try {
+    assert.equal(await exitCodeOfRelay(full), 0);
+  } finally {
+    closeSync(full);
+  }
+});
+
+test("a command whose reader has gone ends as if it had read everything", async () => {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "main.ts"), "version"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stdout.destroy();
+  const said: Buffer[] = [];
+  child.stderr.on("data", (bytes: Buffer) => said.push(bytes));
+  const [code] = await once(child, "close");
+  assert.deepEqual([code, Buffer.concat(said).toString()], [0, ""]);
+});
