@@ -132,7 +132,10 @@ export function createOperator(world: DutyWorld, index: OperatorIndex, { disk, d
     options: {
       builder: true,
       graffiti: "trireme",
-      ...(infosync && { severalContributions: (slot) => infosync.severalContributions(slot) }),
+      ...(infosync && {
+        buildersAgreed: (slot) => infosync.buildersWanted(slot),
+        severalContributions: (slot) => infosync.severalContributions(slot),
+      }),
       ...options.runner,
     },
   });

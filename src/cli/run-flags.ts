@@ -99,7 +99,12 @@ export const runFlags: readonly Flag[] = [
     default: false,
     help: "Nothing ever signed with these keys: sign with a new slashing memory at once, unless the chain knows better",
   },
-  { name: "builder-api", kind: "switch", default: false, help: "Take blocks of builders too" },
+  {
+    name: "builder-api",
+    kind: "switch",
+    default: false,
+    help: "Take blocks of builders too; all operators alike, as each is then trusted with the rewards of blocks it leads",
+  },
   { name: "graffiti", kind: "text", default: "", help: "Up to 32 bytes of text in our blocks" },
   { name: "nickname", kind: "text", default: "", help: "What peers call this node; at most 32 characters" },
   {

@@ -128,29 +128,37 @@ export interface BlockTerms {
   readonly randaoReveal: Uint8Array | undefined;
   /** Who may be paid; anybody where nothing is known. "0x…", lower case. */
   readonly feeRecipients: readonly Hex[];
+  /** Whether the block may be blinded, so that nobody can tell whom it pays. */
+  readonly builders: boolean;
 }
 
-/** Whether the value is one block for the slot by the right proposer, on the terms of its validator. */
-export function acceptableBlock(
+/**
+ * The blocks of a value that is a proposal: one for each validator with the duty, for the slot, by the right proposer, on
+ * the terms of its validator. Undefined for anything else.
+ */
+export function acceptableBlocks(
   chain: ChainSpec,
   id: DutyId,
   duties: ReadonlyMap<GroupKey, ProposerDuty>,
   terms: (groupKey: GroupKey) => BlockTerms,
   value: ConsensusValue,
-): boolean {
+): readonly Proposal[] | undefined {
   const set = decodeOrNothing("proposer", value);
-  if (set === undefined || set.size !== duties.size) return false;
-  return [...set].every(([groupKey, proposal]) => {
-    const { block } = proposal;
-    const { randaoReveal, feeRecipients } = terms(groupKey);
+  if (set === undefined || set.size !== duties.size) return undefined;
+  const fits = ([groupKey, proposal]: readonly [GroupKey, Proposal]): boolean => {
+    const { block, blinded } = proposal;
+    const { randaoReveal, feeRecipients, builders } = terms(groupKey);
     const paid = feeRecipientOf(proposal);
     return (
       isSignableBlock(chain, id.slot, proposal) &&
+      // A block and its blinded form have one root: a leader could make a block that pays itself, and show the header alone.
+      (builders || !blinded) &&
       block.proposerIndex === duties.get(groupKey)?.validatorIndex &&
       (randaoReveal === undefined || equalBytes(block.body.randaoReveal, randaoReveal)) &&
       (paid === undefined || feeRecipients.length === 0 || feeRecipients.includes(paid))
     );
-  });
+  };
+  return [...set].every(fits) ? [...set.values()] : undefined;
 }
 
 /** Whom a block pays. Undefined for a builder's: a builder pays in its own way, which the header does not show. */

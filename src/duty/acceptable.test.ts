@@ -7,7 +7,7 @@ import type { AttesterDuty, Proposal } from "../ports/index.ts";
 import { type ChainSpec, type GroupKey, ssz } from "../spec/index.ts";
 import {
   acceptableAggregates,
-  acceptableBlock,
+  acceptableBlocks,
   acceptableVotes,
   type BlockTerms,
   isSignableBlock,
@@ -160,15 +160,15 @@ function proposal(
   change(block);
   return { fork: "fulu", blinded: false, block, kzgProofs: [], blobs: [] };
 }
-const terms: BlockTerms = { randaoReveal: reveal, feeRecipients: [WANTED] };
+const terms: BlockTerms = { randaoReveal: reveal, feeRecipients: [WANTED], builders: false };
 const acceptable = (proposals: ReadonlyMap<GroupKey, Proposal>, on: Partial<BlockTerms> = {}): boolean =>
-  acceptableBlock(
+  acceptableBlocks(
     chain,
     { slot: SLOT, kind: "proposer" },
     new Map([[first, { pubkey: first, validatorIndex: 7, slot: SLOT }]]),
     () => ({ ...terms, ...on }),
     encodeUnsignedSet("proposer", proposals),
-  );
+  ) !== undefined;
 const block = (change?: Parameters<typeof proposal>[0], on?: Partial<BlockTerms>): boolean =>
   acceptable(new Map([[first, proposal(change)]]), on);
 
@@ -209,6 +209,16 @@ test("a block is acceptable when it is the one of the slot, by the proposer, wit
     "a second block",
   );
   assert.equal(acceptable(new Map()), false, "no block");
+});
+
+test("a blinded block, which does not show whom it pays, is acceptable only where builders are wanted", () => {
+  const block = ssz.fulu.BlindedBeaconBlock.defaultValue();
+  block.slot = SLOT;
+  block.proposerIndex = 7;
+  block.body.randaoReveal = reveal;
+  const blinded = new Map([[first, { fork: "fulu", blinded: true, block } as const]]);
+  assert.equal(acceptable(blinded), false);
+  assert.ok(acceptable(blinded, { builders: true }));
 });
 
 test("a block is signable for its slot under its fork only", () => {

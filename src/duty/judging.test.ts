@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DutyWorld } from "../../sim/duty-world.ts";
 import { fromHex, toHex } from "../base/index.ts";
-import { leaderOf } from "../consensus/index.ts";
-import { dutyName, type Slot, slotStart } from "../spec/index.ts";
+import { type Consensus, leaderOf } from "../consensus/index.ts";
+import type { Proposal } from "../ports/index.ts";
+import { dutyName, type Slot, slotStart, ssz } from "../spec/index.ts";
 import { decodeUnsignedSet, encodeUnsignedSet } from "./codec/sets.ts";
 
 // What an operator votes for when another one leads: docs/adr/0081. Operator 1 leads the first round of votes in slots
@@ -208,6 +209,77 @@ test("a leader cannot have the cluster's block pay somebody else", async () => {
       `block of slot ${slot}`,
     );
   assert.deepEqual([...new Set(paid.map(([, to]) => to))], [`0x${"fe".repeat(20)}`]);
+});
+
+/** Operator 1 proposes this in the place of its beacon node's block. */
+const proposing =
+  (change: (block: Proposal) => Proposal) =>
+  (index: number, honest: Consensus): Consensus => ({
+    agree(duty, how, signal) {
+      if (index !== 1 || duty.kind !== "proposer") return honest.agree(duty, how, signal);
+      const proposal = how.proposal.then((value) =>
+        encodeUnsignedSet(
+          "proposer",
+          new Map([...decodeUnsignedSet("proposer", value)].map(([key, one]) => [key, change(one)])),
+        ),
+      );
+      return honest.agree(duty, { ...how, proposal }, signal);
+    },
+  });
+
+const blinded = ({ block, fork }: Proposal): Proposal => {
+  const hidden = ssz.fulu.BlindedBeaconBlock.defaultValue();
+  const { slot, proposerIndex, parentRoot, stateRoot } = block;
+  hidden.body.randaoReveal = block.body.randaoReveal;
+  return { fork, blinded: true, block: { ...hidden, slot, proposerIndex, parentRoot, stateRoot } };
+};
+
+test("a leader cannot hide whom the block pays by proposing its blinded form, where no builder is wanted", async () => {
+  const world = new DutyWorld(26, {
+    chain: { ownProposers: 1 },
+    runner: { builder: false },
+    consensus: proposing(blinded),
+  });
+  world.start();
+  await world.runToSlot(20);
+  for (let slot = 9; slot < 20; slot++)
+    assert.ok(world.chain.block(slot) !== undefined, `block of slot ${slot}`);
+  assert.equal(world.chain.blocks.filter(({ proposal }) => proposal.blinded).length, 0);
+});
+
+test("an operator without builders takes their blocks where a threshold of operators agreed that they are wanted", async () => {
+  const world = new DutyWorld(29, {
+    chain: { ownProposers: 1 },
+    runner: { builder: false },
+    offer: () => ({ versions: ["v1.11"], protocols: [], proposals: ["builder", "full"] }),
+  });
+  for (const { beacon } of world.operators) beacon.blinded = true;
+  world.start();
+  await world.runToSlot(13);
+  for (let slot = 1; slot < 7; slot++) assert.equal(world.chain.block(slot), undefined, `slot ${slot}`);
+  for (let slot = 8; slot < 13; slot++)
+    assert.ok(world.chain.block(slot) !== undefined, `block of slot ${slot}`);
+});
+
+test("a leader cannot have the cluster's block built on one that nobody knows, or that is long past", async () => {
+  for (const past of [undefined, 5]) {
+    const world: DutyWorld = new DutyWorld(30, {
+      chain: { ownProposers: 1 },
+      consensus: proposing((one) => {
+        const root = past === undefined ? other : world.chain.block(past)?.root;
+        return { ...one, block: { ...one.block, parentRoot: root ?? other } } as Proposal;
+      }),
+    });
+    world.start();
+    await world.runToSlot(20);
+    for (let slot = 9; slot < 20; slot++)
+      assert.ok(world.chain.block(slot) !== undefined, `block of slot ${slot}`);
+    const wrong = world.chain.blocks.filter(({ proposal: { signedBlock } }) => {
+      const { slot, parentRoot } = signedBlock.message;
+      return slot > 8 && toHex(parentRoot) !== toHex(world.chain.block(slot - 1)?.root ?? other);
+    });
+    assert.equal(wrong.length, 0);
+  }
 });
 
 test("where every beacon node pays another address than the lock's, blocks are not lost", async () => {

@@ -30,6 +30,10 @@ export const LIMITS = {
   quietTime: 0.5,
   /** How long our beacon node may take to contradict a proposed vote, as a part of the slot and from its due time on. */
   viewWait: 1 / 40,
+  /** How long our beacon node may take to find the parent of a proposed block, as a part of the slot from then on. */
+  parentWait: 1 / 10,
+  /** Slots by which a proposed block's parent may be older than our head: a late head is built around. */
+  parentBehindMax: 2,
   /** Validators whose selection proofs are begun in one slot: a large cluster's next epoch must not be signed all at once. */
   earlyPerSlotMax: 512,
   /** A slot whose start we notice later than this part of a slot was missed: nothing useful can be started in it. */

@@ -1,8 +1,8 @@
 import { equalBytes, explain, type Hex } from "../base/index.ts";
 import type { ConsensusValue } from "../consensus/index.ts";
 import type { Proposal, ProposerDuty } from "../ports/index.ts";
-import { dutyName, type GroupKey, type Slot } from "../spec/index.ts";
-import { acceptableBlock, type BlockTerms, feeRecipientOf, isSignableBlock } from "./accept.ts";
+import { dutyName, type GroupKey, type Root, type Slot } from "../spec/index.ts";
+import { acceptableBlocks, type BlockTerms, feeRecipientOf, isSignableBlock } from "./accept.ts";
 import { broadcast } from "./broadcast.ts";
 import {
   blockRoot,
@@ -19,6 +19,7 @@ import { guard, type ToSign } from "./guard.ts";
 import type { Inclusion } from "./inclusion.ts";
 import type { Known } from "./known.ts";
 import { KnownBySlot } from "./known-by-slot.ts";
+import { canBeParent } from "./parent-view.ts";
 import { retry } from "./retry.ts";
 import type { ProposerStages } from "./scripts.ts";
 import { signAndOffer } from "./sign.ts";
@@ -32,6 +33,8 @@ export interface ProposerOptions {
   readonly graffiti: Uint8Array | undefined;
   /** Whether blocks of builders are wanted; without, the beacon node is told to weigh their bids with nothing. */
   readonly builder: boolean;
+  /** Whether a threshold of operators wants blocks of builders at a slot; undefined before they agreed. */
+  readonly buildersAgreed: (slot: Slot) => boolean | undefined;
 }
 
 export function createProposerStages(
@@ -44,9 +47,11 @@ export function createProposerStages(
     readonly registered: (groupKey: GroupKey) => Hex | undefined;
   },
 ): ProposerStages {
-  const { chain, clock, consensus, beacon, log, metrics } = context;
-  /** Whom the blocks of our own beacon node pay. */
-  const paidByOurs = new KnownBySlot<Hex>();
+  const { chain, clock, cluster, consensus, beacon, log, metrics } = context;
+  /** What our own beacon node's blocks are built on, and whom they pay. */
+  const ofOurs = new KnownBySlot<{ readonly parentRoot: Root; readonly paid: Hex | undefined }>();
+  const builders = (slot: Slot): boolean =>
+    more.options.builder || more.options.buildersAgreed(slot) === true;
   const fromLock = new Map(
     context.cluster.validators.map(({ groupKey, feeRecipient }) => [groupKey, feeRecipient]),
   );
@@ -68,7 +73,13 @@ export function createProposerStages(
         const proposal = await retry(
           clock,
           signal,
-          () => produce(context, duty.id.slot, randaoReveal, more.options, signal),
+          () =>
+            produce(
+              context,
+              duty.id.slot,
+              { ...more.options, randaoReveal, builders: builders(duty.id.slot) },
+              signal,
+            ),
           (error, attempts) => {
             duty.record.blame("beacon-node-down");
             if (attempts === 1)
@@ -76,11 +87,11 @@ export function createProposerStages(
           },
         );
         const paid = feeRecipientOf(proposal);
-        if (paid !== undefined) paidByOurs.set(duty.id.slot, groupKey, paid);
+        ofOurs.set(duty.id.slot, groupKey, { parentRoot: proposal.block.parentRoot, paid });
         checkFeeRecipient(context, duty, groupKey, { proposal, paid, wanted: wanted(groupKey) });
         set.set(groupKey, proposal);
       }
-      paidByOurs.forgetBefore(duty.id.slot - chain.slotsPerEpoch);
+      ofOurs.forgetBefore(duty.id.slot - chain.slotsPerEpoch);
       duty.record.absolve("beacon-node-down");
       metrics.stage(duty.id, "fetched");
       duty.record.note("fetched", { blinded: [...set.values()].some(({ blinded }) => blinded) });
@@ -90,17 +101,32 @@ export function createProposerStages(
     async agree(duty, proposal, signal) {
       const { slot } = duty.id;
       const terms = (groupKey: GroupKey): BlockTerms => {
-        const ours = paidByOurs.known(slot, groupKey);
+        const paid = ofOurs.known(slot, groupKey)?.paid;
         return {
           randaoReveal: more.known.randaos.known(slot, groupKey),
           // Where every beacon node pays another address than the lock's, the block is not lost: ours pays it too.
-          feeRecipients: [...wanted(groupKey), ...(ours === undefined ? [] : [ours])],
+          feeRecipients: [...wanted(groupKey), ...(paid === undefined ? [] : [paid])],
+          builders: builders(slot),
         };
       };
-      const acceptable = (value: ConsensusValue): boolean => {
-        const good = acceptableBlock(chain, duty.id, duty.validators, terms, value);
-        if (!good) log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id) });
-        return good;
+      const refuse = (why: string): false => {
+        log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id), why });
+        return false;
+      };
+      const hasOurParent = ({ block }: Proposal): boolean =>
+        [...duty.validators.keys()].some((groupKey) => {
+          const own = ofOurs.known(slot, groupKey);
+          return own !== undefined && equalBytes(own.parentRoot, block.parentRoot);
+        });
+      const acceptable = (value: ConsensusValue, ofRound: number): boolean | Promise<boolean> => {
+        const blocks = acceptableBlocks(chain, duty.id, duty.validators, terms, value);
+        if (blocks === undefined) return refuse("not the block of this slot on the cluster's terms");
+        // Once every operator has led in vain, beacon nodes see different chains, and any block is better than none.
+        const strange = ofRound > cluster.operators.length ? [] : blocks.filter((one) => !hasOurParent(one));
+        if (strange.length === 0) return true;
+        return Promise.all(
+          strange.map(({ block }) => canBeParent(context, slot, block.parentRoot, signal)),
+        ).then((known) => known.every(Boolean) || refuse("our beacon node would not build on its parent"));
       };
       const { value, round } = await consensus.agree(duty.id, { proposal, acceptable }, signal);
       metrics.stage(duty.id, "decided");
@@ -145,8 +171,12 @@ export function createProposerStages(
 async function produce(
   { beacon, chain }: DutyContext,
   slot: Slot,
-  randaoReveal: Uint8Array,
-  { graffiti, builder }: ProposerOptions,
+  {
+    randaoReveal,
+    graffiti,
+    builder,
+    builders,
+  }: ProposerOptions & { readonly randaoReveal: Uint8Array; readonly builders: boolean },
   signal: AbortSignal,
 ): Promise<Proposal> {
   const proposal = await beacon.produceBlock(
@@ -161,6 +191,8 @@ async function produce(
   const fits = isSignableBlock(chain, slot, proposal);
   if (!fits || !equalBytes(proposal.block.body.randaoReveal, randaoReveal))
     throw new Error("the beacon node's block is not for this slot and randao");
+  if (proposal.blinded && !builders)
+    throw new Error("the beacon node has a builder's block, and no builder is wanted");
   return proposal;
 }
 

@@ -65,6 +65,8 @@ export interface DutyRunnerOptions {
   readonly graffiti?: string;
   /** Whether blocks of builders are wanted. */
   readonly builder: boolean;
+  /** Whether a threshold of operators agreed that blocks of builders are wanted; never when left out. */
+  readonly buildersAgreed?: (slot: Slot) => boolean | undefined;
   /** Whether enough operators read several sync contributions of one validator in a value; never when left out. */
   readonly severalContributions?: (slot: Slot) => boolean | undefined;
   /** How many epochs ahead duties are fetched; 1 when left out. */
@@ -189,7 +191,11 @@ export function createDutyRunner(ports: {
     },
     begin,
     options: {
-      proposer: { graffiti: graffitiBytes(options.graffiti), builder: options.builder },
+      proposer: {
+        graffiti: graffitiBytes(options.graffiti),
+        builder: options.builder,
+        buildersAgreed: options.buildersAgreed ?? (() => undefined),
+      },
       severalContributions: options.severalContributions ?? (() => undefined),
     },
   });

@@ -105,6 +105,11 @@ export class InfoSync {
     return this.#results.severalContributions(slot);
   }
 
+  /** Whether a threshold of operators wants blocks of builders at this slot; undefined before the first agreement. */
+  buildersWanted(slot: Slot): boolean | undefined {
+    return this.#results.at(slot)?.proposal.includes("builder");
+  }
+
   #lastSlotOfEpoch(now: number): Slot {
     const { chain } = this.#options;
     return (epochOf(chain, Math.max(0, slotAt(chain, now))) + 1) * chain.slotsPerEpoch - 1;

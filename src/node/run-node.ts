@@ -318,6 +318,7 @@ async function startNode(
     watch,
     options: {
       builder: config.builderApi,
+      buildersAgreed: (slot) => infosync.buildersWanted(slot),
       severalContributions: (slot) => infosync.severalContributions(slot),
       ...(config.graffiti === "" ? {} : { graffiti: config.graffiti }),
     },
