@@ -9,10 +9,16 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { proto } from "../base/index.ts";
 import { silent } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
-import { fileAddressBook, memoryAddressBook } from "./address-book.ts";
+import { type AddressBook, fileAddressBook, type KnownAddresses, memoryAddressBook } from "./address-book.ts";
 import { AddressExchange, addressesProtocol } from "./address-exchange.ts";
 import { unreachable } from "./errors.ts";
-import { addressesHeardMax, addressesMaxPerPeer, addressesToldMax } from "./limits.ts";
+import {
+  addressBookBurstMax,
+  addressBookIntervalMs,
+  addressesHeardMax,
+  addressesMaxPerPeer,
+  addressesToldMax,
+} from "./limits.ts";
 import { PeerPlaces } from "./peer-places.ts";
 import { hostilePeer } from "./testing/hostile-peer.ts";
 import { connected, newKey, type TestNode, testNode } from "./testing/hosts.ts";
@@ -160,6 +166,34 @@ test("what others tell is tried last, a few addresses of each, and is not kept u
   assert.ok(JSON.stringify(await book.load()).includes("/ip4/10.0.3.0/tcp/1"));
   assert.equal(places.heard(tellers[0] as never, sought, lies(0)), false, "the same again is no news");
   assert.equal(places.heard(tellers[0] as never, sought, ["/ip4/5.6.7.8/tcp/1"]), true);
+});
+
+test("a peer that says without end that it moved is written down now and then, and for good at the end", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { roster } = fakeLinks();
+  const [peer] = roster.peers;
+  assert.ok(peer !== undefined);
+  const saved: KnownAddresses[] = [];
+  const book: AddressBook = { ...memoryAddressBook(), save: async (addresses) => void saved.push(addresses) };
+  const places = new PeerPlaces({ book, log: silent, roster }, []);
+  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const move = async (port: number): Promise<void> => {
+    places.told(peer, [`/ip4/1.2.3.4/tcp/${port}`]);
+    places.worked(peer, `/ip4/1.2.3.4/tcp/${port + 10_000}`);
+    await settled();
+  };
+  await move(1);
+  assert.ok(saved.length >= 1, "what is news is written at once");
+  for (let port = 2; port <= 1_000; port++) await move(port);
+  const atOnce = saved.length;
+  assert.ok(atOnce <= addressBookBurstMax, `${atOnce} writes`);
+  t.mock.timers.tick(addressBookIntervalMs);
+  await settled();
+  assert.equal(saved.length, atOnce + 1);
+  assert.equal(saved.at(-1)?.[peer.id]?.[0], "/ip4/1.2.3.4/tcp/11000");
+  await move(2_000);
+  await places.flush();
+  assert.equal(saved.at(-1)?.[peer.id]?.[0], "/ip4/1.2.3.4/tcp/12000");
 });
 
 /** Settles after so many of the intervals at which the exchange below asks. */

@@ -98,6 +98,9 @@ export const infoValuesMax = 8;
 
 /** A file of addresses larger than this is not ours. */
 export const addressBookBytesMax = 1024 * 1024;
+/** It is written at once a few times, as when a cluster comes together, and then once in this time: a peer that moves without end must not keep the disk busy. */
+export const addressBookBurstMax = 8;
+export const addressBookIntervalMs = 60_000;
 
 /** What our relay gives each node, as Charon's does: a place for half an hour, circuits of an hour or 32 MiB. */
 export const relayReservationMs = 1_800_000;

@@ -4,8 +4,15 @@ import type { OperatorIndex } from "../spec/index.ts";
 import type { AddressBook, KnownAddresses } from "./address-book.ts";
 import { peerAddress } from "./addresses.ts";
 import { P2pError } from "./errors.ts";
-import { addressesHeardMax, addressesMaxPerPeer, addressesToldMax } from "./limits.ts";
+import {
+  addressBookBurstMax,
+  addressBookIntervalMs,
+  addressesHeardMax,
+  addressesMaxPerPeer,
+  addressesToldMax,
+} from "./limits.ts";
 import type { Peer, Roster } from "./roster.ts";
+import { TokenBucket } from "./token-bucket.ts";
 
 /**
  * Where peers can be found: addresses that worked (kept on disk over restarts), addresses from the configuration, those
@@ -24,6 +31,8 @@ export class PeerPlaces {
   readonly #heard = new Map<string, Map<OperatorIndex, readonly string[]>>();
   #saving: Promise<void> = Promise.resolve();
   #saved = "";
+  readonly #saves: TokenBucket;
+  #later: NodeJS.Timeout | undefined;
 
   /**
    * @param configured - Multiaddrs that name their peer.
@@ -33,6 +42,11 @@ export class PeerPlaces {
     this.#book = needs.book;
     this.#log = needs.log;
     this.#roster = needs.roster;
+    this.#saves = new TokenBucket({
+      perSecond: 1_000 / addressBookIntervalMs,
+      burst: addressBookBurstMax,
+      now: performance.now(),
+    });
     for (const text of configured) {
       const { address, peerId } = peerAddress(text, "peer address");
       if (peerId === needs.roster.self.id) continue; // The same list may be given to all nodes.
@@ -97,6 +111,7 @@ export class PeerPlaces {
 
   /** Settles when what is known is on disk. */
   async flush(): Promise<void> {
+    this.#saveNow();
     await this.#saving;
   }
 
@@ -115,8 +130,21 @@ export class PeerPlaces {
     return JSON.stringify(this.#entries());
   }
 
-  /** One write after the other, and none for what is already on disk. */
+  /** At once, as long as that is rare: the slashing memory needs the same disk, and a peer could move without end. */
   #save(): void {
+    if (this.#later !== undefined || this.#text() === this.#saved) return;
+    if (this.#saves.take(performance.now())) return this.#saveNow();
+    this.#later = setTimeout(() => {
+      this.#saves.take(performance.now());
+      this.#saveNow();
+    }, addressBookIntervalMs);
+    this.#later.unref();
+  }
+
+  /** One write after the other, and none for what is already on disk. */
+  #saveNow(): void {
+    clearTimeout(this.#later);
+    this.#later = undefined;
     this.#saving = this.#saving.then(async () => {
       const text = this.#text();
       if (text === this.#saved) return;
