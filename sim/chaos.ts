@@ -75,7 +75,8 @@ export async function runSeed(seed: number, { canary }: RunOptions = {}): Promis
     return result(seed, world, trace, checkers);
   }
   const sound = world.operators.filter((operator) => !plan.liars.has(operator.index) && !watches(operator));
-  await world.runToSlot(from + SLOTS_PER_EPOCH + 2);
+  // A slot more than is looked at: a liar that leads the last aggregate first may hold that round until its slot is over.
+  await world.runToSlot(from + SLOTS_PER_EPOCH + 3);
   const { threshold } = world.keys.cluster;
   const kept = [...(exit?.kept ?? [])].filter((i) => !plan.liars.has(i) && !faults.restored.has(i));
   const clients = sound.filter(({ client }) => client !== undefined);

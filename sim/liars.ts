@@ -1,5 +1,6 @@
 import { type SeededRandom, toHex } from "../src/base/index.ts";
-import type { Consensus, ConsensusValue } from "../src/consensus/index.ts";
+import { type Consensus, type ConsensusValue, QBFT_PROTOCOL } from "../src/consensus/index.ts";
+import { withStrayClaim } from "../src/consensus/testing/stray-claim.ts";
 import {
   type AgreedKind,
   decodePartials,
@@ -11,15 +12,25 @@ import {
   signedCodecs,
 } from "../src/duty/index.ts";
 import { PRIORITY_PROTOCOLS } from "../src/infosync/index.ts";
-import type { DutyId } from "../src/spec/index.ts";
+import type { DutyId, GroupKey } from "../src/spec/index.ts";
 import type { DutyWorld } from "./duty-world.ts";
 
-/** What a lying operator sends: wrong partial signatures, different ones to different peers, rubbish, or nothing. */
+/** What no duty of a simulated world is about, and yet a value that can be read. */
+const CLAIMED = encodeUnsignedSet("sync-contribution", new Map([[`0x${"c1".repeat(48)}` as GroupKey, []]]));
+
+/**
+ * What a lying operator sends: wrong partial signatures, different ones to different peers, votes that claim what no vote
+ * claims, rubbish, or nothing.
+ */
 export function tellLies(world: DutyWorld, liar: number, random: SeededRandom): void {
+  const claims = random.fork("claims");
+  const key = world.nodeKeys[liar];
   world.network.intercept(({ from, protocol, message }) => {
     if (from !== liar || random.chance(0.3)) return undefined;
     if (random.chance(0.2)) return "drop";
     if (protocol === PARSIGEX_PROTOCOL) return withWrongSignatures(message, random);
+    if (protocol === QBFT_PROTOCOL && key !== undefined && claims.chance(0.2))
+      return withStrayClaim(message, CLAIMED, key);
     const rubbish = (PRIORITY_PROTOCOLS as readonly string[]).includes(protocol) && message.length > 0;
     return rubbish ? message.with(random.integer(message.length), random.integer(256)) : undefined;
   });

@@ -12,7 +12,7 @@ import {
   watch,
   worldOf,
 } from "./testing/consensus-world.ts";
-import { Envelope, hashValue, kindNumber, type SignedPart } from "./wire.ts";
+import { Envelope, hashValue, kindNumber, NO_HASH, type SignedPart } from "./wire.ts";
 
 const value = valueOf("x");
 const valueHash = hashValue(value);
@@ -70,7 +70,7 @@ test("a justification from another duty or a round that cannot be is refused", a
   const commit = { type: kindNumber("commit"), valueHash };
   const other = partOf(2, { ...commit, duty: { slot: duty.slot + 1, kind: duty.kind } });
   world.inject(1, messageOf(1, decided, [value], [partOf(1, commit), other, partOf(3, commit)]));
-  const change = { type: kindNumber("round-change"), round: 2 };
+  const change = { type: kindNumber("round-change"), round: 2, valueHash: NO_HASH };
   const far = partOf(2, { ...commit, type: kindNumber("prepare"), round: 1_000_000 });
   world.inject(1, messageOf(1, change, [value], [far]));
   await world.clock.run({ forMs: 100 });

@@ -4,6 +4,7 @@ import type { Clock, Logger } from "../ports/index.ts";
 import {
   faulty,
   initialState,
+  NO_VALUE,
   type QbftConfig,
   type QbftEffect,
   type QbftEvent,
@@ -377,9 +378,10 @@ export class Instance {
   }
 }
 
-/** The values that a message and its justification name. */
+/** The values that a message and its justification are about: what a ROUND-CHANGE claims, and what all others vote for. */
 function namesIn(message: QbftMessage): readonly ValueId[] {
-  const names = new Set([message, ...message.justification].flatMap((one) => [one.value, one.preparedValue]));
-  names.delete("");
+  const parts = [message, ...message.justification];
+  const names = new Set(parts.map((one) => (one.kind === "round-change" ? one.preparedValue : one.value)));
+  names.delete(NO_VALUE);
   return [...names];
 }

@@ -1,4 +1,4 @@
-import type { MessageKind, QbftMessage } from "../qbft/index.ts";
+import { type MessageKind, NO_VALUE, type QbftMessage } from "../qbft/index.ts";
 import { type DutyId, dutyKindOfWire, dutyName, type OperatorIndex } from "../spec/index.ts";
 import { ROUND_MAX } from "./limits.ts";
 import type { ConsensusValue } from "./types.ts";
@@ -11,6 +11,7 @@ export type Refusal =
   | "impossible-duty"
   | "out-of-range"
   | "foreign-author"
+  | "stray-claim"
   | "too-many-parts"
   | "mixed-duties"
   | "too-many"
@@ -61,6 +62,7 @@ export function readMessage(
   if (part.peerIndex !== from) return "foreign-author";
   const kind = kindOf(part.type);
   if (kind === undefined) return "out-of-range";
+  if (claimsBesides(kind, part)) return "stray-claim";
   const useful = justifying(kind, part, justification);
   for (const one of [{ part }, ...useful]) {
     const refusal = checkRanges(one.part, duty, operatorCount);
@@ -128,6 +130,16 @@ function checkRanges(part: SignedPart, duty: DutyId, operatorCount: number): Ref
     part.peerIndex >= 0 &&
     part.peerIndex < operatorCount;
   return inRange ? undefined : "out-of-range";
+}
+
+/**
+ * Whether a message names a value that its kind has no use for: a ROUND-CHANGE votes for none, and all others have prepared
+ * none. Every value that is named must travel along wherever the part is repeated, so one such vote would bloat, or spoil,
+ * what correct operators prove with it. In a justification it is overlooked: a Charon repeats what it was told.
+ */
+function claimsBesides(kind: MessageKind, part: SignedPart): boolean {
+  if (kind === "round-change") return valueName(part.valueHash) !== NO_VALUE;
+  return part.preparedRound !== 0 || valueName(part.preparedValueHash) !== NO_VALUE;
 }
 
 /** The message of the state machine that a signed part stands for. */

@@ -38,6 +38,25 @@ export function distinct(
   return [...bySource.values()];
 }
 
+const CLAIMS_NOTHING = { preparedRound: 0, preparedValue: NO_VALUE } as const;
+
+/**
+ * Votes like `vote`, one per author, that claim nothing besides. Only a ROUND-CHANGE has something to claim; a liar's vote
+ * that does names a value which who repeats the vote would have to bring along.
+ */
+export function plainVotes(
+  messages: readonly QbftMessage[],
+  { kind, round, value }: QbftMessage,
+): QbftMessage[] {
+  return distinct(messages, { kind, round, value, ...CLAIMS_NOTHING });
+}
+
+/** The votes to repeat to others as a proof: the plain ones, if they are enough. A Charon may have proved something with the others. */
+export function presentable(config: QbftConfig, votes: readonly QbftMessage[]): readonly QbftMessage[] {
+  const plain = votes.flatMap((vote) => plainVotes([vote], vote));
+  return plain.length >= quorum(config.operatorCount) ? plain : votes;
+}
+
 /** The latest ROUND-CHANGE of each of the `wanted` operators that are furthest ahead of `round`; undefined when there are fewer. */
 export function laterRoundChanges(
   messages: readonly QbftMessage[],
@@ -69,7 +88,7 @@ function prepareQuorums(
   }
   return [...sets.values()]
     .filter((set) => set.size >= quorum(config.operatorCount))
-    .map((set) => [...set.values()]);
+    .map((set) => presentable(config, [...set.values()]));
 }
 
 /**
@@ -83,12 +102,7 @@ export function justifiedRoundChanges(
   messages: readonly QbftMessage[],
   round: number,
 ): readonly QbftMessage[] | undefined {
-  const nobody = distinct(messages, {
-    kind: "round-change",
-    round,
-    preparedRound: 0,
-    preparedValue: NO_VALUE,
-  });
+  const nobody = distinct(messages, { kind: "round-change", round, ...CLAIMS_NOTHING });
   if (nobody.length >= quorum(config.operatorCount)) return nobody;
   const all = messages.filter((message) => message.kind === "round-change" && message.round === round);
   for (const prepares of prepareQuorums(config, messages)) {

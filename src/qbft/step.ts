@@ -1,7 +1,15 @@
 import { assert } from "../base/index.ts";
 import { isJustified } from "./justified.ts";
 import { HELP_MAX, MESSAGES_PER_SOURCE_MAX } from "./limits.ts";
-import { distinct, flatten, justifiedRoundChanges, laterRoundChanges, preparedByAll } from "./select.ts";
+import {
+  distinct,
+  flatten,
+  justifiedRoundChanges,
+  laterRoundChanges,
+  plainVotes,
+  preparedByAll,
+  presentable,
+} from "./select.ts";
 import {
   faulty,
   NO_VALUE,
@@ -173,7 +181,10 @@ function applyRules(config: QbftConfig, state: QbftState, message: QbftMessage):
       return decide(
         state,
         message,
-        distinct(message.justification, { kind: "commit", round: message.round, value: message.value }),
+        presentable(
+          config,
+          distinct(message.justification, { kind: "commit", round: message.round, value: message.value }),
+        ),
       );
   }
 }
@@ -197,11 +208,7 @@ function onPrepare(config: QbftConfig, state: QbftState, message: QbftMessage): 
   if (message.round !== state.round) return stay(state);
   const fired = firing(state, "quorum-prepares", message.round);
   if (fired === undefined) return stay(state);
-  const prepares = distinct(flatten(state.buffer), {
-    kind: "prepare",
-    round: message.round,
-    value: message.value,
-  });
+  const prepares = plainVotes(flatten(state.buffer), message);
   if (prepares.length < quorum(config.operatorCount)) return stay(state);
   const next = {
     ...fired,
@@ -217,11 +224,7 @@ function onPrepare(config: QbftConfig, state: QbftState, message: QbftMessage): 
  * whose timer fired just before the last commit came need not wait for another round. Algorithm 2, lines 8-10.
  */
 function onCommit(config: QbftConfig, state: QbftState, message: QbftMessage): Transition {
-  const commits = distinct(flatten(state.buffer), {
-    kind: "commit",
-    round: message.round,
-    value: message.value,
-  });
+  const commits = plainVotes(flatten(state.buffer), message);
   return commits.length < quorum(config.operatorCount) ? stay(state) : decide(state, message, commits);
 }
 

@@ -16,7 +16,7 @@ export interface QbftMessage {
   /** From 1. */
   readonly round: number;
   readonly value: ValueId;
-  /** 0 when nothing was prepared. */
+  /** 0 when nothing was prepared. Of a ROUND-CHANGE; other messages claim nothing, unless their author lies. */
   readonly preparedRound: number;
   readonly preparedValue: ValueId;
   readonly justification: readonly QbftMessage[];

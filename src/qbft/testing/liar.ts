@@ -5,19 +5,23 @@ const OVERHEARD_MAX = 300;
 const KINDS: readonly MessageKind[] = ["pre-prepare", "prepare", "commit", "round-change", "decided"];
 
 /**
- * An operator that lies as well as it can: it tells every second peer another value, and makes up messages with
- * justifications from whatever others have really signed, as often as it likes, and from its own false statements. It
- * cannot sign for others, as in real life. It hears everything that anybody sends, even what the network loses.
+ * An operator that lies as well as it can: it tells every second peer another value, claims in its votes to have prepared
+ * something, and makes up messages with justifications from whatever others have really signed, as often as it likes, and
+ * from its own false statements. It cannot sign for others, as in real life. It hears everything that anybody sends, even
+ * what the network loses.
  */
 export class Liar {
   readonly #config: QbftConfig;
   readonly #random: SeededRandom;
+  /** Of its own, so that what is drawn of claims changes nothing else of a world. */
+  readonly #claims: SeededRandom;
   #overheard: QbftMessage[] = [];
   #latestRound = 1;
 
   constructor(config: QbftConfig, random: SeededRandom) {
     this.#config = config;
     this.#random = random;
+    this.#claims = random.fork("claims");
   }
 
   overhear(message: QbftMessage): void {
@@ -32,8 +36,14 @@ export class Liar {
   twist(message: QbftMessage, to: number): QbftMessage {
     if (message.kind === "round-change" && this.#random.chance(0.5))
       return { ...message, preparedRound: 0, preparedValue: "", justification: [] };
-    if (message.value === "" || message.kind === "decided" || to % 2 === 0) return message;
+    if (message.value === "" || message.kind === "decided") return message;
+    if (to % 2 === 0) return this.#claims.chance(0.1) ? this.#claiming(message) : message;
     return { ...message, value: this.#twin(message.value) };
+  }
+
+  /** A vote with a claim that no vote makes, which must neither count nor spoil what others prove. */
+  #claiming(vote: QbftMessage): QbftMessage {
+    return { ...vote, preparedRound: vote.round, preparedValue: `another of ${this.#config.self}` };
   }
 
   #twin(value: string): string {
@@ -134,7 +144,8 @@ export class Liar {
       preparedValue: "",
       justification: [],
     };
-    const copies = Array.from({ length: this.#random.integer(this.#config.operatorCount) }, () => own);
+    const lie = wanted !== "round-change" && this.#claims.chance(0.1) ? this.#claiming(own) : own;
+    const copies = Array.from({ length: this.#random.integer(this.#config.operatorCount) }, () => lie);
     return [...real, ...prepares, ...copies].slice(0, 2 * this.#config.operatorCount);
   }
 }
