@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { leaderOf } from "./instance.ts";
 import { EARLY_MESSAGES_MAX, PART_BYTES_MAX, VALUES_PER_PEER_MAX } from "./limits.ts";
 import {
   duty,
@@ -181,4 +182,51 @@ test("who asks after the decision is answered alone, once per round", async (t) 
     { from: 0, to: 3, kind: "decided" },
     { from: 0, to: 3, kind: "decided" },
   ]);
+});
+
+// To judge a value is to decode the data of a slot, or to ask every beacon node for seconds; to propose one costs 200 bytes.
+test("a proposal is judged when its round could still follow from it, and one in each round", async (t) => {
+  const world = worldOf(t);
+  const next = { ...duty, slot: duty.slot + 1 };
+  const leader = leaderOf(next, 1, 4);
+  assert.notEqual(leader, 0);
+  const judged: string[] = [];
+  const acceptable = ({ bytes }: { readonly bytes: Uint8Array }, round: number): boolean => {
+    judged.push(`${new TextDecoder().decode(bytes)} in ${round}`);
+    return false;
+  };
+  const propose = (text: string, round: number, ...justification: readonly SignedPart[]): void =>
+    world.inject(
+      leader,
+      messageOf(
+        leader,
+        { type: kindNumber("pre-prepare"), round, duty: next },
+        [valueOf(text)],
+        justification,
+      ),
+    );
+  propose("early", 5); // Waits until we join, and proves nothing then either.
+  await world.clock.run({ forMs: 100 });
+  watch(world.agree(0, { duty: next, acceptable }));
+  for (let round = 5; round < 400; round += 4) propose("unproved", round);
+  await world.clock.run({ forMs: 100 });
+  assert.deepEqual(judged, []);
+  for (const text of ["first", "second", "first"]) {
+    propose(text, 1);
+    await world.clock.run({ forMs: 100 });
+  }
+  assert.deepEqual(judged, ["first in 1"]);
+  const calls = [1, 2, 3].map((author) =>
+    partOf(author, { type: kindNumber("round-change"), round: 5, duty: next }),
+  );
+  propose("proved", 5, ...calls);
+  await world.clock.run({ forMs: 100 });
+  assert.deepEqual(judged, ["first in 1", "proved in 5"]);
+  // Two of the others are in round 9, so the fifth is over for us too.
+  for (const author of [2, 3])
+    world.inject(author, messageOf(author, { type: kindNumber("round-change"), round: 9, duty: next }));
+  await world.clock.run({ forMs: 100 });
+  propose("late", 5, ...calls);
+  await world.clock.run({ forMs: 100 });
+  assert.deepEqual(judged, ["first in 1", "proved in 5"]);
 });

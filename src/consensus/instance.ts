@@ -2,6 +2,7 @@ import { AssertionFailed, assert, explain } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import type { Clock, Logger } from "../ports/index.ts";
 import {
+  awaitsVerdict,
   faulty,
   initialState,
   NO_VALUE,
@@ -87,8 +88,8 @@ export class Instance {
   #timerRound = 0;
   #closed = false;
   #lackedRoundChanges = false;
-  /** Rounds whose proposal is being judged. */
-  readonly #judging = new Set<number>();
+  /** Rounds whose proposal was judged, or is being judged. */
+  readonly #judged = new Set<number>();
   /** Events that wait until the one at work is done, so that steps never nest. */
   #queue: QbftEvent[] = [];
   #working = false;
@@ -213,19 +214,17 @@ export class Instance {
 
   #process(message: QbftMessage): void {
     const tell = (acceptable: boolean): void => this.#handle({ kind: "message", message, acceptable });
-    const { kind, source, round } = message;
-    // What anybody but the round's leader proposes is not worth a judgement.
-    if (kind !== "pre-prepare" || this.#config.leader(round) !== source) return tell(false);
+    if (message.kind !== "pre-prepare") return tell(false);
+    if (!awaitsVerdict(this.#config, this.#state, message)) return;
     if (this.#isVouched(message)) return tell(true);
-    // A leader proposes once; while that is looked into, a second proposal for the round is not.
-    if (this.#judging.has(round)) return;
+    // A leader proposes once: what it says afterwards in the same round is not looked at.
+    if (this.#judged.has(message.round)) return;
+    this.#judged.add(message.round);
     const verdict = this.#judge(message);
     if (typeof verdict === "boolean") return tell(verdict);
-    this.#judging.add(round);
     void verdict
       .catch((error: unknown) => this.#unjudged(error))
       .then((acceptable) => {
-        this.#judging.delete(round);
         if (!this.#closed) tell(acceptable);
       });
   }

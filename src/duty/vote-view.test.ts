@@ -89,3 +89,14 @@ test("the answer comes a moment after the vote is due at the latest", async () =
   await clock.run({ until: due + pauseMs });
   assert.equal(answer, true);
 });
+
+test("the same question is asked once at a time, however many proposals raise it", async () => {
+  const { bears, asked } = view();
+  const alone = view();
+  await alone.bears(vote(4));
+  const answers = await Promise.all([bears(vote(4)), bears(vote(4)), bears(vote(4))]);
+  assert.deepEqual(answers, [true, true, true]);
+  assert.equal(asked(), alone.asked());
+  await bears(vote(4));
+  assert.ok(asked() > alone.asked(), "it is asked again later");
+});

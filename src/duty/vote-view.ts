@@ -1,4 +1,4 @@
-import { equalBytes } from "../base/index.ts";
+import { toHex } from "../base/index.ts";
 import { type BeaconNode, type Clock, sleepUntil } from "../ports/index.ts";
 import { type ChainSpec, dutyDue, type Epoch, type phase0, type Slot } from "../spec/index.ts";
 import { LIMITS } from "./limits.ts";
@@ -20,6 +20,8 @@ export class VoteView {
   readonly #context: ViewContext;
   /** What our beacon node said last. */
   #seen: Vote | undefined;
+  /** Questions that are under way, by what they ask. */
+  readonly #asking = new Map<string, Promise<boolean>>();
   /** The latest source that one of ours voted with: an earlier one would be surrounded or surround. */
   #signedSource: Epoch = 0;
 
@@ -48,12 +50,17 @@ export class VoteView {
     signal: AbortSignal,
   ): boolean | Promise<boolean> {
     if (this.#agrees(votes)) return true;
-    return this.#ask(slot, committee, votes, signal);
+    const question = `${slot} ${committee} ${[...new Set(votes.map(checkpoints))].join(" ")}`;
+    const asked = this.#asking.get(question);
+    if (asked !== undefined) return asked;
+    const answer = this.#ask(slot, committee, votes, signal).finally(() => this.#asking.delete(question));
+    this.#asking.set(question, answer);
+    return answer;
   }
 
   #agrees(votes: readonly Vote[]): boolean {
-    const seen = this.#seen;
-    return seen !== undefined && votes.every((vote) => sameCheckpoints(vote, seen));
+    const seen = this.#seen && checkpoints(this.#seen);
+    return seen !== undefined && votes.every((vote) => checkpoints(vote) === seen);
   }
 
   /** Asks again for as long as there is time: a block that is on its way may change what our beacon node says. */
@@ -82,11 +89,7 @@ export class VoteView {
   }
 }
 
-function sameCheckpoints(a: Vote, b: Vote): boolean {
-  return (
-    a.source.epoch === b.source.epoch &&
-    a.target.epoch === b.target.epoch &&
-    equalBytes(a.source.root, b.source.root) &&
-    equalBytes(a.target.root, b.target.root)
-  );
+/** What has to be the same for two votes not to contradict each other. */
+function checkpoints({ source, target }: Vote): string {
+  return [source, target].map(({ epoch, root }) => `${epoch}:${toHex(root)}`).join("/");
 }

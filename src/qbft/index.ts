@@ -3,7 +3,7 @@
  * rules of agreement and their justifications; timers, sockets, signatures and the meaning of values are others' work.
  */
 export { isJustified } from "./justified.ts";
-export { initialState, roundChangesHeld, step } from "./step.ts";
+export { awaitsVerdict, initialState, roundChangesHeld, step } from "./step.ts";
 export {
   faulty,
   type MessageKind,

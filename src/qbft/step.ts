@@ -189,6 +189,19 @@ function applyRules(config: QbftConfig, state: QbftState, message: QbftMessage):
   }
 }
 
+/**
+ * Whether a proposal would move us if we found it acceptable: it is justified, for our round or a later one, and we have not
+ * voted in its round yet. What would not is not worth a judgement, which may cost far more than the proposal cost its author.
+ */
+export function awaitsVerdict(config: QbftConfig, state: QbftState, message: QbftMessage): boolean {
+  return (
+    state.decided === undefined &&
+    message.round >= state.round &&
+    firing(state, "pre-prepare", message.round) !== undefined &&
+    isJustified(config, message)
+  );
+}
+
 /** A justified proposal: follow it into its round and vote for it, once per round. Algorithm 2, lines 1-3. */
 function onPrePrepare(config: QbftConfig, state: QbftState, message: QbftMessage): Transition {
   if (message.round < state.round) return stay(state);
