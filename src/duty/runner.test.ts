@@ -273,7 +273,7 @@ test("a peer cannot speak for another share, nor say two things, nor speak of im
   );
 });
 
-/** The votes with the next epoch as their target, the blocks of the next slot. */
+/** The votes with the next epoch as their target, the blocks and aggregates of the next slot. */
 function notOfItsSlot(duty: DutyId, value: ConsensusValue): ConsensusValue {
   if (duty.kind === "attester") {
     const entries = [...decodeUnsignedSet("attester", value)].map(([key, vote]) => {
@@ -282,12 +282,18 @@ function notOfItsSlot(duty: DutyId, value: ConsensusValue): ConsensusValue {
     });
     return encodeUnsignedSet("attester", new Map(entries));
   }
+  if (duty.kind === "aggregator") {
+    const aggregates = decodeUnsignedSet("aggregator", value);
+    for (const { value: aggregate } of aggregates.values()) aggregate.data.slot = duty.slot + 1;
+    return encodeUnsignedSet("aggregator", aggregates);
+  }
   const set = [...decodeUnsignedSet("proposer", value)];
   for (const [, { block }] of set) block.slot = duty.slot + 1;
   return encodeUnsignedSet("proposer", new Map(set));
 }
 
-test("a vote or a block that was decided and is none of its slot is not signed", async () => {
+test("a vote, a block or an aggregate that was decided and is none of its slot is not signed", async () => {
+  const kinds: readonly DutyId["kind"][] = ["attester", "proposer", "aggregator"];
   const world = new DutyWorld(7, {
     validatorCount: 24,
     chain: { ownProposers: 0.5 },
@@ -297,8 +303,9 @@ test("a vote or a block that was decided and is none of its slot is not signed",
         : {
             async agree(duty, options, signal) {
               const decision = await honest.agree(duty, options, signal);
-              const isLie = duty.kind === "attester" || duty.kind === "proposer";
-              return isLie ? { ...decision, value: notOfItsSlot(duty, decision.value) } : decision;
+              return kinds.includes(duty.kind)
+                ? { ...decision, value: notOfItsSlot(duty, decision.value) }
+                : decision;
             },
           },
   });
@@ -312,7 +319,20 @@ test("a vote or a block that was decided and is none of its slot is not signed",
   world.start();
   await world.runToSlot(16);
   assert.ok((signed.get("randao") ?? 0) > 0, "it signs what is not agreed on");
-  assert.deepEqual([signed.get("attester"), signed.get("proposer")], [undefined, undefined]);
+  assert.deepEqual(
+    kinds.filter((kind) => signed.has(kind)),
+    [],
+  );
+  const judged = new Set(
+    world.operators[1]?.timeline
+      .filter(({ entry }) => entry.stage === "decided")
+      .map(({ duty }) => duty.split("/")[1]),
+  );
+  assert.deepEqual(
+    kinds.filter((kind) => !judged.has(kind)),
+    [],
+    "each of them was decided",
+  );
   for (const said of ["A vote was decided that is not one for its slot", "A block was decided"])
     assert.ok(
       world.operators[1]?.log.some(({ level, sentence }) => level === "error" && sentence.startsWith(said)),
