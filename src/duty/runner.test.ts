@@ -64,7 +64,14 @@ test("four operators attest and propose in every epoch, early in the slot, and f
       toHex(world.chain.block(attestation.data.slot)?.root ?? new Uint8Array()),
     );
   }
-  for (const { index, outcomes, beacon } of world.operators) {
+  for (const { index, outcomes, beacon, disk } of world.operators) {
+    const { validators } = await disk.exportInterchange("complete");
+    const remembered = validators.flatMap(({ blocks }) => blocks.map(({ slot }) => slot));
+    assert.deepEqual(
+      remembered.toSorted((a, b) => a - b),
+      proposals,
+      "each block is in the slashing memory, by its slot",
+    );
     assert.deepEqual([...new Set(outcomes.map(({ outcome, cause }) => `${outcome} ${cause}`))].toSorted(), [
       "broadcast undefined",
       "included undefined",
