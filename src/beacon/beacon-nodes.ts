@@ -44,6 +44,11 @@ export interface BeaconNodesOptions {
   readonly genesisForkVersion?: Uint8Array;
   /** How long one call may take, all nodes and attempts together; the publication of a block thrice as long. */
   readonly timeoutMs: number;
+  /**
+   * Called when the beacon nodes plan other forks than those that `connect` told of, e.g. after an upgrade: what was told
+   * is out of date, and only who connects anew learns the rest. Not called when left out.
+   */
+  readonly onNewSchedule?: () => void;
   readonly clock: Clock;
   readonly log: Logger;
   readonly meter: Meter;
@@ -76,7 +81,8 @@ export interface BeaconNodes extends BeaconNode, BeaconPassage {
    * Waits for a node and learns the chain, then watches the nodes and their events. To be called once, before anything
    * else: until then nobody is asked, since nobody is known to be on our chain.
    *
-   * @throws BeaconError `beacon/other-chain` when every node serves another chain than the cluster's; the signal's reason.
+   * @throws BeaconError `beacon/other-chain` when every node serves another chain than the cluster's, `beacon/forks-differ`
+   *   when they plan other forks; the signal's reason.
    */
   connectChain(signal: AbortSignal): Promise<ChainSpec>;
   /** `connectChain` for a caller that learns the cluster's genesis fork version (4 bytes) only after it made the client. */
@@ -122,7 +128,8 @@ export function createBeaconNodes(options: BeaconNodesOptions): BeaconNodes {
     signal: AbortSignal,
   ): Promise<ChainSpec> {
     learned = await connectChain({ endpoints, genesisForkVersion, clock, log }, signal);
-    const watched = { endpoints, chain: learned, clock, log, metrics, timeoutMs };
+    const onNewSchedule = options.onNewSchedule ?? (() => {});
+    const watched = { endpoints, chain: learned, clock, log, metrics, timeoutMs, onNewSchedule };
     await checkAll(watched, 0, signal); // Before the first duty it is known who is synced.
     signal.throwIfAborted();
     // Both end with the signal and never reject.

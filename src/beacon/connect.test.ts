@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex } from "../base/index.ts";
 import { connectedWorld, FakeNode, json, whileAdvancing, world } from "./testing/fake-node.ts";
-import { recordedJson } from "./testing/fixtures.ts";
+import { RECORDED_NOW, recordedJson } from "./testing/fixtures.ts";
 
 const signal = new AbortController().signal;
 const DUTIES = "/eth/v1/validator/duties/proposer/4";
@@ -203,4 +203,66 @@ test("an address that is none is refused without being repeated", () => {
       },
     );
   }
+});
+
+const EPOCH_MS = 32 * 6_000;
+const EPOCHS_A_WEEK = (7 * 24 * 3_600_000) / EPOCH_MS;
+
+/** The recorded chain with Gloas planned so many epochs after the present one. */
+function planning(name: string, epochsAhead?: number, more: object = {}): FakeNode {
+  const spec = recordedJson("spec.json");
+  const now = Math.floor((RECORDED_NOW - 1_795_446_538_000) / EPOCH_MS);
+  const gloas = epochsAhead === undefined ? {} : { GLOAS_FORK_EPOCH: String(now + epochsAhead) };
+  return new FakeNode(name).on("/eth/v1/config/spec", () =>
+    json({ data: { ...spec.data, ...gloas, ...more } }),
+  );
+}
+
+test("beacon nodes that disagree about a fork within two weeks are not started with, and both are named", async () => {
+  const w = world([planning("old"), planning("new", EPOCHS_A_WEEK)]);
+  await assert.rejects(
+    whileAdvancing(w.clock, w.beacon.connectChain(signal)),
+    (error: Error & { code: string; facts: { found: readonly string[] } }) => {
+      assert.equal(error.code, "beacon/forks-differ");
+      assert.ok(error.facts.found.some((line) => line.startsWith("old: nothing of it")));
+      assert.ok(error.facts.found.some((line) => line.startsWith("new: gloas from epoch")));
+      return true;
+    },
+  );
+  await w.beacon.close();
+
+  const far = await connectedWorld([planning("old"), planning("new", 3 * EPOCHS_A_WEEK)]);
+  assert.ok(far.log.some((line) => line.startsWith("error") && line.includes("plans other forks")));
+  await far.beacon.close();
+});
+
+test("a beacon node that plans another fork than at the start is noticed within an epoch", async () => {
+  const node = planning("one");
+  let told = 0;
+  const w = await connectedWorld([node], { onNewSchedule: () => void told++ });
+  await w.clock.advance(2 * EPOCH_MS);
+  assert.equal(told, 0, "nothing changed");
+  node.on("/eth/v1/config/spec", (request) => planning("upgraded", EPOCHS_A_WEEK).handle(request));
+  await w.clock.advance(EPOCH_MS + 7_000);
+  assert.ok(told > 0);
+  assert.ok(w.log.some((line) => line.startsWith("error") && line.includes("gloas from epoch")));
+  await w.beacon.close();
+});
+
+test("a beacon node that came back with another plan is noticed at once, and followed when all have it", async () => {
+  const [first, second] = [planning("first"), planning("second")];
+  let told = 0;
+  const w = await connectedWorld([first, second], { onNewSchedule: () => void told++ });
+  const upgrade = async (node: FakeNode, more: object): Promise<void> => {
+    node.on("/eth/v1/config/spec", (request) => planning("upgraded", EPOCHS_A_WEEK, more).handle(request));
+    node.on("/eth/v1/node/syncing", () => json({ message: "starting" }, 500));
+    await w.clock.advance(7_000);
+    node.on("/eth/v1/node/syncing", () => json(recordedJson("syncing.json")));
+    await w.clock.advance(7_000);
+  };
+  await upgrade(first, {});
+  assert.equal(told, 0, "one still plans the old way");
+  await upgrade(second, { ATTESTATION_DUE_BPS_GLOAS: "2499" }); // Which kinds of nodes tell of differs.
+  assert.ok(told > 0);
+  await w.beacon.close();
 });

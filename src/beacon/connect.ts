@@ -4,6 +4,7 @@ import type { ChainSpec } from "../spec/index.ts";
 import { askChain, describeChain, sameChain } from "./chain-identity.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { BeaconError, reasonOf } from "./errors.ts";
+import { requireSameForks } from "./fork-schedule.ts";
 import { timeLimit } from "./time-limit.ts";
 
 const RETRY_MS = 1_000;
@@ -31,7 +32,8 @@ interface Named {
  * Waits until a beacon node names its chain, and sets aside nodes that serve another one. A node that is silent now is
  * looked at when it comes (health.ts).
  *
- * @throws BeaconError `beacon/other-chain` when all nodes have answered and none serves the cluster's chain; the signal's reason.
+ * @throws BeaconError `beacon/other-chain` when all nodes have answered and none serves the cluster's chain,
+ *   `beacon/forks-differ` when those that serve it plan other forks; the signal's reason.
  */
 export async function connectChain(options: ConnectOptions, signal: AbortSignal): Promise<ChainSpec> {
   const { endpoints, clock, log } = options;
@@ -41,6 +43,10 @@ export async function connectChain(options: ConnectOptions, signal: AbortSignal)
     const found = agree(named, options.genesisForkVersion);
     if (found !== undefined) {
       setAside(named, found, log);
+      requireSameForks(
+        named.filter(({ endpoint }) => endpoint.chain === "ours"),
+        clock.now(),
+      );
       log.info("Connected to the chain", {
         chain: describeChain(found),
         nodes: endpoints.filter((endpoint) => endpoint.chain === "ours").map((endpoint) => endpoint.name),
@@ -109,6 +115,7 @@ function setAside(named: readonly Named[], ours: ChainSpec, log: Logger): void {
 /** Writes down whether a node serves our chain, and says so when that is news. */
 export function judge(endpoint: Endpoint, chain: ChainSpec, ours: ChainSpec, log: Logger): void {
   const before = endpoint.chain;
+  endpoint.spec = chain;
   endpoint.chain = sameChain(chain, ours) ? "ours" : "other";
   if (endpoint.chain === before) return;
   if (endpoint.chain === "other") {

@@ -1,3 +1,4 @@
+import type { ChainSpec } from "../spec/index.ts";
 import { type Address, readAddress } from "./address.ts";
 import { about, BeaconError, bad, reasonOf } from "./errors.ts";
 import { type HttpCall, readBody } from "./http.ts";
@@ -45,6 +46,10 @@ export class Endpoint {
   };
   /** Whether it serves the cluster's chain. It is asked for nothing else before that is known. */
   chain: "unknown" | "ours" | "other" = "unknown";
+  /** What it said of its chain when it was last asked. */
+  spec: ChainSpec | undefined;
+  /** How its plans differed from ours when that was last said; "" when they did not. */
+  scheduleDiffers = "";
   version = "";
   lastError = "";
   readonly #address: Address;

@@ -4,7 +4,8 @@ import { REASON_LENGTH_MAX } from "./limits.ts";
 /**
  * `beacon/unavailable`: nobody answered in time. `beacon/refused`: a node said no (4xx), with its reason. `beacon/syncing`:
  * the nodes that answer are behind or follow the chain unverified. `beacon/bad-answer`: an answer that is not what was asked
- * for. `beacon/other-chain`: the node serves another chain. `beacon/bad-endpoint`: the address given is not one.
+ * for. `beacon/other-chain`: the node serves another chain. `beacon/bad-endpoint`: the address given is not one. `beacon/forks-differ`: nodes of one chain plan
+ * other forks, one of which is near.
  */
 export class BeaconError extends DvError<
   | "beacon/unavailable"
@@ -12,6 +13,7 @@ export class BeaconError extends DvError<
   | "beacon/syncing"
   | "beacon/bad-answer"
   | "beacon/other-chain"
+  | "beacon/forks-differ"
   | "beacon/bad-endpoint"
 > {}
 

@@ -15,6 +15,9 @@ export const LIST_ITEMS_MAX = 2_000_000;
 /** Public keys in one GET, so that its URL stays below 8 KB. */
 export const KEYS_PER_GET = 64;
 
+/** Beacon nodes have to agree on a fork that is this near: two weeks, within which both can be upgraded. */
+export const FORK_NEAR_MS: number = 14 * 24 * 3_600 * 1_000;
+
 /** How long further nodes may take to better vote data that is here already. */
 export const BETTER_VOTE_MS = 100;
 /** The same for a block: builders answer late, and 200 ms are cheap next to the value. */

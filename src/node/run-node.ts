@@ -89,13 +89,14 @@ class Running {
  * @throws DvError of the part that could not start, with what to do.
  */
 export async function runNode(config: RunConfig, signal: AbortSignal): Promise<void> {
-  // A node whose clock was set back would wait for the time to come round again; a new one does not.
-  while ((await runOnce(config, signal)) === "clock set back");
+  // A node whose clock was set back would wait for the time to come round again, and one that learned the chain's forks
+  // before its beacon nodes were upgraded would sign for the old ones; a new one does not.
+  while ((await runOnce(config, signal)) === "begin anew");
 }
 
-async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped" | "clock set back"> {
+async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped" | "begin anew"> {
   const running = new Running();
-  const setBack = new AbortController();
+  const anew = new AbortController();
   const folder = lockDataFolder(config.dataDir, "run");
   running.add(() => folder.release());
   let log = makeLogger(config);
@@ -107,11 +108,15 @@ async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped
     running.add(
       watchForSetBack((byMs) => {
         log.error("The clock was set back; the node starts anew", { seconds: Math.round(byMs / 1_000) });
-        setBack.abort(new Error("the clock was set back"));
+        anew.abort(new Error("the clock was set back"));
       }),
     );
-    const begun = AbortSignal.any([signal, setBack.signal]);
-    const { broken } = await startNode(config, identity, { log, meter, running }, begun);
+    const begun = AbortSignal.any([signal, anew.signal]);
+    const onNewSchedule = (): void => {
+      log.error("The beacon nodes have another fork schedule than before; the node starts anew to learn it");
+      anew.abort(new Error("the chain's forks were planned anew"));
+    };
+    const { broken } = await startNode(config, identity, { log, meter, running, onNewSchedule }, begun);
     const over = AbortSignal.any([begun, broken]);
     if (!over.aborted)
       await new Promise((resolve) => over.addEventListener("abort", resolve, { once: true }));
@@ -120,12 +125,12 @@ async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped
     log.info("Stopping; signatures under way are finished first");
   } catch (error) {
     // Asked to stop while still starting: not a failure.
-    if (!signal.aborted && !setBack.signal.aborted) throw error;
+    if (!signal.aborted && !anew.signal.aborted) throw error;
   } finally {
     await running.end(log);
   }
   log.info("Stopped");
-  return signal.aborted ? "stopped" : "clock set back";
+  return signal.aborted ? "stopped" : "begin anew";
 }
 
 function makeLogger(config: RunConfig, meter?: ExposedMeter): Logger {
@@ -195,7 +200,17 @@ function makeMeter(config: RunConfig, { cluster, self }: Identity): ExposedMeter
 async function startNode(
   config: RunConfig,
   { cluster, key, self }: Identity,
-  { log, meter, running }: { readonly log: Logger; readonly meter: ExposedMeter; readonly running: Running },
+  {
+    log,
+    meter,
+    running,
+    onNewSchedule,
+  }: {
+    readonly log: Logger;
+    readonly meter: ExposedMeter;
+    readonly running: Running;
+    readonly onNewSchedule: () => void;
+  },
   signal: AbortSignal,
 ): Promise<Pick<NodeStore, "broken">> {
   const clock = systemClock;
@@ -236,6 +251,7 @@ async function startNode(
   const beacon = createBeaconNodes({
     endpoints: config.beaconNodeEndpoints,
     timeoutMs: config.beaconNodeTimeoutMs,
+    onNewSchedule,
     clock,
     log,
     meter,
