@@ -3,7 +3,9 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { seededRandom } from "../base/index.ts";
 import { readKeystores } from "../cluster/index.ts";
+import type { NodeKey } from "../crypto/index.ts";
 import { type Logger, silent } from "../ports/index.ts";
+import { Journal } from "./journal.ts";
 import { parts } from "./progress.ts";
 import { isGoodbye } from "./testing/goodbye.ts";
 import { Operators } from "./testing/operators.ts";
@@ -146,6 +148,21 @@ test("nobody writes deposit data, nor anything else for use, before everybody ha
   await all.start(2);
   for (const i of all.keys.keys()) assert.equal(await all.running(i).over, undefined);
   await assertComplete(all);
+});
+
+test("an operator that is restarted among Charons who have all left ends, and says that they do so", async (t) => {
+  const all = operators(t, { operators: 4, validators: 1 });
+  const path = `${all.folder(1)}/trireme/ceremony.journal`;
+  const { journal } = await Journal.open(path, all.keys[1] as NodeKey, all.definition.definitionHash);
+  await journal.append({ kind: "begin", attempt: new Uint8Array(16).fill(1) });
+  await journal.append({ kind: "seed", seed: new Uint8Array(32).fill(2), dialect: "v1.11 2" });
+  await journal.append({ kind: "step", step: 2 });
+  await journal.close();
+  await all.start(1);
+  const error = await all.running(1).over;
+  assert.match(error?.message ?? "", /operator \d is gone since this node was restarted: a Charon then ends/);
+  assert.deepEqual(all.published(1), []);
+  assert.ok(!all.hasJournal(1));
 });
 
 test("everyone killed at once goes on together", async (t) => {

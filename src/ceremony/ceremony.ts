@@ -160,6 +160,9 @@ export class Ceremony {
       sync: this.#sync,
       waits,
       peers: needs.peers,
+      attempts,
+      isResumed,
+      fail,
     });
   }
 

@@ -18,6 +18,8 @@ export const retryMs = 500;
 export const askAgainMs = 2_000;
 /** After our restart, how long a Charon may take for a message that it may have sent while we were down. */
 export const charonPatienceMs = 60_000;
+/** After our restart, how long a Charon that is not there may be on its way back: by then its own ceremony has timed out. */
+export const charonGoneMs = 120_000;
 /** How long, after everyone has stored everything, peers are given to say goodbye; as Charon's. */
 export const goodbyeMs = 120_000;
 /** A peer that has been away for so long then is not waited for: it has all that it needs, and so have we. */

@@ -1,10 +1,11 @@
 import { type Channels, type Clock, type Logger, sleepUntil, type Transport } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
+import type { Attempts } from "./attempts.ts";
 import { others } from "./broadcast.ts";
 import { Changes } from "./changes.ts";
 import { type Dialect, dialectOf, ownDialect } from "./dialect.ts";
-import { CeremonyError } from "./errors.ts";
-import { clockOffsetWarnMs, retryMs } from "./limits.ts";
+import { CeremonyError, failed } from "./errors.ts";
+import { charonGoneMs, clockOffsetWarnMs, retryMs } from "./limits.ts";
 import type { Acquaintance, Post } from "./post.ts";
 import type { PeerProgress, Waits } from "./progress.ts";
 import { printable, type StepSync, type SyncPeer } from "./step-sync.ts";
@@ -31,6 +32,10 @@ export interface MeetingNeeds {
   readonly sync: StepSync;
   readonly waits: Waits;
   readonly peers: () => readonly PeerNews[];
+  readonly attempts: Attempts;
+  /** This process goes on with what another one began. */
+  readonly isResumed: boolean;
+  readonly fail: (error: CeremonyError) => void;
 }
 
 /**
@@ -52,7 +57,28 @@ export class Meeting {
 
   /** Begins to make acquaintance with every operator; until `signal` fires. */
   start(signal: AbortSignal): void {
-    for (const operator of others(this.#needs.transport)) void this.#meet(operator, signal).catch(() => {}); // Only the signal ends it before it is done.
+    const { attempts, isResumed, transport } = this.#needs;
+    for (const operator of others(transport)) {
+      void this.#meet(operator, signal).catch(() => {}); // Only the signal ends it before it is done.
+      const isTrireme = attempts.of(operator).length > 0; // All have been met before there is anything to go on with.
+      if (isResumed && !isTrireme) void this.#expectCharon(operator, signal);
+    }
+  }
+
+  /** A Charon ends when somebody is restarted, often before that one is back to be told why. Never rejects. */
+  async #expectCharon(operator: OperatorIndex, signal: AbortSignal): Promise<void> {
+    const { channels, clock, fail } = this.#needs;
+    const gone = new AbortController();
+    const cancel = clock.at(clock.now() + charonGoneMs, () => gone.abort(new Error("it is gone")));
+    try {
+      await channels.untilConnected(operator, AbortSignal.any([gone.signal, signal]));
+    } catch {
+      if (signal.aborted) return;
+      const what = `operator ${operator} is gone since this node was restarted: a Charon then ends the ceremony`;
+      fail(failed(what, { operator }));
+    } finally {
+      cancel();
+    }
   }
 
   /**
