@@ -1,7 +1,7 @@
 import type { ChainSpec } from "../spec/index.ts";
 import { type Address, readAddress } from "./address.ts";
 import { about, BeaconError, bad, reasonOf } from "./errors.ts";
-import { type HttpCall, readBody } from "./http.ts";
+import { type HttpCall, type Lane, readBody } from "./http.ts";
 import { ERROR_BYTES_MAX, SMALL_BYTES_MAX, SYNC_DISTANCE_MAX } from "./limits.ts";
 import { refusal } from "./refusal.ts";
 import { untilAborted } from "./time-limit.ts";
@@ -15,6 +15,8 @@ export interface Question {
   readonly body?: Uint8Array<ArrayBuffer> | string;
   /** Largest answer; 1 MB when not given. */
   readonly bytesMax?: number;
+  /** Whose connections it takes; those of our duties when not given. */
+  readonly lane?: Lane;
 }
 
 /** A 2xx answer. */
@@ -100,7 +102,7 @@ export class Endpoint {
       signal,
       ...(question.body === undefined ? {} : { body: question.body }),
     });
-    return untilAborted(this.#call(request), signal);
+    return untilAborted(this.#call(request, question.lane), signal);
   }
 
   /**

@@ -43,6 +43,37 @@ test("an answer that has begun may take longer than the time limit", async () =>
   await w.beacon.close();
 });
 
+test("an answer that is wanted whole and stalls in its body is given up, and the next node is asked", async () => {
+  const path = "/eth/v1/beacon/states/head/validators";
+  const stalled = byHand();
+  const [stalls, answers] = [new FakeNode("stalls"), new FakeNode("answers")];
+  stalls.on(path, () => stalled.answer);
+  answers.on(path, () => json({ data: [1] }));
+  const w = await connectedWorld([stalls, answers]);
+  const question = { ...ask(path), wholeBytesMax: 1_000 };
+  const armed = w.clock.armed;
+  const answered = w.beacon.forward(question, signal);
+  await w.clock.advance(1);
+  stalled.send('{"data":');
+  await w.clock.advance(2_001);
+  assert.deepEqual(await (await answered).json(), { data: [1] });
+  assert.equal(w.clock.armed, armed, "no timer is left behind");
+  assert.deepEqual([stalls.count(path), answers.count(path)], [1, 1]);
+  await (await w.beacon.forward(question, signal)).text();
+  assert.deepEqual([stalls.count(path), answers.count(path)], [1, 2], "it counts as a failure of that node");
+  await w.beacon.close();
+});
+
+test("an answer that is wanted whole and is longer than that is no answer", async () => {
+  const path = "/eth/v1/beacon/states/head/validators";
+  const node = new FakeNode("long").on(path, () => json({ data: "x".repeat(1_000) }));
+  const w = await connectedWorld([node]);
+  await assert.rejects(w.beacon.forward({ ...ask(path), wholeBytesMax: 1_000 }, signal), {
+    code: "beacon/unavailable",
+  });
+  await w.beacon.close();
+});
+
 test("an event stream leaves no timer behind, and ends with its reader's signal", async () => {
   const node = new FakeNode("one");
   const w = await connectedWorld([node]);

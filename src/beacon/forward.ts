@@ -1,6 +1,7 @@
 import type { Clock, ForwardedRequest } from "../ports/index.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { BeaconError, reasonOf } from "./errors.ts";
+import { readBody } from "./http.ts";
 import { timeLimit } from "./time-limit.ts";
 
 /** What of a client's request is meant for the beacon node. Credentials and the connection are not. */
@@ -21,7 +22,8 @@ const ANSWER_HEADERS = [
  * Sends a request as it came to one node after the other, the best first, and hands back the answer as it arrives,
  * whatever its status. The next node is asked when one cannot be reached or fails (5xx); a refusal is an answer.
  *
- * @param options.timeoutMs - How long the first bytes of an answer may take; an event stream may take as long as it likes.
+ * @param options.timeoutMs - How long the first bytes of an answer may take, or all of them when we want it whole; an event
+ *   stream may take as long as it likes.
  * @throws BeaconError `beacon/unavailable` when nobody answered; the signal's reason.
  */
 export async function forward(
@@ -35,10 +37,10 @@ export async function forward(
     const value = request.headers.get(name);
     if (value !== null) headers[name] = value;
   }
-  const { method, path, body } = request;
-  const question = { method, path, headers, ...(body === undefined ? {} : { body }) };
-  const stream =
-    headers["accept"]?.includes("text/event-stream") === true || path.startsWith("/eth/v1/events");
+  const { method, path, body, wholeBytesMax } = request;
+  const lane = wholeBytesMax === undefined ? "passage" : "questions";
+  const question = { method, path, headers, lane, ...(body === undefined ? {} : { body }) } as const;
+  const stream = path.split("?")[0] === "/eth/v1/events";
   const reasons: string[] = [];
   for (const [place, endpoint] of endpoints.entries()) {
     const last = place === endpoints.length - 1;
@@ -52,7 +54,11 @@ export async function forward(
         await answer.body?.cancel();
         continue;
       }
-      return new Response(hasBody(answer.status) ? answer.body : null, {
+      const passed =
+        wholeBytesMax === undefined
+          ? answer.body
+          : new Uint8Array(await readBody(answer, { bytesMax: wholeBytesMax }, any));
+      return new Response(hasBody(answer.status) ? passed : null, {
         status: answer.status,
         headers: pick(answer.headers),
       });
@@ -62,7 +68,7 @@ export async function forward(
       endpoint.lastError = reasonOf(error);
       reasons.push(`${endpoint.name}: ${endpoint.lastError}`);
     } finally {
-      limit?.release(); // The answer has begun: a long one, or one for a slow reader, may take its time.
+      limit?.release(); // The answer is here or has begun: a long one, or one for a slow reader, may take its time.
     }
   }
   throw new BeaconError("beacon/unavailable", "forward a request to the beacon node", {

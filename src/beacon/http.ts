@@ -1,14 +1,31 @@
 import { Agent, fetch } from "undici";
 import { bad } from "./errors.ts";
+import { CONNECTIONS_MAX } from "./limits.ts";
 
+/**
+ * Which connections a request takes, so that whoever takes many takes them from his like only: our duties; questions of the
+ * validator API, which end in time; what is passed on to a client, which lasts as long as the client and the node like.
+ */
+export type Lane = "duties" | "questions" | "passage";
 /** How a request leaves this room. The simulator and tests pass their own; its answer may be late, wrong, huge, or never come. */
-export type HttpCall = (request: Request) => Promise<Response>;
+export type HttpCall = (request: Request, lane?: Lane) => Promise<Response>;
 
 /** Calls over the network with connections kept open. A redirect is handed back as it is: a beacon API has none. */
 export function networkHttp(): { readonly call: HttpCall; close(): Promise<void> } {
   // Time limits are ours (a clock and a signal), so that they hold for every implementation alike.
-  const agent = new Agent({ keepAliveTimeout: 30_000, connections: 64, headersTimeout: 0, bodyTimeout: 0 });
-  const call: HttpCall = async (request) => {
+  const newAgent = (): Agent =>
+    new Agent({
+      keepAliveTimeout: 30_000,
+      connections: CONNECTIONS_MAX,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  const agents: Readonly<Record<Lane, Agent>> = {
+    duties: newAgent(),
+    questions: newAgent(),
+    passage: newAgent(),
+  };
+  const call: HttpCall = async (request, lane = "duties") => {
     const body = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer());
     const once = (): Promise<unknown> =>
       fetch(request.url, {
@@ -16,7 +33,7 @@ export function networkHttp(): { readonly call: HttpCall; close(): Promise<void>
         headers: Object.fromEntries(request.headers),
         signal: request.signal,
         redirect: "manual",
-        dispatcher: agent,
+        dispatcher: agents[lane],
         ...(body === undefined ? {} : { body }),
       });
     const answer = await once().catch((error: unknown) => {
@@ -25,7 +42,10 @@ export function networkHttp(): { readonly call: HttpCall; close(): Promise<void>
     });
     return answer as Response;
   };
-  return { call, close: () => agent.destroy() };
+  return {
+    call,
+    close: async () => void (await Promise.all(Object.values(agents).map((agent) => agent.destroy()))),
+  };
 }
 
 /**

@@ -18,6 +18,9 @@ export const KEYS_PER_GET = 64;
 /** Beacon nodes have to agree on a fork that is this near: two weeks, within which both can be upgraded. */
 export const FORK_NEAR_MS: number = 14 * 24 * 3_600 * 1_000;
 
+/** Connections to one node for our duties, as many for questions of the validator API, and as many for what it passes on. */
+export const CONNECTIONS_MAX = 64;
+
 /** How long further nodes may take to better vote data that is here already. */
 export const BETTER_VOTE_MS = 100;
 /** The same for a block: builders answer late, and 200 ms are cheap next to the value. */

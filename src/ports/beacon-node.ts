@@ -235,6 +235,11 @@ export interface ForwardedRequest {
   readonly path: string;
   readonly headers: Headers;
   readonly body?: Uint8Array<ArrayBuffer>;
+  /**
+   * We read the answer ourselves, all of it, up to so many bytes: a node that does not send it to its end in time has
+   * failed, and the next one is asked. Without this an answer that has begun may take as long as it likes.
+   */
+  readonly wholeBytesMax?: number;
 }
 
 /**

@@ -24,8 +24,11 @@ export const SERVER_LIMITS = {
 
 /** Requests that are being forwarded at the same time; more are refused with 503. */
 export const FORWARDED_MAX = 256;
-/** Event streams open at the same time. */
-export const STREAMS_MAX = 64;
+/**
+ * Event streams open at the same time: two of each of a few clients. Each holds one of the 64 connections to a beacon node that
+ * are for what is passed on, as long as it is open.
+ */
+export const STREAMS_MAX = 16;
 /**
  * Answers that are waited for at the same time, each item of a list for itself. A client with 3 000 validators asks for
  * the selections of two epochs at once, and for a slot's committees one by one.

@@ -9,7 +9,8 @@ export interface JsonAnswer {
 }
 
 /**
- * Asks the beacon node for a JSON document that we read ourselves.
+ * Asks the beacon node for a JSON document that we read ourselves. It comes whole or not at all, and within the time limits
+ * of the nodes, so what waits for it may be kept and shared.
  *
  * @throws RequestRefused with the beacon node's own status and reason, or 502 when its answer is none.
  */
@@ -23,13 +24,14 @@ export async function askJson(
     method: question.method,
     path: question.path,
     headers,
+    wholeBytesMax: ANSWER_BYTES_MAX,
     ...(question.body === undefined
       ? {}
       : { body: new Uint8Array(Buffer.from(JSON.stringify(question.body))) }),
   };
   if (question.body !== undefined) headers.set("content-type", "application/json");
   const answer = await beacon.forward(request, signal);
-  const json = parse(await readWhole(answer));
+  const json = parse(await answer.arrayBuffer());
   if (answer.status < 200 || answer.status > 299) {
     const message = typeof json?.["message"] === "string" ? json["message"].slice(0, 300) : "no reason given";
     throw new RequestRefused(answer.status, `the beacon node answered: ${message}`);
@@ -38,20 +40,7 @@ export async function askJson(
   return { json, headers: answer.headers };
 }
 
-async function readWhole(answer: Response): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  if (answer.body === null) return new Uint8Array();
-  for await (const part of answer.body as ReadableStream<Uint8Array>) {
-    length += part.length;
-    if (length > ANSWER_BYTES_MAX)
-      throw new RequestRefused(502, `the beacon node's answer is larger than ${ANSWER_BYTES_MAX} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
-}
-
-function parse(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+function parse(bytes: ArrayBuffer): Readonly<Record<string, unknown>> | undefined {
   try {
     const json: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
     return typeof json === "object" && json !== null && !Array.isArray(json)
