@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SimClock } from "../../sim/clock.ts";
+import { OperatorClock, SimClock } from "../../sim/clock.ts";
 import { DutyWorld, type DutyWorldOptions } from "../../sim/duty-world.ts";
-import { type Logger, type MemoryStanding, silent, unmetered } from "../ports/index.ts";
+import { type BeaconNode, type Logger, type MemoryStanding, silent, unmetered } from "../ports/index.ts";
 import {
   dutyKinds,
   type Epoch,
@@ -254,4 +254,75 @@ test("whatever offers a partial signature during the watch, none leaves but thos
     exchange.offer({ slot: 1, kind }, [partial], new AbortController().signal);
   await world.clock.run({ forMs: 10 });
   assert.deepEqual([...new Set(sent)].toSorted(), ["builder-registration", "exit"]);
+});
+
+/** A watch under a clock that is so many slots before genesis, beside a beacon node with this head. */
+function beforeGenesis(slots: number, memory: MemoryStanding, head: () => number | undefined) {
+  const { spec, keys } = new DutyWorld(14, { validatorCount: 1 });
+  const world = new SimClock(slotStart(spec, -slots));
+  const clock = new OperatorClock(world);
+  const trusted: number[] = [];
+  const beacon = {
+    block: async () => {
+      const slot = head();
+      if (slot === undefined) throw new Error("down");
+      return { slot };
+    },
+    validators: async ([pubkey]: readonly GroupKey[]) => [{ pubkey, index: 7, status: "active_ongoing" }],
+    liveValidators: async () => new Set([7]),
+  } as unknown as BeaconNode;
+  const watch = new DoppelgangerWatch({
+    clock,
+    chain: spec,
+    cluster: keys.cluster,
+    beacon,
+    log: silent,
+    memory,
+    freshKeys: false,
+    trustMemory: async () => void trusted.push(clock.now()),
+  });
+  watch.run(new AbortController().signal).catch(() => {});
+  /** Sets the clock to the beginning of a slot, as NTP does some time after the machine has started. */
+  const setTo = async (slot: number): Promise<void> => {
+    await world.run({ forMs: 5_000 });
+    clock.jump(slotStart(spec, slot) - clock.now());
+    await world.run({ forMs: 1_000 });
+  };
+  return { spec, world, clock, watch, trusted, setTo };
+}
+
+test("before genesis nothing is believed until a beacon node says, in the last slot, that there is no block yet", async () => {
+  let head: number | undefined;
+  const { spec, world, watch, trusted } = beforeGenesis(20, NEW, () => head);
+  await world.run({ until: slotStart(spec, -1) + 100 });
+  assert.equal(watch.over, false);
+  head = 0;
+  await world.run({ until: spec.genesisTime - 100 });
+  assert.ok(watch.over, "it signs from slot 0 on");
+  assert.equal(trusted.length, 1);
+});
+
+test("a clock that was before genesis and is set trusts no memory that may have gaps", async () => {
+  for (const [memory, head] of [
+    [NEW, undefined],
+    [NEW, 0],
+    [kept(3), undefined],
+    [kept(3), 0],
+  ] as const) {
+    const { watch, trusted, setTo } = beforeGenesis(1_000_000, memory, () => head);
+    assert.equal(watch.over, false);
+    await setTo(200);
+    assert.equal(watch.over, false);
+    assert.ok(watch.status !== undefined, "it watches");
+    assert.deepEqual(trusted, []);
+  }
+  const { watch, setTo } = beforeGenesis(1_000_000, kept(24), () => undefined);
+  await setTo(200);
+  assert.ok(watch.over, "a memory that is up to date needs no watch");
+});
+
+test("a memory that knows of votes is not believed to be from before genesis, whatever the beacon node says", async () => {
+  const { spec, world, watch } = beforeGenesis(20, kept(3), () => 0);
+  await world.run({ until: spec.genesisTime - 100 });
+  assert.equal(watch.over, false);
 });

@@ -69,15 +69,20 @@ export class DoppelgangerWatch {
   #heardAt: Epoch = -1;
 
   constructor(options: DoppelgangerWatchOptions) {
-    const { chain, clock, memory, freshKeys } = options;
     this.#options = options;
     this.#log = options.log.room("doppelganger");
-    const now = clock.now();
-    this.#sinceSlot = slotAt(chain, now);
-    const epoch = epochOf(chain, Math.max(0, this.#sinceSlot));
+    this.#sinceSlot = slotAt(options.chain, options.clock.now());
+    this.#over = this.#nothingToFear();
+  }
+
+  /** What the memory and the clock tell without anybody being asked. Nothing before genesis: that clock may be wrong. */
+  #nothingToFear(): boolean {
+    const { chain, memory, freshKeys } = this.#options;
+    if (this.#sinceSlot < 0) return false;
+    const epoch = epochOf(chain, this.#sinceSlot);
     const upToDate = memory.origin === "kept" && (memory.newestTarget ?? -1) >= epoch - 1;
-    // Before genesis nobody can have signed; in the first epoch there is nothing to compare the operator's word with.
-    this.#over = upToDate || now < chain.genesisTime || (freshKeys && epoch === 0);
+    // In the first epoch there is nothing to compare the operator's word with.
+    return upToDate || (freshKeys && epoch === 0);
   }
 
   /** Whether this node may sign. Never false again once it was true. */
@@ -118,12 +123,45 @@ export class DoppelgangerWatch {
   /** Watches for as long as it takes. @throws the signal's reason when it fires first. */
   async run(signal: AbortSignal): Promise<void> {
     const { memory } = this.#options;
+    if (this.#sinceSlot < 0) await this.#passGenesis(signal);
     if (this.#over) return memory.origin === "kept" ? undefined : this.#trust(signal);
     const reason = await this.#reasonToWatch(signal);
     if (reason !== undefined) await this.#watch(reason, signal);
     await this.#trust(signal);
     this.#over = true;
     this.#explained.clear();
+  }
+
+  /**
+   * Before genesis nobody can have signed. But a machine without a battery wakes up long before every genesis, until its
+   * clock is set: so this is believed only where the clock comes to the last slot before genesis, a beacon node says then
+   * that there is no block yet, and the memory knows of no vote. Otherwise it is judged again under a later clock.
+   */
+  async #passGenesis(signal: AbortSignal): Promise<void> {
+    const { chain, clock, memory } = this.#options;
+    await sleepUntil(clock, chain.genesisTime - chain.slotMs, signal);
+    while (memory.newestTarget === undefined && clock.now() < chain.genesisTime) {
+      const head = await this.#headSlot(signal);
+      if (head === 0 && clock.now() < chain.genesisTime) {
+        this.#over = true;
+        return;
+      }
+      await sleepUntil(clock, Math.min(clock.now() + LIMITS.retryMaxMs, chain.genesisTime), signal);
+    }
+    await sleepUntil(clock, chain.genesisTime, signal);
+    this.#sinceSlot = slotAt(chain, clock.now());
+    this.#over = this.#nothingToFear();
+  }
+
+  /** Zero also where the beacon node knows of no block at all; undefined when it does not answer. */
+  async #headSlot(signal: AbortSignal): Promise<Slot | undefined> {
+    try {
+      return (await this.#options.beacon.block("head", signal))?.slot ?? 0;
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#log.debug("Head not read", { why: explain(error) });
+      return undefined;
+    }
   }
 
   /** Undefined when there is nothing to fear after all. */
