@@ -104,6 +104,18 @@ function scopeOfIp6(host: string): Scope {
 }
 
 /**
+ * Whose address a connection comes from, as far as it counts for limits: the IP address, of IPv6 the half that one customer
+ * has; of a circuit the peer at its other end.
+ */
+export function hostOf(address: string): string {
+  const circuit = address.indexOf("/p2p-circuit/p2p/");
+  if (circuit >= 0) return address.slice(circuit + "/p2p-circuit/p2p/".length);
+  const [, kind, host = ""] = address.split("/");
+  if (kind !== "ip6" || host.startsWith("::")) return host;
+  return host.split("::")[0]?.split(":").slice(0, 4).join(":") ?? host;
+}
+
+/**
  * Addresses that a peer says it listens on, as far as we want to dial them: at most `max`, no other machine's loopback, no
  * link-local ones (cloud machines answer there with secrets), public ones first.
  *

@@ -217,7 +217,11 @@ class Network implements P2p {
     );
     await this.#places.load();
     const host = await createHost(
-      { roster: this.#roster, violations: this.#violations },
+      {
+        roster: this.#roster,
+        violations: this.#violations,
+        knowsHost: (host) => this.#places.knowsHost(host),
+      },
       {
         listen: this.#listen,
         announce: this.#announce,

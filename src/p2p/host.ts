@@ -15,11 +15,11 @@ import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2p } from "libp2p";
 import { explain } from "../base/index.ts";
 import { P2pError } from "./errors.ts";
+import { Handshakes, handshakeGate, handshakesAreOurs } from "./handshakes.ts";
 import { withLazyNegotiation } from "./lazy-negotiation.ts";
 import {
+  circuitHandshakesMax,
   connectionsMaxPerPeer,
-  connectionsPerSecondPerHostMax,
-  handshakesMax,
   handshakeTimeoutMs,
   negotiationTimeoutMs,
   streamsMaxPerConnection,
@@ -47,7 +47,12 @@ interface Dialling {
  * operators and relays get through the gate, in both directions, after the handshake has proved who they are.
  */
 export async function createHost(
-  needs: { readonly roster: Roster; readonly violations: Violations },
+  needs: {
+    readonly roster: Roster;
+    readonly violations: Violations;
+    /** Whether peers have been at an IP address. */
+    readonly knowsHost: (host: string) => boolean;
+  },
   options: {
     readonly listen: readonly Multiaddr[];
     readonly announce: readonly Multiaddr[];
@@ -56,6 +61,10 @@ export async function createHost(
   },
 ): Promise<Host> {
   const { roster, violations } = needs;
+  const handshakes = new Handshakes({
+    isKnown: needs.knowsHost,
+    onRefused: () => violations.count("stranger", "handshake"),
+  });
   const now = (): number => performance.now();
   const muxer = yamux({
     maxInboundStreams: streamsMaxPerConnection,
@@ -75,12 +84,11 @@ export async function createHost(
     transports: options.useRelays ? [tcp(), await circuitTransport()] : [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [withStreamGuard(withLazyNegotiation(muxer), refused, now)],
-    connectionGater: gate(roster, violations),
+    connectionGater: gate(roster, violations, handshakes),
     connectionMonitor: { enabled: false }, // Our own heartbeat does this.
     connectionManager: {
       maxConnections: (roster.operatorCount + 1) * connectionsMaxPerPeer * 2 + 64,
-      maxIncomingPendingConnections: handshakesMax,
-      inboundConnectionThreshold: connectionsPerSecondPerHostMax,
+      ...handshakesAreOurs,
       inboundUpgradeTimeout: handshakeTimeoutMs,
       inboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
       outboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
@@ -136,7 +144,7 @@ export async function serveProtocol(
   });
 }
 
-function gate(roster: Roster, violations: Violations): ConnectionGater {
+function gate(roster: Roster, violations: Violations, handshakes: Handshakes): ConnectionGater {
   const isStranger = (peerId: PeerId): boolean => {
     const who = roster.whoIs(peerId);
     if (who === undefined) violations.count("stranger", "not-an-operator");
@@ -144,6 +152,7 @@ function gate(roster: Roster, violations: Violations): ConnectionGater {
   };
   return {
     denyDialMultiaddr: () => false,
+    ...handshakeGate(handshakes),
     denyInboundEncryptedConnection: isStranger,
     denyOutboundEncryptedConnection: isStranger,
     denyInboundRelayedConnection: (relay, remote) =>
@@ -155,9 +164,9 @@ function gate(roster: Roster, violations: Violations): ConnectionGater {
 async function circuitTransport(): Promise<ReturnType<typeof tcp>> {
   const { circuitRelayTransport } = await import("@libp2p/circuit-relay-v2");
   // Every factory is handed the same components; the two declare different parts of them.
-  const create = circuitRelayTransport({ maxInboundStopStreams: handshakesMax }) as unknown as ReturnType<
-    typeof tcp
-  >;
+  const create = circuitRelayTransport({
+    maxInboundStopStreams: circuitHandshakesMax,
+  }) as unknown as ReturnType<typeof tcp>;
   return (components) => {
     const transport = create(components) as Transport & {
       reservationStore: { hasReservation(peerId: PeerId): boolean };

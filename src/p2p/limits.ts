@@ -34,11 +34,20 @@ export const negotiationTimeoutMs = 5_000;
 
 /** Both sides dial, and a restarted peer leaves a dead connection behind; more than that is not needed. */
 export const connectionsMaxPerPeer = 4;
-/** Strangers are told apart only after the handshake, so handshakes under way are capped. */
-export const handshakesMax = 64;
+/** Strangers are told apart only after the handshake, so those under way are capped; beyond, the oldest silent one makes place. */
+export const handshakesMax = 128;
+/** From one address; all peers may sit behind one, and each dials several of our addresses at once. */
+export const handshakesMaxPerHost = 32;
+/** Circuits through relays are counted apart, so that a flood of connections cannot shut them out. */
+export const circuitHandshakesMax = 64;
+/** Peers speak at once; who has said nothing for so long is no peer. */
+export const handshakeSilentMs = 3_000;
+/** A handshake takes a few round trips; one that takes longer may have to make place for a newer one. */
+export const handshakeFairMs = 1_000;
+/** And so long at most. */
 export const handshakeTimeoutMs = 8_000;
-/** Connections per second from one address; all peers may sit behind one. */
-export const connectionsPerSecondPerHostMax = 32;
+/** Handshakes per second from one address, counted when they begin to cost work: with the first bytes. */
+export const handshakesPerSecondPerHostMax = 32;
 
 /** A peer with more violations than this in one window is disconnected and refused for as long. */
 export const violationsMaxPerWindow = 1_000;

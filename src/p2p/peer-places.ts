@@ -2,7 +2,7 @@ import { explain } from "../base/index.ts";
 import type { Logger } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import type { AddressBook, KnownAddresses } from "./address-book.ts";
-import { peerAddress } from "./addresses.ts";
+import { hostOf, peerAddress } from "./addresses.ts";
 import { P2pError } from "./errors.ts";
 import {
   addressBookBurstMax,
@@ -107,6 +107,15 @@ export class PeerPlaces {
   knownOf(peer: Peer): readonly string[] {
     const known = [...(this.#worked.get(peer.id) ?? []), ...(this.#told.get(peer.id) ?? [])];
     return [...new Set(known)].slice(0, addressesMaxPerPeer);
+  }
+
+  /** Whether a peer has been at an address, says so itself, or is configured to be: as `hostOf` gives it. */
+  knowsHost(host: string): boolean {
+    return this.#roster.peers.some((peer) =>
+      [this.#configured, this.#worked, this.#told].some((source) =>
+        source.get(peer.id)?.some((address) => hostOf(address) === host),
+      ),
+    );
   }
 
   /** Settles when what is known is on disk. */

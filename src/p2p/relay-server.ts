@@ -8,12 +8,11 @@ import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
 import { explain } from "../base/index.ts";
-import { scopeOf, tcpAddress } from "./addresses.ts";
+import { hostOf, scopeOf, tcpAddress } from "./addresses.ts";
 import { P2pError } from "./errors.ts";
+import { Handshakes, handshakeGate, handshakesAreOurs } from "./handshakes.ts";
 import { silentLogger } from "./host.ts";
 import {
-  connectionsPerSecondPerHostMax,
-  handshakesMax,
   handshakeTimeoutMs,
   negotiationTimeoutMs,
   relayedBytesMax,
@@ -58,6 +57,7 @@ export interface RelayServer {
  */
 export async function startRelayServer(options: RelayServerOptions): Promise<RelayServer> {
   const hosts = new HostCap(options.connectionsPerHostMax);
+  const handshakes = handshakeGate(new Handshakes({ isKnown: () => false, onRefused: () => {} }));
   const announce = options.announce.map((address) => tcpAddress(address, "address to announce").toString());
   const listen = options.listen.map((address) => tcpAddress(address, "listen address").toString());
   const node = await createLibp2p({
@@ -79,14 +79,15 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
       ),
     ],
     connectionGater: {
-      denyInboundConnection: (connection) => !hosts.admit(connection),
+      ...handshakes,
+      denyInboundConnection: (connection) =>
+        !hosts.admit(connection) || handshakes.denyInboundConnection?.(connection) === true,
       denyDialMultiaddr: () => true, // It answers, and never calls.
     },
     connectionMonitor: { enabled: false },
     connectionManager: {
       maxConnections: options.connectionsMax,
-      maxIncomingPendingConnections: handshakesMax,
-      inboundConnectionThreshold: connectionsPerSecondPerHostMax,
+      ...handshakesAreOurs,
       inboundUpgradeTimeout: handshakeTimeoutMs,
       inboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
       outboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
@@ -159,7 +160,7 @@ class HostCap {
   }
 
   admit(connection: MultiaddrConnection): boolean {
-    const host = connection.remoteAddr.toString().split("/")[2] ?? "";
+    const host = hostOf(connection.remoteAddr.toString());
     const open = this.#open.get(host) ?? 0;
     if (open >= this.#max) return false;
     this.#open.set(host, open + 1);

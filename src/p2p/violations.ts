@@ -5,6 +5,7 @@ import { p2pMetrics } from "./metrics.ts";
 /** What a peer did wrong: a small closed set, since metrics count by it. */
 export type Violation =
   | "not-an-operator"
+  | "handshake"
   | "rate"
   | "concurrency"
   | "memory"

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { test } from "node:test";
+import type { MultiaddrConnection } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
+import { hostOf } from "./addresses.ts";
+import { Handshakes } from "./handshakes.ts";
+import {
+  circuitHandshakesMax,
+  handshakeFairMs,
+  handshakeSilentMs,
+  handshakesMax,
+  handshakesMaxPerHost,
+  handshakesPerSecondPerHostMax,
+  handshakeTimeoutMs,
+} from "./limits.ts";
+import { connected, newKey, testNode } from "./testing/hosts.ts";
+
+/** An open connection from an address, that says something when told to. */
+function caller(handshakes: Handshakes, address: string) {
+  const connection = Object.assign(new EventTarget(), {
+    remoteAddr: multiaddr(address),
+    status: "open",
+    heard: 0,
+    onData: (data: Uint8Array) => void (connection.heard += data.length),
+    abort: () => {
+      connection.status = "aborted";
+      connection.dispatchEvent(new Event("close"));
+    },
+  });
+  const inner = connection as unknown as MultiaddrConnection;
+  const admitted = handshakes.admit(inner);
+  return {
+    admitted,
+    speak: () => connection.onData(Uint8Array.of(1)),
+    finish: () => handshakes.finished(inner),
+    close: () => connection.abort(),
+    get open() {
+      return connection.status === "open";
+    },
+    get heard() {
+      return connection.heard;
+    },
+  };
+}
+
+/** The n-th stranger's address. */
+const stranger = (n: number): string => `/ip4/10.${n >> 16}.${(n >> 8) & 255}.${n & 255}/tcp/1`;
+const known = "/ip4/192.168.0.1/tcp/1";
+function setUp(t: import("node:test").TestContext) {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  let refused = 0;
+  const handshakes = new Handshakes({
+    isKnown: (host) => host === hostOf(known),
+    onRefused: () => void refused++,
+  });
+  return {
+    call: (address: string) => caller(handshakes, address),
+    pass: (ms: number) => {
+      now += ms;
+      t.mock.timers.tick(ms);
+    },
+    refused: () => refused,
+  };
+}
+
+test("of one address the oldest silent connection makes place for the newest, and none that has spoken", (t) => {
+  const { call, refused } = setUp(t);
+  const calls = Array.from({ length: handshakesMaxPerHost }, () => call(stranger(1)));
+  calls[0]?.speak();
+  const next = call(stranger(1));
+  assert.deepEqual([next.admitted, refused()], [true, 1]);
+  assert.deepEqual(
+    calls.flatMap(({ open }, i) => (open ? [] : [i])),
+    [1],
+  );
+});
+
+test("strangers from many addresses who say nothing shut nobody out", (t) => {
+  const { call } = setUp(t);
+  const strangers = Array.from({ length: handshakesMax }, (_, i) => call(stranger(i)));
+  const peer = call(stranger(1_000));
+  peer.speak();
+  for (let i = 0; i < 10 * handshakesMax; i++) assert.ok(call(stranger(2_000 + i)).admitted);
+  assert.deepEqual([peer.open, peer.heard], [true, 1]);
+  assert.ok(strangers.every(({ open }) => !open));
+});
+
+test("when all have spoken, strangers wait until one takes long, and a known address does not wait", (t) => {
+  const { call, pass } = setUp(t);
+  const strangers = Array.from({ length: handshakesMax }, (_, i) => call(stranger(i)));
+  for (const { speak } of strangers) speak();
+  assert.equal(call(stranger(1_000)).admitted, false);
+  assert.equal(call(known).admitted, true);
+  assert.deepEqual([strangers[0]?.open, strangers[1]?.open], [false, true]);
+  pass(handshakeFairMs);
+  assert.equal(call(stranger(1_001)).admitted, true);
+});
+
+test("circuits have places of their own, by the peer at their end", (t) => {
+  const { call } = setUp(t);
+  for (let i = 0; i < handshakesMax; i++) call(stranger(i)).speak();
+  const ids = Array.from({ length: 2 }, () => testNode([newKey(), newKey()], 0).p2p.peerId(0 as never));
+  const through = (id = ""): string => `/ip4/1.2.3.4/tcp/1/p2p/${ids[1]}/p2p-circuit/p2p/${id}`;
+  assert.ok(call(through(ids[0])).admitted);
+  assert.equal(hostOf(through(ids[0])), ids[0]);
+  for (let i = 0; i < circuitHandshakesMax; i++) assert.ok(call(through(ids[0])).admitted);
+});
+
+test("who says nothing, takes too long or comes too often is cut off; who is through, or went, holds no place", (t) => {
+  const { call, pass, refused } = setUp(t);
+  const silent = call(known);
+  const slow = call(known);
+  const through = call(known);
+  slow.speak();
+  through.speak();
+  through.finish();
+  pass(handshakeSilentMs);
+  assert.deepEqual([silent.open, slow.open], [false, true]);
+  pass(handshakeTimeoutMs);
+  assert.deepEqual([slow.open, through.open, refused()], [false, true, 0]);
+  for (let i = 0; i < handshakesPerSecondPerHostMax; i++) {
+    const often = call(known);
+    often.speak();
+    assert.deepEqual([often.open, often.heard], [true, 1]);
+    often.close();
+  }
+  const beyond = call(known);
+  beyond.speak();
+  assert.deepEqual([beyond.open, beyond.heard, refused()], [false, 0, 1]);
+  pass(1_000);
+  const later = call(known);
+  later.speak();
+  assert.equal(later.heard, 1);
+});
+
+test("an IPv6 address counts with its neighbours, a mapped IPv4 address by itself", () => {
+  assert.equal(hostOf("/ip6/2001:db8:1:2:3:4:5:6/tcp/1"), hostOf("/ip6/2001:db8:1:2:9::1/tcp/1"));
+  assert.notEqual(hostOf("/ip6/2001:db8:1:2:3:4:5:6/tcp/1"), hostOf("/ip6/2001:db8:1:3:3:4:5:6/tcp/1"));
+  assert.notEqual(hostOf("/ip6/::ffff:102:304/tcp/1"), hostOf("/ip6/::ffff:102:305/tcp/1"));
+});
+
+/** Silent connections from loopback addresses, each opened again when it is closed; settles when all were open once. */
+async function flood(port: number, from: readonly string[]): Promise<() => void> {
+  const count = 2 * handshakesMax;
+  const end = new AbortController();
+  let opened = 0;
+  const all = Promise.withResolvers<void>();
+  const open = (localAddress = from[0] ?? ""): void => {
+    if (end.signal.aborted) return;
+    const socket = connect({ port, host: "127.0.0.1", localAddress, signal: end.signal });
+    socket.on("error", () => {});
+    socket.once("connect", () => void (++opened === count && all.resolve()));
+    socket.once("close", () => setTimeout(open, 100, localAddress).unref());
+    socket.resume();
+  };
+  for (let i = 0; i < count; i++) open(from[i % from.length]);
+  await all.promise;
+  return () => end.abort();
+}
+
+for (const [who, from] of [
+  ["other addresses", ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"]],
+  ["its own address", ["127.0.0.1"]],
+] as const)
+  test(`a peer gets in while strangers at ${who} open silent connections without end`, async () => {
+    const keys = [newKey(), newKey()];
+    const node = testNode(keys, 0);
+    await node.p2p.start();
+    const peer = testNode(keys, 1, { listen: [], peers: node.p2p.listenAddresses() });
+    const stop = await flood(Number(/tcp\/(\d+)/.exec(node.p2p.listenAddresses()[0] ?? "")?.[1]), from);
+    try {
+      await peer.p2p.start();
+      await Promise.all([connected(peer, node), connected(node, peer)]);
+      assert.ok(node.meter.value("trireme_p2p_violations_total", { reason: "handshake" }) > 0);
+    } finally {
+      stop();
+      await Promise.all([peer.p2p.stop(), node.p2p.stop()]);
+    }
+  });
