@@ -26,6 +26,7 @@ import { ClusterError } from "./errors.ts";
 import { readLock, readText } from "./load.ts";
 import type { Lock } from "./model.ts";
 import { networkByForkVersion } from "./networks.ts";
+import { syncPath, syncTree } from "./on-disk.ts";
 import { writeLock } from "./write.ts";
 
 /** Keystores at work at once; key derivation runs on Node's thread pool, which has four threads. */
@@ -52,7 +53,8 @@ function writeNew(path: string, text: string, mode: number): void {
 
 /**
  * Writes one folder per node under `folder`, laid out as Charon's. All of it is made beside its final place and moved there
- * at the end, so a stop half way leaves nothing that looks finished, and a second attempt is not in its way.
+ * at the end, so a stop half way leaves nothing that looks finished, and a second attempt is not in its way. What has its
+ * final name is on the disk for good.
  *
  * @throws ClusterError `cluster/exists` - a node folder is there already; nothing was written.
  */
@@ -82,7 +84,9 @@ export async function writeClusterFolders(
         onProgress(++done, total),
       );
     }
+    await syncTree(draft);
     moveAll(names, draft, folder);
+    for (const above of [folder, dirname(folder)]) await syncPath(above);
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }
@@ -304,7 +308,7 @@ function combineOne(lock: Lock, shares: readonly KeyShare[], validator: number):
   return secret;
 }
 
-/** Writes combined keys as keystores into a new folder. @throws ClusterError `cluster/exists` */
+/** Writes combined keys as keystores into a new folder; on the disk for good when the promise settles. @throws ClusterError `cluster/exists` */
 export async function writeCombined(folder: string, secrets: readonly SecretKey[]): Promise<void> {
   refuseExisting(folder);
   mkdirSync(dirname(folder) || ".", { recursive: true });
@@ -313,7 +317,9 @@ export async function writeCombined(folder: string, secrets: readonly SecretKey[
   mkdirSync(draft, { mode: 0o700 });
   try {
     await writeKeystores(draft, secrets, false);
+    await syncTree(draft);
     renameSync(draft, folder);
+    await syncPath(dirname(folder));
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }

@@ -47,7 +47,7 @@ export async function runRelay(config: RelayConfig, signal: AbortSignal): Promis
     write: (line) => void process.stderr.write(line),
     meter,
   }).room("relay");
-  const key = relayKey(config);
+  const key = await relayKey(config);
   const port = /:(\d+)$/.exec(config.p2pTcpAddresses[0] ?? "")?.[1] ?? "3610";
   const relay = await startRelayServer({
     privateKey: key.revealBytes(),
@@ -106,7 +106,7 @@ export async function runRelay(config: RelayConfig, signal: AbortSignal): Promis
   log.info("Stopped");
 }
 
-function relayKey({ privateKeyFile, makeKey }: RelayConfig): NodeKey {
+async function relayKey({ privateKeyFile, makeKey }: RelayConfig): Promise<NodeKey> {
   return makeKey && !existsSync(privateKeyFile) ? createNodeKey(privateKeyFile) : loadNodeKey(privateKeyFile);
 }
 

@@ -9,7 +9,7 @@ const keyFile = (chosen: Chosen): string =>
 /** Makes the node key and prints its ENR, which the others need. */
 export async function createEnr({ chosen, io }: CommandInput): Promise<void> {
   const path = keyFile(chosen);
-  const key = createNodeKey(path);
+  const key = await createNodeKey(path);
   io.err(
     `Made the node key ${path}. Back it up now: without it this operator cannot take part in its cluster.\nGive the others this ENR:\n`,
   );
