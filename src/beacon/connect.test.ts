@@ -266,3 +266,19 @@ test("a beacon node that came back with another plan is noticed at once, and fol
   assert.ok(told > 0);
   await w.beacon.close();
 });
+
+test("a chain with another preset than this process is refused, with the values that differ", async () => {
+  const w = world([onOtherChain("gnosis", { spec: { MAX_WITHDRAWALS_PER_PAYLOAD: "8" } })]);
+  await assert.rejects(
+    whileAdvancing(w.clock, w.beacon.connectChain(signal)),
+    (error: Error & { code: string; facts: object }) => {
+      assert.equal(error.code, "spec/preset-differs");
+      assert.deepEqual(error.facts, {
+        preset: "mainnet",
+        differs: ["MAX_WITHDRAWALS_PER_PAYLOAD: 8 on the chain, 16 here"],
+      });
+      return true;
+    },
+  );
+  await w.beacon.close();
+});

@@ -1,6 +1,6 @@
 import { equalBytes, toHex } from "../base/index.ts";
 import { type Clock, type Logger, sleepUntil } from "../ports/index.ts";
-import type { ChainSpec } from "../spec/index.ts";
+import { type ChainSpec, requireSamePreset } from "../spec/index.ts";
 import { askChain, describeChain, sameChain } from "./chain-identity.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { BeaconError, reasonOf } from "./errors.ts";
@@ -33,7 +33,7 @@ interface Named {
  * looked at when it comes (health.ts).
  *
  * @throws BeaconError `beacon/other-chain` when all nodes have answered and none serves the cluster's chain,
- *   `beacon/forks-differ` when those that serve it plan other forks; the signal's reason.
+ *   `beacon/forks-differ` when those that serve it plan other forks; SpecError `spec/preset-differs`; the signal's reason.
  */
 export async function connectChain(options: ConnectOptions, signal: AbortSignal): Promise<ChainSpec> {
   const { endpoints, clock, log } = options;
@@ -43,6 +43,7 @@ export async function connectChain(options: ConnectOptions, signal: AbortSignal)
     const found = agree(named, options.genesisForkVersion);
     if (found !== undefined) {
       setAside(named, found, log);
+      requireSamePreset(found.raw);
       requireSameForks(
         named.filter(({ endpoint }) => endpoint.chain === "ours"),
         clock.now(),

@@ -53,6 +53,7 @@ export {
 } from "./duty.ts";
 export { containerFromJson } from "./from-json.ts";
 export { listType } from "./list-type.ts";
+export { requireSamePreset } from "./preset.ts";
 export {
   type Epoch,
   type GroupKey,
