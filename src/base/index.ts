@@ -8,6 +8,7 @@ export { each } from "./each.ts";
 export { DvError, explain, type Facts } from "./errors.ts";
 export { type HttpAddress, readHttpAddress } from "./http-address.ts";
 export { type FieldFailure, JsonFields } from "./json-fields.ts";
+export { printable, printableLines, UNPRINTABLE } from "./printable.ts";
 export * as proto from "./proto.ts";
 export { type SeededRandom, seededRandom } from "./random.ts";
 export { readBounded } from "./read-bounded.ts";

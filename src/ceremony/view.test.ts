@@ -47,6 +47,21 @@ test("the live view says which part is under way, how many keys are done, and wh
   assert.match(text, /● operator 3 +charon v1\.11\.0/);
 });
 
+test("what peers and the definition call themselves gives the terminal no commands, in the view and in lines", () => {
+  const evil = "\u001b]52;c;ZXZpbA==\u0007\u009b2J\nall is well";
+  const view = progress({
+    clusterName: evil,
+    peers: [peer(1, { nickname: evil, program: evil }), peer(2, { trouble: evil, waitingFor: evil })],
+  });
+  const lines = [
+    ...renderCeremony(view, { columns: 500, color: false }),
+    ...renderCeremony({ ...view, outcome: "complete" }, { columns: 500, color: false }),
+    ...describeChanges(undefined, view, { reminder: true }),
+  ];
+  for (const line of lines) assert.doesNotMatch(line, /\p{Cc}/u);
+  assert.match(lines.join("\n"), /all is well/);
+});
+
 test("the view of a complete ceremony shows no trouble with those who have left, that of a failed one where it failed", () => {
   const gone = [peer(1, { connected: false, trouble: "connection refused" })];
   const shown = (outcome: CeremonyProgress["outcome"]): string =>

@@ -1,3 +1,4 @@
+import { printable } from "../base/index.ts";
 import { type CeremonyProgress, type PeerProgress, parts } from "./progress.ts";
 
 const esc = "\u001b[";
@@ -25,9 +26,10 @@ const noColours: Palette = { bold: plain, dim: plain, good: plain, bad: plain, b
 
 /** The live view, line by line. */
 export function renderCeremony(
-  progress: CeremonyProgress,
+  shown: CeremonyProgress,
   { columns, color }: { readonly columns: number; readonly color: boolean },
 ): readonly string[] {
+  const progress = harmless(shown);
   const paint = color ? colours : noColours;
   const { clusterName, validators, threshold, peers, self } = progress;
   const name = clusterName === "" ? "a cluster" : `"${clusterName}"`;
@@ -40,6 +42,23 @@ export function renderCeremony(
     "",
     `  ${paint.dim(footer(progress))}`,
   ].map((line) => clip(line, columns));
+}
+
+/** With what others wrote as a terminal may show it. */
+function harmless(progress: CeremonyProgress): CeremonyProgress {
+  const clean = (text: string | undefined): string | undefined =>
+    text === undefined ? undefined : printable(text);
+  return {
+    ...progress,
+    clusterName: printable(progress.clusterName),
+    peers: progress.peers.map((peer) => ({
+      ...peer,
+      nickname: printable(peer.nickname),
+      program: clean(peer.program),
+      trouble: clean(peer.trouble),
+      waitingFor: clean(peer.waitingFor),
+    })),
+  };
 }
 
 function partLine(name: (typeof parts)[number]["name"], progress: CeremonyProgress, paint: Palette): string {
@@ -83,10 +102,12 @@ function peerLines(peer: PeerProgress, progress: CeremonyProgress, paint: Palett
 
 /** Lines for a log instead of a live view: what has changed since `before`, and every `reminderMs` who is still waited for. */
 export function describeChanges(
-  before: CeremonyProgress | undefined,
-  now: CeremonyProgress,
+  earlierSeen: CeremonyProgress | undefined,
+  nowSeen: CeremonyProgress,
   { reminder }: { readonly reminder: boolean },
 ): readonly string[] {
+  const before = earlierSeen === undefined ? undefined : harmless(earlierSeen);
+  const now = harmless(nowSeen);
   const lines: string[] = [];
   if (before?.part !== now.part) lines.push(`${parts.find(({ name }) => name === now.part)?.title ?? ""} …`);
   else if (tenths(before) !== tenths(now) && now.keysDone > 0)

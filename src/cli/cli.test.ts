@@ -41,6 +41,12 @@ test("a flag wins over TRIREME_X, that over CHARON_X, that over the file, that o
   }
 });
 
+test("facts of an error that come from files give the terminal no commands and no line of their own", async () => {
+  const { code, err } = await trireme("verify /nowhere/\u001b[2J\u202e\nhint:all-is-well");
+  assert.equal(code, 1);
+  for (const line of err.split("\n")) assert.doesNotMatch(line, /[\p{Cc}\u202e]|^hint/u);
+});
+
 test("`config show` prints every setting of `run` with its value and where it comes from", async () => {
   const { code, out } = await trireme("config show --nickname odysseus --no-verify", {
     CHARON_BEACON_NODE_ENDPOINTS: "http://a:5052, http://b:5052",

@@ -1,4 +1,4 @@
-import { DvError, explain } from "../base/index.ts";
+import { DvError, explain, printable, printableLines } from "../base/index.ts";
 import type { Io } from "./commands/index.ts";
 import { buildProgram, CommanderError, usageOf } from "./program.ts";
 import { UsageError } from "./settings.ts";
@@ -10,7 +10,9 @@ import { UsageError } from "./settings.ts";
  */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   try {
-    await buildProgram(io).parseAsync(asCommands(args), { from: "user" });
+    // Results quote files that others wrote. What goes to `err` has colours of ours, and is clean where it is made.
+    const out = (text: string): void => io.out(printableLines(text));
+    await buildProgram({ ...io, out }).parseAsync(asCommands(args), { from: "user" });
     return 0;
   } catch (error) {
     const usage = error instanceof CommanderError ? usageOf(error) : error;
@@ -20,19 +22,22 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** Message, causes, facts and what to do; the stack only on request. */
+/** Message, causes, facts and what to do, all of it printable; the stack only on request. */
 export function formatError(error: unknown, withStack: boolean): string {
-  const lines = [`error: ${explain(error)}`];
+  const lines = [`error: ${printable(explain(error))}`];
   for (let e: unknown = error; e instanceof Error; e = e.cause) {
     if (!(e instanceof DvError)) continue;
     for (const [name, value] of Object.entries(e.facts)) {
-      const text = Array.isArray(value) ? value.join("\n    ") : String(value);
+      const text = (Array.isArray(value) ? value : [value])
+        .map((one) => printable(String(one)))
+        .join("\n    ");
       if (text !== "") lines.push(`  ${name}: ${text}`);
     }
   }
   const hint = hintOf(error);
-  if (hint !== undefined) lines.push(`  ${hint}`);
-  if (withStack && error instanceof Error && error.stack !== undefined) lines.push(error.stack);
+  if (hint !== undefined) lines.push(`  ${printableLines(hint)}`);
+  if (withStack && error instanceof Error && error.stack !== undefined)
+    lines.push(printableLines(error.stack));
   return `${lines.join("\n")}\n`;
 }
 

@@ -168,6 +168,17 @@ test("verify names each thing that does not belong, and ends with exit code 1", 
   }
 });
 
+test("what a cluster calls itself gives the terminal no commands and no line of its own", async (t) => {
+  const name = "\u001b]52;c;ZXZpbA==\u0007\u009b2J\nEverything";
+  const node = await cluster(folderOf(t), `--name ${name}`);
+  for (const flags of ["", "--json"]) {
+    const { code, out } = await trireme(`verify ${node} ${flags}`);
+    assert.equal(code, 0);
+    for (const line of out.split("\n")) assert.doesNotMatch(line, /\p{Cc}|^Everything$/u);
+  }
+  assert.equal((JSON.parse((await trireme(`verify ${node} --json`)).out) as { name: string }).name, name);
+});
+
 test("verify without a lock says which folder it wants", async (t) => {
   const { code, err } = await trireme(`verify ${folderOf(t)}`);
   assert.equal(code, 1);

@@ -1,3 +1,4 @@
+import { printable } from "../base/index.ts";
 import type { ChainActivity } from "../chain/index.ts";
 
 /** Kinds of which every duty has its line; of the others, which come by the dozen, only what went wrong. */
@@ -16,7 +17,7 @@ export function plainLine(event: ChainActivity): string | undefined {
     case "slashable":
       return `  SLASHABLE ${event.slashing.offence} of validator ${event.slashing.validator}`;
     case "refused":
-      return `  refused ${event.what}: ${event.reason}`;
+      return printable(`  refused ${event.what}: ${event.reason}`);
     case "finalized":
       return `  epoch ${event.epoch} is final`;
     case "block":

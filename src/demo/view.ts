@@ -1,3 +1,5 @@
+import { printable } from "../base/index.ts";
+
 /** What the live view shows, as data; `render` turns it into lines. */
 export interface DemoView {
   readonly operators: readonly OperatorView[];
@@ -162,7 +164,7 @@ function outcome(duty: DutyView): string {
     case "late":
       return yellow("late");
     case "missed":
-      return red(`✘ missed${duty.cause === undefined ? "" : `: ${duty.cause}`}`);
+      return red(`✘ missed${duty.cause === undefined ? "" : `: ${printable(duty.cause)}`}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Facts } from "../base/index.ts";
+import { type Facts, UNPRINTABLE } from "../base/index.ts";
 import { FACT_CHARACTERS_MAX, FACT_ITEMS_MAX } from "./limits.ts";
 
 type Fact = Facts[string];
@@ -23,9 +23,6 @@ export function harmlessText(text: string): string {
     .replaceAll(/([a-z][a-z0-9+.-]*:\/\/[^\s?#"]*)\?[^\s"]*/gi, "$1?[secret]")
     .replaceAll(UNPRINTABLE, (c) => (c < " " ? String.fromCodePoint(0x2400 + c.charCodeAt(0)) : "\ufffd"));
 }
-
-/** Control characters, and those that reorder or hide text. */
-const UNPRINTABLE = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
 
 /** A fact as `name=value` shows it: quoted where a space, a quote or an equals sign would mislead. */
 export function factText(fact: Fact): string {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { DvError, type Hex, toHex } from "../../base/index.ts";
+import { DvError, type Hex, printable, toHex } from "../../base/index.ts";
 import { type ChainOptions, formatReport, interopPublicKey, startChain } from "../../chain/index.ts";
 import { parseLock } from "../../cluster/index.ts";
 import { type Chosen, UsageError } from "../settings.ts";
@@ -35,7 +35,7 @@ export async function chain({ chosen, io }: CommandInput): Promise<void> {
       if (event.kind === "slashable") io.err(`SLASHABLE ${JSON.stringify(event.slashing)}\n`);
       if (event.kind === "missed" && DONE_TODAY.includes(event.duty))
         io.err(`missed ${event.slot}/${event.duty} of validator ${event.validator}\n`);
-      if (event.kind === "refused") io.err(`refused ${event.what}: ${event.reason}\n`);
+      if (event.kind === "refused") io.err(`refused ${printable(`${event.what}: ${event.reason}`)}\n`);
     },
   });
   io.err(

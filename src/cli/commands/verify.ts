@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { toHex } from "../../base/index.ts";
+import { printable, toHex } from "../../base/index.ts";
 import {
   ClusterError,
   type Finding,
@@ -99,13 +99,13 @@ function asText(
   const { definition, validators } = lock;
   const width = Math.max(...findings.map(({ name }) => name.length));
   const whose = operator === undefined ? "nobody" : `operator ${operator}`;
-  const cluster = definition.name === "" ? "a cluster" : `the cluster "${definition.name}"`;
+  const cluster = definition.name === "" ? "a cluster" : `the cluster "${printable(definition.name)}"`;
   return [
     `${join(folder)}: ${whose} of ${definition.operators.length} in ${cluster} on ${network}`,
     `${validators.length} validator${validators.length === 1 ? "" : "s"}, any ${definition.threshold} operators sign; lock ${definition.version}, ${toHex(lock.lockHash)}`,
     "",
     ...findings.flatMap(({ name, state, says, error }) => [
-      `  ${marks[state]} ${name.padEnd(width)}  ${says}`,
+      `  ${marks[state]} ${name.padEnd(width)}  ${printable(says)}`,
       ...(error === undefined ? [] : details(error)).map((line) => `    ${" ".repeat(width)}${line}`),
     ]),
     "",
