@@ -58,7 +58,7 @@ export const violationLogWindowMs = 60_000;
 /** A ping each interval; Charon does so every second, for us every message shows the same. */
 export const pingIntervalMs = 5_000;
 export const pingTimeoutMs = 5_000;
-/** What we answer of one peer's pings: Charon sends one a second on each connection. */
+/** What we answer of one peer's pings: Charon sends one a second on each connection; of its muxer, two a minute. */
 export const pingsPerSecondMax = 20;
 export const pingsBurstMax = 100;
 export const pingStreamsMax = 16;

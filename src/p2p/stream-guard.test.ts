@@ -6,6 +6,8 @@ import { yamux } from "@libp2p/yamux";
 import { Uint8ArrayList } from "uint8arraylist";
 import {
   framePiecesMax,
+  pingsBurstMax,
+  pingsPerSecondMax,
   relayStreamsBurstMax,
   streamsBurstMax,
   streamWindowBytesMax,
@@ -22,7 +24,10 @@ function guarded(now: () => number) {
   const server = guard({}).createStreamMuxer(far);
   server.addEventListener("stream", () => {}); // Taken, and left alone.
   return {
-    client: yamux(open)().createStreamMuxer(near),
+    /** Made for who asks for it; the others write frames of their own. */
+    get client() {
+      return yamux(open)().createStreamMuxer(near);
+    },
     wire: near,
     held: () => (server as unknown as { decoder: { buffer: Uint8ArrayList } }).decoder.buffer.byteLength,
     refused,
@@ -110,4 +115,27 @@ test("the largest frame that a window allows passes, in the pieces in which peer
   while (held() > 0) await tick();
   assert.deepEqual([refused, wire.status], [[], "open"]);
   end();
+});
+
+test("pings of the muxer are answered up to a rate, and a flood of them ends the connection", async () => {
+  let now = 0;
+  const { wire, refused } = guarded(() => now);
+  let answered = 0;
+  wire.addEventListener("message", ({ data }) => {
+    answered += data.byteLength / 12;
+  });
+  const ping = Uint8Array.of(0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7);
+  const send = async (count: number): Promise<void> => {
+    const before = answered;
+    for (let i = 0; i < count; i++) wire.send(ping);
+    while (answered < before + count && wire.status === "open") await tick();
+  };
+  await send(pingsBurstMax);
+  now += 1_000;
+  await send(pingsPerSecondMax);
+  assert.deepEqual([refused, wire.status], [[], "open"]);
+  const ended = once(wire, "close");
+  void send(1);
+  await ended;
+  assert.deepEqual(refused, ["ping-rate", "unknown"]);
 });

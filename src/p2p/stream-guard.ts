@@ -2,6 +2,8 @@ import type { Connection, Stream, StreamMuxer, StreamMuxerFactory } from "@libp2
 import type { Uint8ArrayList } from "uint8arraylist";
 import {
   framePiecesMax,
+  pingsBurstMax,
+  pingsPerSecondMax,
   relayStreamsBurstMax,
   relayStreamsPerSecondMax,
   streamsBurstMax,
@@ -14,14 +16,15 @@ import { TokenBucket } from "./token-bucket.ts";
 
 /** Told of each stream that was reset, or connection that was ended, and of whose it was as far as that is known. */
 export type OnRefused = (
-  reason: "stream-rate" | "unnegotiated-bytes" | "unfinished-frame",
+  reason: "stream-rate" | "unnegotiated-bytes" | "unfinished-frame" | "ping-rate",
   peer: string,
 ) => void;
 
 /**
  * Caps what one connection may cost before any of our handlers is asked: streams opened per second, bytes that pile up on
- * streams that have not said their protocol, and what is held of a frame that is not whole yet. libp2p itself would hold
- * 4 MB for each such stream, and of one frame the 4 GB that its header may announce.
+ * streams that have not said their protocol, what is held of a frame that is not whole yet, and pings of the muxer. libp2p
+ * itself would hold 4 MB for each such stream, of one frame the 4 GB that its header may announce, and an answer to every
+ * ping for a peer that reads none.
  *
  * @param now - Steady milliseconds.
  */
@@ -57,7 +60,8 @@ const guarding = Symbol("stream guard");
 interface InnerMuxer extends StreamMuxer {
   [guarding]?: (who: Who) => void;
   onRemoteStream(stream: InnerStream): void;
-  /** What it throws ends the connection. */
+  /** What this and `onData` throw ends the connection. */
+  handlePing(header: unknown): void;
   onData(data: Uint8Array | Uint8ArrayList): void;
   /** Its buffer begins with the header of the frame that has not arrived whole, if any. */
   readonly decoder: { readonly buffer: Uint8ArrayList };
@@ -92,6 +96,14 @@ function guard(muxer: InnerMuxer, refused: OnRefused, now: () => number): void {
     if (unfinished.getUint32(frameLengthAt) <= streamWindowBytesMax && pieces <= framePiecesMax) return;
     refused("unfinished-frame", name);
     throw new Error("a frame larger than any window, or in too many pieces");
+  };
+
+  const pings = new TokenBucket({ perSecond: pingsPerSecondMax, burst: pingsBurstMax, now: now() });
+  const answer = muxer.handlePing.bind(muxer);
+  muxer.handlePing = (header) => {
+    if (pings.take(now())) return answer(header);
+    refused("ping-rate", name);
+    throw new Error("too many pings");
   };
 
   const waiting = new Map<InnerStream, number>();

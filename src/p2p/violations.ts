@@ -18,6 +18,7 @@ export type Violation =
   | "stream-rate"
   | "unnegotiated-bytes"
   | "unfinished-frame"
+  | "ping-rate"
   | "too-many-connections";
 
 /**
