@@ -85,7 +85,7 @@ export function createOperator(world: DutyWorld, index: OperatorIndex, { disk, d
     key,
     publicKeys,
     admit: dutyGate(spec, clock),
-    canonicalise: (value: ConsensusValue) => canonicalise(value) ?? canonicaliseResult(value),
+    canonicalise: (value, kind) => (kind === "info-sync" ? canonicaliseResult(value) : canonicalise(value)),
     verified: world.verifiedParts,
   });
   const honest = options.consensus?.(index, running) ?? running;

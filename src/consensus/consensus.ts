@@ -1,7 +1,14 @@
 import { explain, type Facts } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import type { Clock, Logger, Meter, Transport } from "../ports/index.ts";
-import { type ChainSpec, type DutyId, dutyDeadline, dutyName, type OperatorIndex } from "../spec/index.ts";
+import {
+  type ChainSpec,
+  type DutyId,
+  type DutyKind,
+  dutyDeadline,
+  dutyName,
+  type OperatorIndex,
+} from "../spec/index.ts";
 import { DropLog } from "./drop-log.ts";
 import { ConsensusError } from "./errors.ts";
 import { Instance, type InstanceContext, leaderOf } from "./instance.ts";
@@ -21,8 +28,11 @@ export interface ConsensusOptions {
   readonly publicKeys: readonly Uint8Array[];
   /** Whether a duty can exist: its kind is in use and its slot is near. */
   readonly admit: (duty: DutyId) => boolean;
-  /** The value with its inner message deterministically encoded; undefined when it cannot be read. */
-  readonly canonicalise: (value: ConsensusValue) => ConsensusValue | undefined;
+  /**
+   * The value with its inner message deterministically encoded; undefined when it cannot be read, or is of a type that duties
+   * of this kind are not about. One type per kind: a value's name is the hash of its bytes alone.
+   */
+  readonly canonicalise: (value: ConsensusValue, kind: DutyKind) => ConsensusValue | undefined;
   /**
    * Told when somebody else spoke with our key in an instance that we have not joined: by a message that it signed, or by
    * leading a round in our place. May be told again for the same duty.

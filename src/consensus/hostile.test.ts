@@ -132,7 +132,7 @@ test("a value that its judge stumbles over gets no vote and does not end the dut
 test("what cannot be read costs its sender room all the same", async (t) => {
   const world = worldOf(t);
   for (let i = 0; i < VALUES_PER_PEER_MAX + 5; i++)
-    world.inject(1, messageOf(1, {}, [{ typeUrl: "other", bytes: Uint8Array.of(i) }]));
+    world.inject(1, messageOf(1, {}, [{ typeUrl: "other", bytes: Uint8Array.of(i + 1) }]));
   await world.clock.run({ forMs: 100 });
   const count = (reason: string): number =>
     world.dropped[0]?.filter((dropped) => dropped === `${reason} from 1`).length ?? 0;

@@ -16,7 +16,14 @@ import {
   step,
   type ValueId,
 } from "../qbft/index.ts";
-import { type ChainSpec, type DutyId, dutyName, dutyWireNumber, type OperatorIndex } from "../spec/index.ts";
+import {
+  type ChainSpec,
+  type DutyId,
+  type DutyKind,
+  dutyName,
+  dutyWireNumber,
+  type OperatorIndex,
+} from "../spec/index.ts";
 import type { ConsensusError } from "./errors.ts";
 import { EARLY_MESSAGES_MAX } from "./limits.ts";
 import type { PeerRoom } from "./peer-room.ts";
@@ -47,7 +54,7 @@ export interface InstanceContext {
   readonly clock: Clock;
   readonly key: NodeKey;
   readonly log: Logger;
-  readonly canonicalise: (value: ConsensusValue) => ConsensusValue | undefined;
+  readonly canonicalise: (value: ConsensusValue, kind: DutyKind) => ConsensusValue | undefined;
   /** Told when somebody else spoke with our key in an instance in which we said nothing. */
   readonly onDouble: (duty: DutyId, evidence: "signed" | "led") => void;
   /** Shared by all instances: parts that were verified, and what peers have made us keep. */
@@ -97,7 +104,7 @@ export class Instance {
   constructor(duty: DutyId, context: InstanceContext) {
     this.duty = duty;
     this.#context = context;
-    this.#values = new ValueStore(context.room, context.canonicalise);
+    this.#values = new ValueStore(context.room, (value) => context.canonicalise(value, duty.kind));
     const operatorCount = context.publicKeys.length;
     this.#config = {
       self: context.self,
@@ -157,10 +164,11 @@ export class Instance {
     }
     const parts = [part, ...message.justification.map((one) => one.part)];
     if (!parts.every((one) => this.#isGenuine(one))) return "bad-signature";
-    const refusal = this.#values.keepFrom(from, message.values);
-    if (refusal !== undefined) return refusal;
+    const unkept = this.#values.keepFrom(from, message.values);
+    if (unkept === "too-many") return unkept;
+    // A value that cannot be read does no harm where nothing is about it: a Charon repeats what stray claims of a liar name.
     const received = this.#assemble(message);
-    if (received === undefined) return "unknown-value";
+    if (received === undefined) return unkept ?? "unknown-value";
     if (!this.#joined) {
       this.#listenForDouble(parts, received);
       return this.#keepEarly(received);

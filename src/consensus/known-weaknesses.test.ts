@@ -133,3 +133,14 @@ test("duties that cannot be leave nothing behind, however many a peer names", as
   assert.equal(world.clocks[0]?.waiting.size, 0);
   assert.ok(world.dropped[0]?.every((reason) => reason === "impossible-duty from 1"));
 });
+
+// A value is named by the hash of its bytes, without its type.
+test("the bytes of a value under another duty's type do not take its place", async (t) => {
+  const world = worldOf(t);
+  const seen = watch(world.agree(0));
+  const commits = [1, 2, 3].map((author) => commit(author, hashA));
+  const other = { ...a, typeUrl: "of info-sync" };
+  world.inject(1, messageOf(1, { type: kindNumber("decided"), valueHash: hashA }, [a, other], commits));
+  await world.clock.run({ forMs: 100 });
+  assert.equal(seen.decision?.value.typeUrl, a.typeUrl);
+});

@@ -89,7 +89,7 @@ function joinCharon(clock: SimClock): {
     key,
     publicKeys: charonKeys.map((publicKey, i) => (i === OURS ? key.publicKey : publicKey)),
     admit: () => true,
-    canonicalise: (value) => canonicalise(value) ?? canonicaliseResult(value),
+    canonicalise: (value, kind) => (kind === "info-sync" ? canonicaliseResult(value) : canonicalise(value)),
     log: silent,
     meter: {
       ...unmetered,

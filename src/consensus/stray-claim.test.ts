@@ -138,3 +138,15 @@ test("a call for another round votes for nothing", async (t) => {
   await world.clock.run({ forMs: 100 });
   assert.deepEqual(world.dropped[0], ["stray-claim from 1"]);
 });
+
+test("a proof is believed though what a stray claim in it names cannot be read", async (t) => {
+  const world = worldOf(t);
+  const [v, w] = [valueOf("v"), { typeUrl: "of another protocol", bytes: Uint8Array.of(1) }];
+  const commits = [1, 2, 3].map((i) => partOf(i, { type: kindNumber("commit"), valueHash: hashValue(v) }));
+  const [first, ...rest] = commits as [SignedPart, ...SignedPart[]];
+  const seen = watch(world.agree(0));
+  const proof = [claimingToo(first, w, keys[1] as NodeKey), ...rest];
+  world.inject(2, messageOf(2, { type: kindNumber("decided"), valueHash: hashValue(v) }, [w, v], proof));
+  await world.clock.run({ forMs: 100 });
+  assert.equal(seen.decision && textOf(seen.decision), "v");
+});

@@ -35,13 +35,14 @@ export class ValueStore {
    * end, is paid for too.
    */
   keepFrom(peer: number, values: readonly ConsensusValue[]): "unreadable-value" | "too-many" | undefined {
+    let unreadable = false;
     for (const value of values) {
       const print = fingerprint(value);
       if (this.#nameByFingerprint.has(print)) continue;
       if (!this.#takeRoom(peer, value.bytes.length)) return "too-many";
-      if (this.#keep(value, print) === undefined) return "unreadable-value";
+      if (this.#keep(value, print) === undefined) unreadable = true;
     }
-    return undefined;
+    return unreadable ? "unreadable-value" : undefined;
   }
 
   #takeRoom(peer: number, bytes: number): boolean {

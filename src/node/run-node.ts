@@ -296,7 +296,7 @@ async function startNode(
     key,
     publicKeys: cluster.operators.map((operator) => operator.publicKey),
     admit: dutyGate(chain, clock),
-    canonicalise: (value) => canonicalise(value) ?? canonicaliseResult(value),
+    canonicalise: (value, kind) => (kind === "info-sync" ? canonicaliseResult(value) : canonicalise(value)),
     onDouble: (duty, evidence) => watch.heard(duty, evidence),
     log,
     meter,

@@ -102,7 +102,8 @@ export class ConsensusWorld {
       key: keys[i] as NodeKey,
       publicKeys: keys.map(({ publicKey }) => publicKey),
       admit: ({ slot }) => slot < 1000,
-      canonicalise: (value) => (value.typeUrl === "test" ? value : undefined),
+      canonicalise: (value, kind) =>
+        value.typeUrl === (kind === "info-sync" ? "of info-sync" : "test") ? value : undefined,
       onDouble: ({ slot }, evidence) => this.doubles[i]?.push(`${slot} ${evidence}`),
       log: logTo(this.log[i]),
       meter: meter ?? droppedMeter(dropped),
