@@ -30,8 +30,11 @@ const partialOf = (slot: number, share: number) => {
 const ours = (slot: number) => ({ ...partialOf(slot, 1), part: 0, root: new Uint8Array(32) });
 
 /** Operator 0's exchange with two others, over a network that the test plays. */
-function exchanging(send: (to: number, message: Uint8Array, signal: AbortSignal) => Promise<void>) {
-  const store = new PartialStore([groupKey]);
+function exchanging(
+  send: (to: number, message: Uint8Array, signal: AbortSignal) => Promise<void>,
+  groupKeys: readonly GroupKey[] = [groupKey],
+) {
+  const store = new PartialStore(groupKeys);
   const clock = new SimClock(slotStart(chain, 0));
   const forgotten: [duty: DutyId, signers: number][] = [];
   let handler: MessageHandler = () => assert.fail("no handler");
@@ -58,14 +61,17 @@ function exchanging(send: (to: number, message: Uint8Array, signal: AbortSignal)
       },
     },
   });
-  const receive = (from: number, duty: DutyId, partials = [partialOf(duty.slot, from + 1)]): void =>
-    void handler(from as OperatorIndex, encodePartials(duty, partials));
+  const receive = async (
+    from: number,
+    duty: DutyId,
+    partials = [partialOf(duty.slot, from + 1)],
+  ): Promise<void> => void (await handler(from as OperatorIndex, encodePartials(duty, partials)));
   return { store, clock, exchange, receive, forgotten };
 }
 
 test("what peers and we said of a duty is kept until its deadline, told of once more, and then forgotten", async () => {
   const { store, clock, exchange, receive, forgotten } = exchanging(async () => {});
-  for (const from of [1, 2]) receive(from, randao(3));
+  for (const from of [1, 2]) await receive(from, randao(3));
   exchange.offer(randao(4), [ours(4)], never);
   const deadlines = [3, 4].map((slot) => dutyDeadline(chain, randao(slot)) ?? assert.fail());
   const [first = 0, last = 0] = deadlines.toSorted((a, b) => a - b);
@@ -79,9 +85,9 @@ test("what peers and we said of a duty is kept until its deadline, told of once 
   ]);
 });
 
-test("a kind that no script here collects is not kept", () => {
+test("a kind that no script here collects is not kept", async () => {
   const { store, receive } = exchanging(async () => {});
-  receive(1, { slot: 3, kind: "signature" });
+  await receive(1, { slot: 3, kind: "signature" });
   assert.equal(store.dutyCount, 0);
 });
 
@@ -91,7 +97,7 @@ test("who says the same again is told once more what we signed, and no more ofte
   exchange.offer(randao(3), [ours(3)], never);
   await clock.run({ forMs: 1 });
   assert.deepEqual(sent, [1, 2]);
-  for (let i = 0; i < 5; i++) receive(2, randao(3));
+  for (let i = 0; i < 5; i++) await receive(2, randao(3));
   await clock.run({ forMs: 1 });
   assert.deepEqual(sent, [1, 2, 2]);
 });
@@ -115,4 +121,34 @@ test("messages for a peer that takes none wait up to a number, and the oldest gi
   exchange.offer(randao(LIMITS.unsentPerPeerMax + 1), [ours(LIMITS.unsentPerPeerMax + 1)], never);
   await clock.run({ forMs: 1 });
   assert.deepEqual(givenUp, [0]);
+});
+
+const otherKeys = Array.from({ length: 300 }, (_, i) => `0x${String(i).padStart(96, "0")}` as GroupKey);
+
+test("of validators that are not ours nothing is decoded, and what is ours is kept beside them", async () => {
+  const { store, receive } = exchanging(async () => {});
+  const junk = { ...partialOf(3, 2), data: Uint8Array.of(1, 2, 3) };
+  const foreign = otherKeys.map((key) => ({ ...junk, groupKey: key }));
+  await receive(1, randao(3), [...foreign, partialOf(3, 2)]);
+  assert.deepEqual(store.peek(randao(3)).signers(groupKey), [1]);
+  await assert.rejects(receive(2, randao(3), [{ ...junk, share: 3 as ShareIndex }]), "of ours it is");
+});
+
+test("other work goes on while a large message is decoded, and nothing of it is lost", async () => {
+  const { store, clock, receive } = exchanging(async () => {}, otherKeys);
+  const partials = otherKeys.map((key) => ({ ...partialOf(3, 2), groupKey: key }));
+  const kept = (): number => otherKeys.filter((key) => store.peek(randao(3)).signers(key).length > 0).length;
+  let done = false;
+  const received = receive(1, randao(3), partials).then(() => {
+    done = true;
+  });
+  // A second one, later and the same, neither overtakes it nor is blamed.
+  const again = receive(1, randao(3), partials);
+  const meanwhile = await new Promise<boolean>((resolve) => {
+    clock.at(clock.now(), () => resolve(!done));
+    void clock.run({ forMs: 10 });
+  });
+  await Promise.all([received, again, clock.run({ forMs: 10 })]);
+  assert.ok(meanwhile);
+  assert.equal(kept(), otherKeys.length);
 });

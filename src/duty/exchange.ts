@@ -16,6 +16,7 @@ import {
 } from "../spec/index.ts";
 import { type SignedKind, signedCodecOf } from "./codec/kinds.ts";
 import { decodePartials, type EncodedPartial, encodePartials } from "./codec/sets.ts";
+import { inTurns } from "./in-turns.ts";
 import { LIMITS } from "./limits.ts";
 import { exchangeMetrics } from "./metrics.ts";
 import type { Partial, PartialStore } from "./partial-store.ts";
@@ -111,7 +112,8 @@ export function createExchange(context: ExchangeContext): Exchange {
     });
   }
 
-  function receive(from: OperatorIndex, bytes: Uint8Array): undefined {
+  /** What a peer says again, or of validators that are not ours, is not decoded: that would cost us far more than it costs the peer. */
+  async function receive(from: OperatorIndex, bytes: Uint8Array): Promise<undefined> {
     const { duty, partials } = decodePartials(bytes);
     if (!gate(duty))
       throw new ExchangeError(
@@ -121,26 +123,27 @@ export function createExchange(context: ExchangeContext): Exchange {
           facts: { duty: dutyName(duty) },
         },
       );
+    if (!isStanding(duty) && !SCRIPTED.has(duty.kind)) return;
     const share = shareIndexOf(from);
+    const spared = partials.map((partial) => store.spare(duty, share, partial));
+    const fresh = partials.filter((_, i) => spared[i] === undefined);
+    const read = await inTurns(clock, fresh, (partial) => readPartial(chain, duty, share, partial));
     if (isStanding(duty)) {
-      const read = partials.map((partial) => readPartial(chain, duty, share, partial));
       const why = context.onStanding(duty, from, read);
       if (why !== undefined) dropped.add(read.length, { peer: String(from), reason: why });
       return;
     }
-    if (!SCRIPTED.has(duty.kind)) return;
-    const read = partials.map((partial) => readPartial(chain, duty, share, partial));
     forgetInTime(duty);
-    const notKept = store.add(duty, share, read);
+    const notKept = [...spared.filter((why) => why !== undefined), ...store.add(duty, share, read)];
     for (const reason of notKept) dropped.add(1, { peer: String(from), reason });
     if (notKept.includes("duplicate")) repeatTo(from, duty);
     const intoDutyMs = clock.now() - dutyDue(chain, duty);
-    if (notKept.length < read.length)
+    if (notKept.length < partials.length)
       stored.observe(intoDutyMs / 1000, { duty: dutyMetricName(duty.kind), peer_idx: String(from) });
     context.onReceived(
       duty,
       from,
-      read.map(({ groupKey }) => groupKey),
+      partials.filter((_, i) => spared[i] !== "unknown-validator").map(({ groupKey }) => groupKey),
     );
     if (notKept.includes("equivocation"))
       throw new ExchangeError("duty/equivocation", "take a second, different partial signature", {

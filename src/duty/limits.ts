@@ -11,6 +11,9 @@ export const LIMITS = {
   smallJsonBytesMax: 2 * 1024,
   /** Validators in one set. Clusters of 3 000 validators exist, and on a small chain all of them may attest in one slot. */
   validatorsPerSetMax: 8_192,
+  /** Partial signatures of a message that are decoded and hashed in one go, and their bytes: some five milliseconds, measured. */
+  partialsPerTurn: 128,
+  partialBytesPerTurn: 256 * 1024,
   /** Duties for which one peer may hold partial signatures here: three epochs of a dozen kinds, and room. */
   dutiesPerPeerMax: 2_048,
   /** Bytes of partial signatures kept for one peer: some blocks with blobs, and every vote of an epoch. */

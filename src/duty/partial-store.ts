@@ -63,6 +63,14 @@ export class DutyPartials {
     return undefined;
   }
 
+  /** Whether a share has said exactly this of a validator, of whatever part. */
+  repeats(share: ShareIndex, { groupKey, data }: EncodedPartial): boolean {
+    return PARTS.some((part) => {
+      const known = this.#bySubject.get(subjectOf(groupKey, part))?.get(share);
+      return known !== undefined && equalBytes(known.data, data);
+    });
+  }
+
   /** Whether a share's word on this part is here. */
   has(groupKey: GroupKey, part: number, share: ShareIndex): boolean {
     return this.#bySubject.get(subjectOf(groupKey, part))?.has(share) ?? false;
@@ -185,6 +193,16 @@ export class PartialStore {
   /** The same to look at: keeps nothing for a duty that is over, whose work may end after it was forgotten. */
   peek(duty: DutyId): DutyPartials {
     return this.#duties.get(dutyName(duty)) ?? new DutyPartials();
+  }
+
+  /** Why what a share sent need not even be decoded, if it need not. */
+  spare(
+    duty: DutyId,
+    share: ShareIndex,
+    partial: EncodedPartial,
+  ): "unknown-validator" | "duplicate" | undefined {
+    if (!this.#known.has(partial.groupKey)) return "unknown-validator";
+    return this.peek(duty).repeats(share, partial) ? "duplicate" : undefined;
   }
 
   /** Keeps what is new, all of one share. @returns Why each of the others was not kept. */
