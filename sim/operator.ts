@@ -1,5 +1,5 @@
 import type { Facts } from "../src/base/index.ts";
-import { type ConsensusValue, createConsensus, type RunningConsensus } from "../src/consensus/index.ts";
+import { createConsensus, type RunningConsensus } from "../src/consensus/index.ts";
 import {
   canonicalise,
   createDutyRunner,

@@ -1,4 +1,7 @@
-/** A bug in our own code. The process stops on it: a node that doubts itself should not sign. */
+/**
+ * A bug in our own code. The process stops on it, since a node that doubts itself should not sign; except where a peer's
+ * message led to it, which is dropped, so that nobody holds a switch that ends nodes (docs/adr/0210).
+ */
 export class AssertionFailed extends Error {
   override readonly name = "AssertionFailed";
 }

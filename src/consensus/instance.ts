@@ -1,6 +1,6 @@
 import { AssertionFailed, assert, explain } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
-import type { Clock, Logger } from "../ports/index.ts";
+import { type Clock, type Logger, logBug } from "../ports/index.ts";
 import {
   awaitsVerdict,
   faulty,
@@ -234,7 +234,8 @@ export class Instance {
       .catch((error: unknown) => this.#unjudged(error))
       .then((acceptable) => {
         if (!this.#closed) tell(acceptable);
-      });
+      })
+      .catch((error: unknown) => logBug(this.#context.log, error, { duty: dutyName(this.duty) }));
   }
 
   /**

@@ -1,8 +1,11 @@
-import { explain } from "../base/index.ts";
+import { AssertionFailed, DvError, explain } from "../base/index.ts";
 import type { SlashableVote } from "../ports/index.ts";
 import { dutyName, type GroupKey, type Root } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
 import type { SlotDuty } from "./slot-duty.ts";
+
+/** A bug on the way to the slashing memory: whether it still knows what was signed is no longer sure. */
+export class GuardBroken extends DvError<"duty/guard-broken"> {}
 
 /** One validator's part of what was decided, with the root to be signed. */
 export interface ToSign<T> {
@@ -16,6 +19,8 @@ export interface ToSign<T> {
 /**
  * Asks the slashing memory about all validators of a slot in one call. What it admits is on disk when this settles (S1);
  * what it refuses is dropped for that validator alone.
+ *
+ * @throws GuardBroken - after which this node signs nothing more (docs/adr/0210).
  */
 export async function guard<T>(
   context: DutyContext,
@@ -34,6 +39,10 @@ export async function guard<T>(
       duty: dutyName(duty.id),
       why: explain(error),
     });
+    if (error instanceof AssertionFailed)
+      throw new GuardBroken("duty/guard-broken", "the slashing memory was asked what it cannot be asked", {
+        cause: error,
+      });
     throw error;
   });
   const admitted = decided.filter((item, i) => {

@@ -1,22 +1,23 @@
-import { explain, toHex } from "../base/index.ts";
+import { AssertionFailed, explain, toHex } from "../base/index.ts";
 import type { Cluster } from "../cluster/index.ts";
 import type { Consensus } from "../consensus/index.ts";
-import type {
-  AttesterDuty,
-  BeaconNode,
-  BlsWork,
-  ChainEvent,
-  Clock,
-  DutyDesk,
-  DutyOutcome,
-  Logger,
-  Meter,
-  NoteStore,
-  ProposerDuty,
-  ShareSigner,
-  SlashingStore,
-  TimelineSink,
-  Transport,
+import {
+  type AttesterDuty,
+  type BeaconNode,
+  type BlsWork,
+  type ChainEvent,
+  type Clock,
+  type DutyDesk,
+  type DutyOutcome,
+  type Logger,
+  logBug,
+  type Meter,
+  type NoteStore,
+  type ProposerDuty,
+  type ShareSigner,
+  type SlashingStore,
+  type TimelineSink,
+  type Transport,
 } from "../ports/index.ts";
 import {
   type ChainSpec,
@@ -44,6 +45,7 @@ import { DutyRecord } from "./duty-record.ts";
 import { EpochDuties } from "./epoch-duties.ts";
 import { createExchange } from "./exchange.ts";
 import { dutyGate } from "./gate.ts";
+import { GuardBroken } from "./guard.ts";
 import { createInclusion } from "./inclusion.ts";
 import { Known } from "./known.ts";
 import { LIMITS } from "./limits.ts";
@@ -144,6 +146,8 @@ export function createDutyRunner(ports: {
   const ended = new AbortController();
   const ticking = new AbortController();
   const running = new Map<string, Running>();
+  /** Since a bug was found on the way to the slashing memory: nothing leaves this node any more. */
+  let doubting = false;
   const publicShares = new Map(cluster.validators.map((v) => [v.groupKey, v.publicShares]));
   const store = new PartialStore(publicShares.keys());
   const exchange = createExchange({
@@ -152,7 +156,7 @@ export function createDutyRunner(ports: {
     transport,
     store,
     gate: dutyGate(chain, clock),
-    maySign: (kind) => watch?.maySign(kind) ?? true,
+    maySign: (kind) => !doubting && (watch?.maySign(kind) ?? true),
     log,
     meter,
     onReceived: (duty, from, groupKeys) =>
@@ -230,6 +234,7 @@ export function createDutyRunner(ports: {
     begun: (id) => begun.has(dutyName(id)),
     silentBecause() {
       if (ticking.signal.aborted) return "the node is stopping";
+      if (doubting) return "a bug was found on the way to the slashing memory; see the log";
       return watch === undefined || watch.over ? undefined : "the node watches for a double before it signs";
     },
   });
@@ -281,7 +286,15 @@ export function createDutyRunner(ports: {
     begun.set(name, id.slot);
     entry.work = script({ id, validators, record }, over.signal)
       .catch((error: unknown) => {
-        if (!(error instanceof DutyOver)) log.warn("Duty ended early", { duty: name, why: explain(error) });
+        if (error instanceof GuardBroken) {
+          doubting = true;
+          logBug(log, error, {
+            duty: name,
+            effect: "this node signs nothing more until it is started again",
+          });
+        } else if (error instanceof AssertionFailed) logBug(log, error, { duty: name });
+        else if (!(error instanceof DutyOver))
+          log.warn("Duty ended early", { duty: name, why: explain(error) });
       })
       .finally(() => {
         entry.done = true;

@@ -33,15 +33,21 @@ export async function performAgreedDuty<D, T>(
   stages: AgreedStages<D, T>,
   signal: AbortSignal,
 ): Promise<void> {
-  const sent = combineAndBroadcast(duty, stages, signal); // Peers may decide and sign before us, or without us.
-  try {
+  const vote = async (): Promise<void> => {
     const proposal = stages.fetch(duty, signal); // Consensus joins at once; it waits for this only when it leads.
     const decided = await stages.agree(duty, proposal, signal);
     const admitted = await stages.guard(duty, decided, signal); // In the slashing memory before anyone signs it.
     await stages.offer(duty, admitted, signal);
-  } finally {
-    await sent;
-  }
+  };
+  // Peers may decide and sign before us, or without us.
+  await allToTheEnd(combineAndBroadcast(duty, stages, signal), vote());
+}
+
+/** Lets each end by itself; then the last failure in the list is told. */
+async function allToTheEnd(...works: readonly Promise<void>[]): Promise<void> {
+  const ends = await Promise.allSettled(works);
+  const failure = ends.findLast((end) => end.status === "rejected");
+  if (failure !== undefined) throw failure.reason;
 }
 
 async function combineAndBroadcast<D>(
@@ -66,12 +72,7 @@ export async function performSyncMessageDuty(
   stages: SyncMessageStages,
   signal: AbortSignal,
 ): Promise<void> {
-  const sent = combineAndBroadcast(duty, stages, signal);
-  try {
-    await stages.offer(duty, signal);
-  } finally {
-    await sent;
-  }
+  await allToTheEnd(combineAndBroadcast(duty, stages, signal), stages.offer(duty, signal));
 }
 
 /** The stages of a randao or a selection proof: what is signed is known to all, and nothing is slashable or broadcast. */

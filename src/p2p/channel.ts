@@ -1,7 +1,7 @@
 import type { Connection, Stream } from "@libp2p/interface";
 import type { Uint8ArrayList } from "uint8arraylist";
-import { assert, explain } from "../base/index.ts";
-import type { Channel } from "../ports/index.ts";
+import { AssertionFailed, assert, explain } from "../base/index.ts";
+import { type Channel, type Logger, logBug } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { nothingFollows } from "./framing.ts";
 import { channelsMaxPerPeer, channelUnreadBytesMax } from "./limits.ts";
@@ -62,12 +62,14 @@ export class StreamChannel implements Channel {
 export class ChannelServer {
   readonly #roster: Roster;
   readonly #violations: Violations;
+  readonly #log: Logger;
   readonly #takers = new Map<string, (channel: Channel) => Promise<void>>();
   readonly #open = new Map<string, number>();
 
-  constructor(needs: { roster: Roster; violations: Violations }) {
+  constructor(needs: { roster: Roster; violations: Violations; log: Logger }) {
     this.#roster = needs.roster;
     this.#violations = needs.violations;
+    this.#log = needs.log;
   }
 
   register(protocol: string, take: (channel: Channel) => Promise<void>): void {
@@ -98,7 +100,8 @@ export class ChannelServer {
     try {
       await take(channel);
     } catch (error) {
-      this.#violations.count(peer.name, "handler-threw", protocol, explain(error));
+      if (error instanceof AssertionFailed) logBug(this.#log, error, { protocol, peer: peer.name });
+      else this.#violations.count(peer.name, "handler-threw", protocol, explain(error));
     } finally {
       this.#open.set(key, (this.#open.get(key) ?? 1) - 1);
       channel.close();

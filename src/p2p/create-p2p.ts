@@ -151,9 +151,9 @@ class Network implements P2p {
     this.#links = links;
     this.#heartbeat = new Heartbeat({ links, meter });
     this.#pings = new PingServer({ roster, violations, now });
-    this.#inbound = new Inbound({ roster, violations, meter, now });
+    this.#inbound = new Inbound({ roster, violations, log, meter, now });
     this.#outbound = new Outbound({ links, meter });
-    this.#channelServer = new ChannelServer({ roster, violations });
+    this.#channelServer = new ChannelServer({ roster, violations, log });
     this.#places = new PeerPlaces({ book: options.addressBook, log, roster }, options.peers ?? []);
     this.#peerinfo = new PeerInfoExchange(
       {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import type { ProtocolLimits } from "../ports/index.ts";
+import { AssertionFailed } from "../base/index.ts";
+import { type Logger, type ProtocolLimits, silent } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { frame } from "./framing.ts";
 import { receivingBytesMaxPerPeer, violationsMaxPerWindow } from "./limits.ts";
@@ -21,13 +22,15 @@ const violations = "trireme_p2p_violations_total";
 async function attacked(
   more: Partial<ProtocolLimits>,
   use: (node: TestNode, hostile: HostilePeer, heard: Uint8Array[]) => Promise<void>,
+  log: Logger = silent,
 ): Promise<void> {
   const keys = [newKey(), newKey(), newKey()];
-  const node = testNode(keys, 0);
+  const node = testNode(keys, 0, { log });
   const heard: Uint8Array[] = [];
   node.p2p.transport.handle(protocol, { ...limits, ...more }, (_, message) => {
     heard.push(message);
     if (message[0] === 0xbb) throw new Error("what a handler does with rubbish");
+    if (message[0] === 0xaa) throw new AssertionFailed("what never happens");
     return message;
   });
   await node.p2p.start();
@@ -95,6 +98,34 @@ test("a handler that throws costs its message and no more, and its stream ends w
     await answer;
     assert.equal(heard.length, 2);
   });
+});
+
+test("a bug of ours that a message leads to is said to be one, and is not held against its sender", async () => {
+  const bugs: unknown[] = [];
+  const log: Logger = {
+    ...silent,
+    error: (sentence, facts) => void bugs.push(`${sentence}: ${facts?.["why"]}`),
+    room: () => log,
+  };
+  await attacked(
+    {},
+    async (node, hostile) => {
+      const stream = await hostile.open(protocol);
+      const ended = once(stream, "remoteCloseWrite");
+      stream.send(frame(Uint8Array.of(0xaa)));
+      await stream.close();
+      await ended;
+      assert.deepEqual(bugs, ["A bug in Trireme; please report it: what never happens"]);
+      assert.notEqual(stream.status, "reset");
+      // The next thing that is held against it is the first.
+      const bad = await hostile.open(protocol);
+      bad.send(frame(Uint8Array.of(0xbb)));
+      await bad.close();
+      await refused(node, "handler-threw");
+      assert.equal(node.meter.value(violations, { peer: "operator-1", reason: "handler-threw" }), 1);
+    },
+    log,
+  );
 });
 
 test("messages beyond the rate are dropped and counted", async () => {

@@ -1,6 +1,6 @@
 import type { Connection, Stream } from "@libp2p/interface";
-import { assert, explain } from "../base/index.ts";
-import type { Meter, ProtocolLimits } from "../ports/index.ts";
+import { AssertionFailed, assert, explain } from "../base/index.ts";
+import { type Logger, logBug, type Meter, type ProtocolLimits } from "../ports/index.ts";
 import { FrameError, readFrame, writeFrame } from "./framing.ts";
 import { handlerTimeoutMs, receivingBytesMaxPerPeer, sendTimeoutMs } from "./limits.ts";
 import { p2pMetrics } from "./metrics.ts";
@@ -45,6 +45,7 @@ class Refused extends Error {
 export class Inbound {
   readonly #roster: Roster;
   readonly #violations: Violations;
+  readonly #log: Logger;
   readonly #now: () => number;
   readonly #protocols = new Map<string, Protocol>();
   readonly #accounts = new Map<string, Account>();
@@ -53,9 +54,16 @@ export class Inbound {
   readonly #bytes: { add(by: number, labels: Record<string, string>): void };
   #closed = false;
 
-  constructor(needs: { roster: Roster; violations: Violations; meter: Meter; now: () => number }) {
+  constructor(needs: {
+    roster: Roster;
+    violations: Violations;
+    log: Logger;
+    meter: Meter;
+    now: () => number;
+  }) {
     this.#roster = needs.roster;
     this.#violations = needs.violations;
+    this.#log = needs.log;
     this.#now = needs.now;
     this.#bytes = p2pMetrics(needs.meter).receivedBytes;
   }
@@ -92,6 +100,10 @@ export class Inbound {
       await this.#serveWithin(protocol, who, stream);
       endSoon(stream);
     } catch (error) {
+      if (error instanceof AssertionFailed) {
+        logBug(this.#log, error, { protocol: name, peer: who?.name ?? "stranger" });
+        return endSoon(stream);
+      }
       if (error instanceof Refused) {
         this.#violations.count(who?.name ?? "stranger", error.reason, name, explain(error.cause));
         // Read whole and judged: an honest peer's message may just have come too late, and a Charon warns of a reset.
@@ -147,6 +159,7 @@ export class Inbound {
     try {
       return await orAborted(Promise.resolve(protocol.answer(who, message)), limit.signal);
     } catch (error) {
+      if (error instanceof AssertionFailed) throw error;
       throw new Refused(error instanceof TimedOut ? "handler-too-slow" : "handler-threw", error);
     } finally {
       limit.clear();

@@ -33,7 +33,7 @@ export type { Channel, Channels } from "./channel.ts";
 export { type Clock, sleepUntil } from "./clock.ts";
 export type { NoteStore } from "./note-store.ts";
 export type { MemoryStanding, SlashableVote, SlashingStore, Verdict } from "./slashing-store.ts";
-export { type Labels, type Logger, type Meter, silent, unmetered } from "./telemetry.ts";
+export { type Labels, type Logger, logBug, type Meter, silent, unmetered } from "./telemetry.ts";
 export {
   type DutyOutcome,
   type DutyRecord,

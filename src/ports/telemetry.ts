@@ -1,4 +1,4 @@
-import type { Facts } from "../base/index.ts";
+import { explain, type Facts } from "../base/index.ts";
 
 /** A log line is a constant sentence and facts. Key material has no text form. */
 export interface Logger {
@@ -34,6 +34,12 @@ export interface Meter {
     labelNames: readonly string[],
     buckets: readonly number[],
   ): { observe(value: number, labels?: Labels): void };
+}
+
+/** A broken promise of our own code where the process goes on: nobody else is to blame, and we want to hear of it. */
+export function logBug(log: Logger, error: unknown, facts: Facts = {}): void {
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  log.error("A bug in Trireme; please report it", { ...facts, why: explain(error), stack });
 }
 
 const nothing = (): void => {};

@@ -11,7 +11,7 @@ export interface ProtocolLimits {
   readonly receiveTimeoutMs: number;
 }
 
-/** Answers a message; `undefined` where the protocol has no answer. A throw drops the message and is counted against the peer. */
+/** Answers a message; `undefined` where the protocol has no answer. A throw drops the message and is counted against the peer, unless it is a bug of ours. */
 export type MessageHandler = (
   from: OperatorIndex,
   message: Uint8Array,

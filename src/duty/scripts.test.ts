@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DutyWorld } from "../../sim/duty-world.ts";
+import { AssertionFailed } from "../base/index.ts";
+import { PARSIGEX_PROTOCOL } from "./exchange.ts";
+import { type AgreedStages, performAgreedDuty } from "./scripts.ts";
+import type { SlotDuty } from "./slot-duty.ts";
+
+const never = new AbortController().signal;
+
+// A promise that nobody holds ends the process when it rejects (docs/adr/0210).
+test("signatures that cannot be combined end no process while a decision is awaited, and the duty goes on", async (t) => {
+  const unowned: unknown[] = [];
+  const note = (reason: unknown): void => void unowned.push(reason);
+  process.on("unhandledRejection", note);
+  t.after(() => process.off("unhandledRejection", note));
+  const decision = Promise.withResolvers<readonly never[]>();
+  const offered: string[] = [];
+  const stages = {
+    fetch: () => new Promise(() => {}),
+    agree: () => decision.promise,
+    guard: async () => [],
+    offer: async () => void offered.push("offered"),
+    async *collect() {
+      yield await Promise.reject(new Error("the thread that combines is gone"));
+    },
+    broadcast: async () => {},
+  } as unknown as AgreedStages<never, never>;
+  const duty = performAgreedDuty({} as SlotDuty<never>, stages, never);
+  await new Promise(setImmediate);
+  assert.deepEqual(unowned, []);
+  decision.resolve([]);
+  await assert.rejects(duty, /the thread that combines is gone/);
+  assert.deepEqual(offered, ["offered"]);
+});
+
+test("after a bug on the way to the slashing memory a node lets nothing out any more, and the others go on", async () => {
+  let broken = false;
+  const world = new DutyWorld(3, {
+    disk: (index, honest) => ({
+      ...honest,
+      admit: async (votes, signal) => {
+        if (index === 0 && broken) throw new AssertionFailed("as if a vote had no root");
+        return honest.admit(votes, signal);
+      },
+    }),
+  });
+  const sent: number[] = [];
+  world.network.intercept(({ from, protocol }) => {
+    if (protocol === PARSIGEX_PROTOCOL && broken) sent.push(from);
+    return undefined;
+  });
+  world.start();
+  await world.runToSlot(6);
+  broken = true;
+  await world.runToSlot(8); // Here its first duty fails; proofs that were made before are on their way.
+  sent.length = 0;
+  await world.runToSlot(16);
+  assert.ok(!sent.includes(0), "not even what the memory is not asked about");
+  for (const other of [1, 2, 3]) assert.ok(sent.includes(other));
+  assert.ok(world.operators[0]?.log.some((line) => JSON.stringify(line).includes("A bug in Trireme")));
+});
