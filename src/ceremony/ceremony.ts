@@ -1,5 +1,12 @@
 import { explain } from "../base/index.ts";
-import { type Definition, type Lock, lockHash, makeLock, makeValidators } from "../cluster/index.ts";
+import {
+  type Definition,
+  depositAmountsOf,
+  type Lock,
+  lockHash,
+  makeLock,
+  makeValidators,
+} from "../cluster/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import {
   type BlsWork,
@@ -16,7 +23,7 @@ import { type Dialect, readDialect, writeDialect } from "./dialect.ts";
 import { CeremonyError } from "./errors.ts";
 import { Journal, type JournalRecord } from "./journal.ts";
 import type { KeyMaker, KeyMakerNeeds } from "./key-makers.ts";
-import { goodbyeMs, lastWordsMs } from "./limits.ts";
+import { goodbyeMs, lastWordsMs, mailMax } from "./limits.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { MadeKey } from "./make-keys.ts";
 import { Meeting, type PeerNews } from "./meeting.ts";
@@ -94,6 +101,7 @@ export class Ceremony {
     const { transport, channels, clock, log } = needs;
     const { definition, key, publicKeys } = options;
     const { definitionHash } = definition;
+    const depositAmounts = depositAmountsOf(definition).length;
     this.#needs = needs;
     this.#options = options;
     this.#journal = journal;
@@ -103,7 +111,15 @@ export class Ceremony {
     this.#step = Math.max(0, ...records.map((record) => (record.kind === "step" ? record.step : 0)));
     this.#waits = new Waits(clock);
     const fail = (error: CeremonyError): void => this.#fail(error);
-    const mailbox = new Mailbox(journal, log);
+    const mailbox = new Mailbox(
+      journal,
+      log,
+      mailMax({
+        validators: definition.numValidators,
+        operators: transport.operatorCount,
+        depositAmounts,
+      }),
+    );
     mailbox.restore(records);
     this.#sync = new StepSync({
       channels,
@@ -150,7 +166,7 @@ export class Ceremony {
       },
       records,
     );
-    this.#exchange = new PartialExchange({ transport, post: this.#post, mailbox });
+    this.#exchange = new PartialExchange({ transport, post: this.#post, mailbox, depositAmounts });
     this.#meeting = new Meeting({
       clock,
       log,

@@ -30,8 +30,24 @@ export const lastWordsMs = 3_000;
 export const journalBytesMax = 1024 * 1024 * 1024;
 /** A peer's clock that is further from ours than this is worth a warning. */
 export const clockOffsetWarnMs = 2_000;
-/** Of one peer in one ceremony: Pedersen has four for each of 65,536 validators. */
-export const messagesMaxPerPeer = 300_000;
+/** What one peer has to say in a ceremony, with room to spare; more of it is taken in neither into memory nor into the journal. */
+export interface MailMax {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+/**
+ * Pedersen has four messages of a peer for each validator, and all else together some hundred. A deal takes about 270 bytes
+ * for each operator, a partial signature 340 for each of lock, registration and deposits.
+ */
+export function mailMax(of: {
+  readonly validators: number;
+  readonly operators: number;
+  readonly depositAmounts: number;
+}): MailMax {
+  const bytesPerValidator = 1_024 + 512 * (of.operators + of.depositAmounts + 2);
+  return { messages: 512 + 4 * of.validators, bytes: 1024 * 1024 + of.validators * bytesPerValidator };
+}
 
 /** Of validators that are in the making at once among Triremes; each takes three one-way trips, and computing fills the rest. */
 export const keysInFlight = 16;

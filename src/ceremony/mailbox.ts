@@ -2,8 +2,9 @@ import { equalBytes } from "../base/index.ts";
 import type { Logger } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { Changes } from "./changes.ts";
+import { lied } from "./errors.ts";
 import type { JournalRecord } from "./journal.ts";
-import { messagesMaxPerPeer } from "./limits.ts";
+import type { MailMax } from "./limits.ts";
 
 /** Where records go; they are on the disk for good when the promise settles. */
 export interface Remembering {
@@ -21,16 +22,24 @@ export class Mailbox {
   readonly #log: Logger;
   readonly #messages = new Map<OperatorIndex, Map<string, Uint8Array>>();
   readonly #arriving = new Map<string, Promise<void>>();
+  /** What has been taken in of each peer, on its way to the journal or there. */
+  readonly #taken = new Map<OperatorIndex, MailMax>();
+  readonly #max: MailMax;
 
-  constructor(journal: Remembering, log: Logger) {
+  /** @param max - What one peer may have here in all. */
+  constructor(journal: Remembering, log: Logger, max: MailMax) {
     this.#journal = journal;
     this.#log = log;
+    this.#max = max;
   }
 
   /** Puts back what the journal remembers. */
   restore(records: readonly JournalRecord[]): void {
-    for (const record of records)
-      if (record.kind === "received") this.#of(record.peer as OperatorIndex).set(record.id, record.message);
+    for (const record of records) {
+      if (record.kind !== "received") continue;
+      this.#of(record.peer as OperatorIndex).set(record.id, record.message);
+      this.#take(record.peer as OperatorIndex, record.message.length);
+    }
   }
 
   get(from: OperatorIndex, id: string): Uint8Array | undefined {
@@ -46,7 +55,7 @@ export class Mailbox {
    * Takes a message in. Settles when it is remembered, or was already there.
    *
    * @returns "another" when one of this name but not the same was there.
-   * @throws when a peer sends far too many.
+   * @throws CeremonyError `ceremony/lied` - it is more than a peer has to say in this ceremony; nothing of it is kept.
    */
   async deliver(from: OperatorIndex, id: string, message: Uint8Array): Promise<"first" | "same" | "another"> {
     const key = `${from} ${id}`;
@@ -62,8 +71,10 @@ export class Mailbox {
       });
       return "another";
     }
-    if (this.#of(from).size + this.#arriving.size >= messagesMaxPerPeer)
-      throw new Error("more messages than any ceremony has");
+    const taken = this.#taken.get(from) ?? { messages: 0, bytes: 0 };
+    if (taken.messages >= this.#max.messages || taken.bytes + message.length > this.#max.bytes)
+      throw lied(from, "has sent more than it has to say in this ceremony");
+    this.#take(from, message.length);
     const remembered = this.#journal
       .append({ kind: "received", peer: from, id, message })
       .then(() => void this.#of(from).set(id, message))
@@ -72,6 +83,11 @@ export class Mailbox {
     await remembered;
     this.arrived.tell();
     return "first";
+  }
+
+  #take(from: OperatorIndex, length: number): void {
+    const { messages, bytes } = this.#taken.get(from) ?? { messages: 0, bytes: 0 };
+    this.#taken.set(from, { messages: messages + 1, bytes: bytes + length });
   }
 
   #of(from: OperatorIndex): Map<string, Uint8Array> {

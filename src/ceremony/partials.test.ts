@@ -31,7 +31,7 @@ test("everyone has everyone's signatures, in the order of the validators, as soo
   t.after(() => members.forEach((member) => member.kill()));
   const all = await Promise.all(
     members.map((member, i) =>
-      new PartialExchange({ transport: member.node.transport, ...member }).exchange(
+      new PartialExchange({ transport: member.node.transport, depositAmounts: 4, ...member }).exchange(
         purposes.deposit(1),
         groupKeys,
         [signature(10 * i), signature(10 * i + 1)],
@@ -62,19 +62,21 @@ test("a message in another's name, for no purpose of a ceremony, or with somethi
     ReturnType<typeof mailMember>,
   ];
   t.after(() => [a, b].forEach((member) => member.kill()));
-  const exchange = new PartialExchange({ transport: a.node.transport, ...a });
+  const exchange = new PartialExchange({ transport: a.node.transport, depositAmounts: 4, ...a });
   const good = names.map((name, i) => [name, entry(i + 1, 2)] as const);
   for (const bad of [
     message([[names[0], entry(1, 1)]]),
     message(good, { slot: 100, type: 3 }),
     message(good, { slot: 199, type: 3 }),
+    message(good, { slot: 204, type: 3 }), // A fifth amount.
     message(good, { slot: 456, type: 3 }),
     message(good, { slot: 101, type: 2 }),
     PartialSignatures.encode({ duty: undefined, dataSet: { set: new Map(good) } }),
     PartialSignatures.encode({ duty: { slot: 101, type: 3 }, dataSet: undefined }),
   ])
     await assert.rejects(b.node.transport.request(operator(0), protocol, bad));
-  assert.equal(a.mailbox.get(operator(1), "partials/101"), undefined);
+  for (const purpose of [100, 101, 199, 204, 456])
+    assert.equal(a.mailbox.get(operator(1), `partials/${purpose}`), undefined, `${purpose}`);
 
   const lies = [
     message(good.slice(1)),

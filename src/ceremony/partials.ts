@@ -12,7 +12,6 @@ const partialsProtocol = "/charon/parsigex/2.0.0";
 /** Charon names the purpose of a signature by a slot of this kind of duty. */
 const signatureDuty = 3;
 const signatureBytes = 96;
-const depositAmountsMax = 256;
 
 /** What partial signatures are for, as Charon numbers it. */
 export const purposes = {
@@ -27,15 +26,23 @@ const mailOf = (purpose: number): string => `partials/${purpose}`;
 /** Partial signatures of one operator, one for each validator, in the ceremony's order; 96 bytes each. */
 export type Partials = readonly Uint8Array[];
 
+export interface PartialExchangeNeeds {
+  readonly transport: Transport;
+  readonly post: Post;
+  readonly mailbox: Mailbox;
+  /** How many different deposits each validator has. */
+  readonly depositAmounts: number;
+}
+
 /** Exchanges partial signatures: every operator sends all of its own for one purpose in one message. */
 export class PartialExchange {
-  readonly #needs: { readonly transport: Transport; readonly post: Post; readonly mailbox: Mailbox };
+  readonly #needs: PartialExchangeNeeds;
 
   /** Registers the protocol; call before the network starts. */
-  constructor(needs: { readonly transport: Transport; readonly post: Post; readonly mailbox: Mailbox }) {
+  constructor(needs: PartialExchangeNeeds) {
     this.#needs = needs;
     needs.transport.handle(partialsProtocol, messageLimits, async (from, bytes) => {
-      await needs.mailbox.deliver(from, mailOf(readPurpose(from, bytes)), bytes);
+      await needs.mailbox.deliver(from, mailOf(readPurpose(from, bytes, needs.depositAmounts)), bytes);
       return undefined;
     });
   }
@@ -84,12 +91,12 @@ function writePartials(
 }
 
 /** @throws when it is no message of this exchange */
-function readPurpose(from: OperatorIndex, bytes: Uint8Array): number {
+function readPurpose(from: OperatorIndex, bytes: Uint8Array, depositAmounts: number): number {
   const { duty, dataSet } = PartialSignatures.decode(bytes);
   if (duty === undefined || dataSet === undefined || duty.type !== signatureDuty)
     throw new Error("no partial signatures of a ceremony");
   const { slot } = duty;
-  const isDeposit = slot >= purposes.deposit(0) && slot < purposes.deposit(depositAmountsMax);
+  const isDeposit = slot >= purposes.deposit(0) && slot < purposes.deposit(depositAmounts);
   if (slot !== purposes.lockHash && slot !== purposes.registration && !isDeposit)
     throw new Error("partial signatures for an unknown purpose");
   for (const entry of dataSet.set.values())

@@ -57,15 +57,15 @@ export class PedersenInbox {
   /** From now on, and for what has come already: a bundle of any other session is a lie. */
   expect(sessions: readonly Uint8Array[]): void {
     this.#sessions = new Set(sessions.map(toHex));
-    for (const [from, spoken] of this.#early) for (const session of spoken) this.#checkSession(from, session);
+    for (const [from, spoken] of this.#early)
+      for (const session of spoken) if (!this.#sessions.has(session)) this.#end(strangeSession(from));
     this.#early.clear();
   }
 
   async #keepBundle(from: OperatorIndex, kind: BundleKind, bytes: Uint8Array): Promise<void> {
     const { sessionId } = this.#read(from, () => bundles[kind].decode(bytes));
     const session = toHex(sessionId);
-    if (this.#sessions === undefined)
-      this.#early.set(from, (this.#early.get(from) ?? new Set()).add(session));
+    if (this.#sessions === undefined) this.#noteEarly(from, session);
     else this.#checkSession(from, session);
     if ((await this.#needs.mailbox.deliver(from, bundleMail(kind, sessionId), bytes)) === "another")
       this.#end(lied(from, `has sent two different messages ${kind} for one validator`));
@@ -84,9 +84,16 @@ export class PedersenInbox {
       this.#end(lied(from, `has announced two different public shares of validator ${place}`));
   }
 
+  /** There is one session for each validator. @throws CeremonyError `ceremony/lied` */
+  #noteEarly(from: OperatorIndex, session: string): void {
+    const spoken = this.#early.get(from) ?? new Set();
+    this.#early.set(from, spoken.add(session));
+    if (spoken.size > this.#needs.definition.numValidators) throw this.#end(strangeSession(from));
+  }
+
+  /** @throws CeremonyError `ceremony/lied` - before anything of it is kept */
   #checkSession(from: OperatorIndex, session: string): void {
-    if (this.#sessions?.has(session) === false)
-      this.#end(lied(from, "has sent a message of a session that is none of this ceremony's"));
+    if (this.#sessions?.has(session) === false) throw this.#end(strangeSession(from));
   }
 
   #read<T>(from: OperatorIndex, decode: () => T): T {
@@ -102,3 +109,6 @@ export class PedersenInbox {
     return lie;
   }
 }
+
+const strangeSession = (from: OperatorIndex): CeremonyError =>
+  lied(from, "has sent a message of a session that is none of this ceremony's");

@@ -5,6 +5,7 @@ import { Attempts } from "../attempts.ts";
 import { Broadcast, type BroadcastKind } from "../broadcast.ts";
 import type { CeremonyError } from "../errors.ts";
 import type { JournalRecord } from "../journal.ts";
+import { mailMax } from "../limits.ts";
 import { Mailbox } from "../mailbox.ts";
 import { Post } from "../post.ts";
 import { Waits } from "../progress.ts";
@@ -41,7 +42,11 @@ export function mailMember(
   const failed = Promise.withResolvers<CeremonyError>();
   const clock = quickClock(50);
   const journal = { append: async (record: JournalRecord) => void records.push(record) };
-  const mailbox = new Mailbox(journal, silent);
+  const mailbox = new Mailbox(
+    journal,
+    silent,
+    mailMax({ validators: 100, operators: network.operatorCount, depositAmounts: 4 }),
+  );
   mailbox.restore(records);
   const fail = (error: CeremonyError): void => failed.resolve(error);
   const begin = records.find((record) => record.kind === "begin");
