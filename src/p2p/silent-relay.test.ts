@@ -115,6 +115,7 @@ test("a wish for a slot that cannot be sent fails once, and leaves nothing behin
     send: () => assert.fail("broken"),
     closeRead: () => Promise.resolve(),
     close: () => Promise.resolve(),
+    abort: () => {},
   });
   const connection = { newStream: () => Promise.resolve(stream) } as unknown as Connection;
   await assert.rejects(reserveSlot(connection, 0, end.signal), /broken/);
