@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:cr
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { explain, proto } from "../base/index.ts";
+import { explain, proto, syncPath } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import { CeremonyError } from "./errors.ts";
 import { journalBytesMax } from "./limits.ts";
@@ -91,7 +91,7 @@ export class Journal {
         await file.truncate(0);
         await writeAll(file, Buffer.concat([magic, definitionHash, salt]), 0);
         await file.sync();
-        await syncFolder(dirname(path));
+        await syncPath(dirname(path));
         return {
           journal: new Journal(path, file, keyOf(nodeKey, salt), { size: head, index: 0 }),
           records: [],
@@ -154,16 +154,6 @@ export class Journal {
 async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
   for (let done = 0; done < bytes.length; )
     done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
-}
-
-/** So that the name of a new file survives a power loss too. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function unusable(path: string, why: string): CeremonyError {

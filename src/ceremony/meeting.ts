@@ -8,7 +8,7 @@ import { CeremonyError, failed } from "./errors.ts";
 import { charonGoneMs, clockOffsetWarnMs, retryMs } from "./limits.ts";
 import type { Acquaintance, Post } from "./post.ts";
 import type { PeerProgress, Waits } from "./progress.ts";
-import { printable, type StepSync, type SyncPeer } from "./step-sync.ts";
+import { type StepSync, type SyncPeer, shortAscii } from "./step-sync.ts";
 
 /** What the network knows of another operator. */
 export interface PeerNews {
@@ -149,7 +149,7 @@ export class Meeting {
         const told = this.#needs.peers().find((one) => one.operator === operator)?.version;
         const version = told ?? this.#needs.sync.peers.get(operator)?.dialect;
         if (version === undefined || version === "unknown") return undefined; // It will say in a moment.
-        return { dialect: dialectOf(version), version: printable(version) };
+        return { dialect: dialectOf(version), version: shortAscii(version) };
       }
       case "another-definition":
         this.#otherDefinition.add(operator);

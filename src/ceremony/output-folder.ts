@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { access, chmod, mkdir, open, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { each } from "../base/index.ts";
+import { each, syncPath } from "../base/index.ts";
 import { depositFileName, type Lock, sealKey, writeDepositFile, writeLock } from "../cluster/index.ts";
 import type { SecretKey } from "../crypto/index.ts";
 import { CeremonyError } from "./errors.ts";
@@ -138,7 +138,7 @@ export class OutputFolder {
       writeSynced(join(this.#draft, name), text, mode),
     );
     await chmod(this.#draftKeys, 0o755);
-    for (const folder of [this.#draftKeys, this.#draft, dirname(this.#draft)]) await syncOne(folder);
+    for (const folder of [this.#draftKeys, this.#draft, dirname(this.#draft)]) await syncPath(folder);
   }
 
   /** Moves what is stored to its place: key shares and lock, and deposit data last. Goes on where a kill interrupted it. */
@@ -149,7 +149,7 @@ export class OutputFolder {
       (a, b) => Number(a.startsWith("deposit")) - Number(b.startsWith("deposit")),
     );
     for (const name of depositsLast) await rename(join(this.#draft, name), join(this.#home, name));
-    await syncOne(this.#home);
+    await syncPath(this.#home);
     await rm(this.#draft, { recursive: true, force: true });
   }
 
@@ -191,14 +191,5 @@ async function writeSynced(path: string, text: string, mode: number): Promise<vo
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-async function syncOne(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

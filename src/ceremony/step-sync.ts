@@ -210,7 +210,7 @@ export class StepSync {
   }
 
   #refusedBy(peer: SyncPeer, text: string): void {
-    const reason = printable(text);
+    const reason = shortAscii(text);
     this.#update(peer, { answers: false, trouble: `it says: ${reason}` });
     // Before the first step a peer may still be the one of an earlier attempt, and comes back.
     if (this.#step > 0 && !this.#leaving)
@@ -255,8 +255,8 @@ export class StepSync {
   #objection(peer: SyncPeer, message: MsgSync): string | undefined {
     if (!this.#isProven(peer.operator, message.hashSignature))
       return this.#object(peer, "its signature is not over this cluster definition: it runs another one");
-    const dialect = printable(message.version);
-    this.#update(peer, { dialect, nickname: printable(message.nickname).slice(0, 32) });
+    const dialect = shortAscii(message.version);
+    this.#update(peer, { dialect, nickname: shortAscii(message.nickname).slice(0, 32) });
     if (this.#dialect !== undefined && dialect !== this.#dialect)
       return this.#object(peer, `mismatching version: it speaks ${dialect}, the others ${this.#dialect}`);
     const { step } = message;
@@ -279,7 +279,7 @@ export class StepSync {
   }
 
   #object(peer: SyncPeer, what: string): string {
-    const trouble = printable(what);
+    const trouble = shortAscii(what);
     this.#update(peer, { trouble });
     const error = failed(`operator ${peer.operator}: ${trouble}`, { operator: peer.operator });
     if (this.#step > 0) this.#needs.fail(error);
@@ -322,7 +322,7 @@ const newPeer = (operator: OperatorIndex): SyncPeer => ({
 });
 
 /** Text of a peer as it may stand in a log line or on a terminal. */
-export function printable(text: string): string {
+export function shortAscii(text: string): string {
   return text.replaceAll(/[^\x20-\x7e]/g, " ").slice(0, reasonCharactersMax);
 }
 

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { each, toHex } from "../base/index.ts";
+import { each, syncPath, toHex } from "../base/index.ts";
 import {
   decryptKeystore,
   encryptKeystore,
@@ -26,7 +26,7 @@ import { ClusterError } from "./errors.ts";
 import { readLock, readText } from "./load.ts";
 import type { Lock } from "./model.ts";
 import { networkByForkVersion } from "./networks.ts";
-import { syncPath, syncTree } from "./on-disk.ts";
+import { syncTree } from "./on-disk.ts";
 import { writeLock } from "./write.ts";
 
 /** Keystores at work at once; key derivation runs on Node's thread pool, which has four threads. */

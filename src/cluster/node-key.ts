@@ -1,9 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { syncPath, writeWhole } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import { drawNodeKey } from "./create.ts";
 import { ClusterError } from "./errors.ts";
-import { syncPath, writeOnce } from "./on-disk.ts";
 
 /**
  * Makes a node key in a new file, which is on the disk for good before anybody learns of the key.
@@ -15,7 +15,7 @@ export async function createNodeKey(path: string): Promise<NodeKey> {
   const made = mkdirSync(dirname(path), { recursive: true });
   if (made !== undefined) await syncPath(dirname(made));
   try {
-    await writeOnce(path, Buffer.from(key.revealBytes()).toString("hex"), 0o600);
+    await writeWhole(path, Buffer.from(key.revealBytes()).toString("hex"));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
     throw new ClusterError("cluster/exists", "make a node key: there is one already", {

@@ -1,5 +1,6 @@
 import { open, readFile, rename, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { syncPath } from "../base/index.ts";
 import { isDialable } from "./addresses.ts";
 import { P2pError } from "./errors.ts";
 import { addressBookBytesMax, addressesMaxPerPeer } from "./limits.ts";
@@ -64,12 +65,7 @@ export function fileAddressBook(path: string): AddressBook {
           await file.close();
         }
         await rename(fresh, path);
-        const folder = await open(dirname(path), "r");
-        try {
-          await folder.sync();
-        } finally {
-          await folder.close();
-        }
+        await syncPath(dirname(path));
       } catch (cause) {
         throw failed("write file of peer addresses", path, cause);
       }

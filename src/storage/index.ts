@@ -9,4 +9,4 @@ export type { ImportSummary } from "./memory-file.ts";
 export { type NodeStore, type NodeStoreOptions, openNodeStore } from "./node-store.ts";
 export { lockPrivateKey, type PrivateKeyLockOptions } from "./private-key-lock.ts";
 export { exportSlashingProtection, importSlashingProtection } from "./slashing-files.ts";
-export { type WriteFileOptions, writeFileAtomic } from "./write-file.ts";
+export { writeFileAtomic } from "./write-file.ts";

@@ -1,53 +1,19 @@
-import { constants } from "node:fs";
-import { link, open, rename, unlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { type WriteFileOptions, writeWhole } from "../base/index.ts";
 import { storageError } from "./errors.ts";
 
-export interface WriteFileOptions {
-  /** Permission bits, whatever the umask says. Default 0600. */
-  readonly mode?: number;
-  /** Put it in the place of a file that is there; otherwise that file stays and the call fails. Default false. */
-  readonly replace?: boolean;
-}
-
 /**
- * Writes a whole file or nothing: at every instant, also after power loss, the path names either what was there before or
- * all of `content`, and it names the latter for good once the promise has settled.
+ * Writes a whole file or nothing, see `writeWhole`.
  *
  * @throws StorageError `storage/unavailable` - cause EEXIST where the file is there and may not be replaced.
  */
 export async function writeFileAtomic(
   path: string,
   content: string | Uint8Array,
-  { mode = 0o600, replace = false }: WriteFileOptions = {},
+  options: WriteFileOptions = {},
 ): Promise<void> {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}.${performance.now()}.tmp`);
   try {
-    // A name of our own that nobody can have put there before, as a link to somewhere else for instance.
-    const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
-    try {
-      await file.writeFile(content);
-      await file.chmod(mode);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    if (replace) await rename(temporary, path);
-    else await link(temporary, path);
-    await syncFolder(folder);
+    await writeWhole(path, content, options);
   } catch (error) {
     throw storageError("write a file", path, error);
-  } finally {
-    await unlink(temporary).catch(() => undefined); // Gone already when it was renamed.
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
