@@ -41,16 +41,30 @@ const P = "charon+prysm";
 const TP = "trireme+prysm";
 const V = "charon+vouch";
 const TV = "trireme+vouch";
+const OF_RELAY = { charon: "Charon's", trireme: "Trireme's" } as const;
 /** Vouch asks nobody for the cluster's selection proofs, so it takes no part in aggregates and contributions. */
 const WITHOUT_SELECTIONS = ["attester", "proposer", "sync-message"];
+/** One of four seats, two, and three are Trireme's, met through Charon's relay and through ours. */
+const seatings: readonly (readonly [
+  name: string,
+  relay: RelayKind,
+  seats: readonly (typeof T | typeof C)[],
+])[] = [
+  ["1 Trireme, 3 Charon", C, [C, T, C, C]],
+  ["2 Trireme, 2 Charon", C, [T, C, T, C]],
+  ["3 Trireme, 1 Charon", C, [T, T, T, C]],
+  ["1 Trireme, 3 Charon", T, [C, C, T, C]],
+  ["2 Trireme, 2 Charon", T, [C, T, C, T]],
+  ["3 Trireme, 1 Charon", T, [T, C, T, T]],
+];
 const scenarios: readonly Scenario[] = [
-  { name: "1 Trireme, 3 Charon, Charon's relay", seats: [C, T, C, C], relay: C },
-  { name: "2 Trireme, 2 Charon, Charon's relay", seats: [T, C, T, C], relay: C },
-  { name: "3 Trireme, 1 Charon, Charon's relay", seats: [T, T, T, C], relay: C },
-  { name: "1 Trireme, 3 Charon, Trireme's relay", seats: [C, C, T, C], relay: T },
-  { name: "2 Trireme, 2 Charon, Trireme's relay", seats: [C, T, C, T], relay: T },
-  { name: "3 Trireme, 1 Charon, Trireme's relay", seats: [T, C, T, T], relay: T },
-  { name: "2 Trireme, 2 Charon with Prysm's validator", seats: [T, P, P, T], relay: C, kinds: judgedKinds },
+  ...seatings.map(([name, relay, seats]) => ({ name: `${name}, ${OF_RELAY[relay]} relay`, seats, relay })),
+  ...seatings.map(([name, relay, seats]) => ({
+    name: `${name} with Prysm's validator, ${OF_RELAY[relay]} relay`,
+    seats: seats.map((seat) => (seat === C ? P : seat)),
+    relay,
+    kinds: judgedKinds,
+  })),
   {
     name: "4 Trireme with Prysm's validator",
     seats: [TP, TP, TP, TP],
@@ -88,6 +102,13 @@ const scenarios: readonly Scenario[] = [
   {
     name: "4 Trireme, two with Prysm's validator, blocks of a builder",
     seats: [T, TP, TP, T],
+    relay: T,
+    kinds: judgedKinds,
+    builder: true,
+  },
+  {
+    name: "2 Trireme, 2 Charon with Prysm's validator, blocks of a builder",
+    seats: [T, P, P, T],
     relay: T,
     kinds: judgedKinds,
     builder: true,
@@ -266,5 +287,5 @@ async function expectIntroduced(cluster: MixedCluster): Promise<void> {
 function expectNoComplaint(cluster: MixedCluster, after: string): void {
   for (const node of cluster.nodes.filter(({ program }) => program !== T))
     for (const other of cluster.nodes.filter(({ program }) => program === T))
-      assert.deepEqual(complaints(node, charonNames(node)[other.index] as string, after), []);
+      assert.deepEqual(complaints(cluster, node, charonNames(node)[other.index] as string, after), []);
 }
