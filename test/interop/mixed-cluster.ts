@@ -89,7 +89,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
   const running: Background[] = [];
   const ports = [...(await freePorts(3 + 4 * options.seats.length))];
   const port = () => ports.pop() as number;
-  const genesisTime = Math.ceil((Date.now() + START_UP_MS) / 1000) * 1000 - FIRST_SLOT * options.slotMs;
+  const genesisTime = phased(Date.now() + START_UP_MS, options.slotMs) - FIRST_SLOT * options.slotMs;
   const { made } = options;
   const keys =
     made === undefined
@@ -196,6 +196,16 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
     await stop();
     throw error;
   }
+}
+
+/**
+ * The first moment from `earliest` on (whole seconds, in Unix milliseconds) at which a slot may begin. INTEROP_PHASE_MS says how far into the slots of
+ * the Unix epoch that is, so that clusters beside each other need the cores at different moments.
+ */
+function phased(earliest: number, slotMs: number): number {
+  const phase = process.env["INTEROP_PHASE_MS"];
+  if (phase === undefined) return Math.ceil(earliest / 1000) * 1000;
+  return Math.ceil((earliest - Number(phase)) / slotMs) * slotMs + Number(phase);
 }
 
 /** The validator client of a seat, where it is a process of its own. */
