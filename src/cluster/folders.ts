@@ -164,9 +164,13 @@ export const KEYSTORE_NAME = /^keystore-(?:insecure-)?(\d+)\.json$/;
 /**
  * Opens every keystore-N.json of a folder with the password in keystore-N.txt; in order of N.
  *
- * @throws ClusterError `cluster/missing` when there is none, or a password file is not there; KeystoreError with the file's name.
+ * @throws ClusterError `cluster/missing` when there is none, or a password file is not there; KeystoreError with the file's name;
+ *   the signal's reason, with one keystore a thread still to finish: thousands take minutes.
  */
-export async function readKeystores(folder: string): Promise<readonly OpenedKeystore[]> {
+export async function readKeystores(
+  folder: string,
+  signal?: AbortSignal,
+): Promise<readonly OpenedKeystore[]> {
   let names: string[];
   try {
     names = readdirSync(folder).filter((name) => KEYSTORE_NAME.test(name));
@@ -184,6 +188,7 @@ export async function readKeystores(folder: string): Promise<readonly OpenedKeys
     });
   const opened: OpenedKeystore[] = [];
   await each(names, KEYSTORES_AT_ONCE, async (name) => {
+    signal?.throwIfAborted();
     opened.push(await openKeystore(folder, name));
   });
   return opened.toSorted((a, b) => a.index - b.index);

@@ -33,7 +33,7 @@ async function askOne(
     ...(call === undefined ? {} : { call: () => call }),
   });
   const one = question(1);
-  return (await askContracts(node.url, [one], limits)).get(questionKey(one));
+  return (await askContracts(node.url, [one], { limits })).get(questionKey(one));
 }
 
 test("a contract is called with digest and signature as Solidity encodes them, on the latest block", async (t) => {
@@ -218,7 +218,7 @@ test("an execution client that is just being started is waited for", async (t) =
     response.end(JSON.stringify({ jsonrpc: "2.0", id: 1, result }));
   });
   const url = await listening(t, node);
-  const answers = await askContracts(url, [question(1)], { ...EXECUTION_LIMITS, retryMs: 10 });
+  const answers = await askContracts(url, [question(1)], { limits: { ...EXECUTION_LIMITS, retryMs: 10 } });
   assert.deepEqual([...answers.values()], [{ accepts: true }]);
   assert.equal(tries, 4);
 });
@@ -243,4 +243,18 @@ test("an address that is no URL is an open question, not a crash", async () => {
   const [answer] = (await askContracts("ws://127.0.0.1:8546", [question(1)])).values();
   assert.ok(answer?.accepts === undefined);
   assert.equal(answer?.failure.code, "execution/refused");
+});
+
+test("who asks and is told to stop stops at once, while nothing answers and between two tries", async (t) => {
+  const hanging = createServer((request) => request.resume());
+  const absent = "http://127.0.0.1:1";
+  for (const url of [await listening(t, hanging), absent]) {
+    const stop = new AbortController();
+    const asking = askContracts(url, [question(1)], {
+      limits: { ...EXECUTION_LIMITS, callTimeoutMs: 60_000, patienceMs: 60_000, retryMs: 50_000 },
+      signal: stop.signal,
+    });
+    setImmediate(() => stop.abort(new Error("asked to stop")));
+    await assert.rejects(asking, /^Error: asked to stop$/);
+  }
 });

@@ -15,7 +15,7 @@ import {
   questionKey,
 } from "../cluster/index.ts";
 import { ExecutionError } from "./errors.ts";
-import { badAnswer, callMethod } from "./json-rpc.ts";
+import { badAnswer, type CallLimits, callMethod } from "./json-rpc.ts";
 import { EXECUTION_LIMITS, type ExecutionLimits } from "./limits.ts";
 
 /** First bytes of keccak256("isValidSignature(bytes32,bytes)"): the method, and what it answers when it accepts. */
@@ -24,26 +24,34 @@ const WORD_BYTES = 32;
 /** JSON-RPC's code for a call that the contract reverted (geth and most others). */
 const REVERTED = 3;
 
+/** How long answers are waited for: within limits, and until the signal fires. */
+interface Patience {
+  readonly limits?: ExecutionLimits;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Asks contracts whether they take signatures for their own (ERC-1271), as they are on the chain's latest block.
  *
  * @param endpoint - An http or https URL of an execution node's JSON-RPC; "" asks nobody.
- * @returns An answer to every question. Never throws: that nobody could be asked is an answer, with the reason.
+ * @returns An answer to every question: that nobody could be asked is one too, with the reason.
+ * @throws The signal's reason, at once when it fires; nothing else.
  * @spec ERC-1271
  */
 export async function askContracts(
   endpoint: string,
   questions: readonly ContractQuestion[],
-  limits: ExecutionLimits = EXECUTION_LIMITS,
+  { limits = EXECUTION_LIMITS, signal = new AbortController().signal }: Patience = {},
 ): Promise<ContractAnswers> {
+  const calls = { ...limits, signal };
   const answers = new Map<string, ContractAnswer>();
   const [first] = questions;
   if (endpoint === "" || first === undefined) return answers;
   let failure: DvError | undefined;
   try {
     const node = readEndpoint(endpoint);
-    await requireChain(node, first.chainId, limits);
-    for (const question of questions) answers.set(questionKey(question), await ask(node, question, limits));
+    await requireChain(node, first.chainId, calls);
+    for (const question of questions) answers.set(questionKey(question), await ask(node, question, calls));
   } catch (error) {
     if (!(error instanceof DvError)) throw error;
     failure = error;
@@ -65,7 +73,7 @@ function readEndpoint(endpoint: string): HttpAddress {
 }
 
 /** The same address may be another contract on another chain. */
-async function requireChain(node: HttpAddress, wanted: number, limits: ExecutionLimits): Promise<void> {
+async function requireChain(node: HttpAddress, wanted: number, limits: CallLimits): Promise<void> {
   const method = "eth_chainId";
   const said = await patiently(() => callMethod(node, method, [], limits), limits);
   if (typeof said !== "string" || !/^0x[0-9a-f]{1,16}$/i.test(said))
@@ -78,7 +86,7 @@ async function requireChain(node: HttpAddress, wanted: number, limits: Execution
 }
 
 /** Tries again while nothing answers: the node may be starting beside us. */
-async function patiently<T>(work: () => Promise<T>, { patienceMs, retryMs }: ExecutionLimits): Promise<T> {
+async function patiently<T>(work: () => Promise<T>, { patienceMs, retryMs, signal }: CallLimits): Promise<T> {
   const end = performance.now() + patienceMs;
   for (;;) {
     try {
@@ -87,14 +95,14 @@ async function patiently<T>(work: () => Promise<T>, { patienceMs, retryMs }: Exe
       const isAway = error instanceof ExecutionError && error.code === "execution/unavailable";
       if (!isAway || performance.now() + retryMs > end) throw error;
     }
-    await sleep(retryMs);
+    await sleep(retryMs, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }
 
 async function ask(
   node: HttpAddress,
   { address, digest, signature }: ContractQuestion,
-  limits: ExecutionLimits,
+  limits: CallLimits,
 ): Promise<ContractAnswer> {
   const method = "eth_call";
   const call = { to: address, data: callData(digest, signature) };

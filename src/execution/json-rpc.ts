@@ -2,12 +2,15 @@ import { type HttpAddress, readBounded } from "../base/index.ts";
 import { ExecutionError } from "./errors.ts";
 import { type ExecutionLimits, REASON_LENGTH_MAX } from "./limits.ts";
 
+/** The bounds of a call, and what ends it early: it then throws the signal's reason. */
+export type CallLimits = ExecutionLimits & { readonly signal: AbortSignal };
+
 /** One call of one method of an execution node's JSON-RPC, within bounds of time and size. */
 export async function callMethod(
   address: HttpAddress,
   method: string,
   params: readonly unknown[],
-  limits: ExecutionLimits,
+  limits: CallLimits,
 ): Promise<unknown> {
   const { status, body } = await post(address, method, { jsonrpc: "2.0", id: 1, method, params }, limits);
   const facts = { node: address.name, method };
@@ -44,7 +47,7 @@ async function post(
   address: HttpAddress,
   method: string,
   request: unknown,
-  limits: ExecutionLimits,
+  limits: CallLimits,
 ): Promise<{ readonly status: number; readonly body: string }> {
   try {
     const answer = await fetch(address.urlOf(""), {
@@ -52,11 +55,12 @@ async function post(
       headers: { "content-type": "application/json", ...address.headers },
       body: JSON.stringify(request),
       redirect: "manual", // A key in the address goes to nobody else.
-      signal: AbortSignal.timeout(limits.callTimeoutMs),
+      signal: AbortSignal.any([limits.signal, AbortSignal.timeout(limits.callTimeoutMs)]),
     });
     const body = answer.body === null ? [] : await readBounded(answer.body, limits.answerBytesMax);
     return { status: answer.status, body: Buffer.from(body).toString("utf8") };
   } catch (cause) {
+    limits.signal.throwIfAborted();
     throw new ExecutionError("execution/unavailable", "ask the execution client", {
       cause,
       facts: { node: address.name, method },

@@ -80,6 +80,7 @@ export async function runCeremony(
       await lockPrivateKey(clock, {
         keyPath,
         command: "trireme dkg",
+        signal,
         onWait: (ms) =>
           log.info("The node key was in use a moment ago; waiting to see whether it still is", {
             seconds: Math.ceil(ms / 1_000),

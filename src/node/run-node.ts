@@ -101,7 +101,7 @@ async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped
   running.add(() => folder.release());
   let log = makeLogger(config);
   try {
-    const identity = await readIdentity(config, log);
+    const identity = await readIdentity(config, log, signal);
     fitCollector(identity.cluster.validators.length);
     const meter = makeMeter(config, identity);
     log = makeLogger(config, meter);
@@ -144,7 +144,7 @@ function makeLogger(config: RunConfig, meter?: ExposedMeter): Logger {
   });
 }
 
-async function readIdentity(config: RunConfig, log: Logger): Promise<Identity> {
+async function readIdentity(config: RunConfig, log: Logger, signal: AbortSignal): Promise<Identity> {
   const custom = customNetwork(config);
   const lock = readLock(config.lockFile);
   const cluster = verifiedCluster(lock, {
@@ -152,6 +152,7 @@ async function readIdentity(config: RunConfig, log: Logger): Promise<Identity> {
     answers: await askContracts(
       config.executionClientRpcEndpoint,
       contractQuestions(lock.definition, custom),
+      { signal },
     ),
     ...(config.noVerify
       ? {
@@ -230,6 +231,7 @@ async function startNode(
     const unlock = await lockPrivateKey(clock, {
       keyPath: config.privateKeyFile,
       command: "trireme run",
+      signal,
       onWait: (ms) =>
         log.info("The node key was in use a moment ago; waiting to see whether it still is", {
           seconds: Math.ceil(ms / 1_000),
@@ -241,7 +243,7 @@ async function startNode(
   }
   const signer = (await clientSigns(config))
     ? undefined
-    : createKeystoreSigner(await loadKeystores(config.validatorKeysDir, cluster, self, { log }));
+    : createKeystoreSigner(await loadKeystores(config.validatorKeysDir, cluster, self, { log, signal }));
   const bls = createBlsThreads({ log });
   running.add(() => bls.close());
   if (signer !== undefined)

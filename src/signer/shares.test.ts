@@ -69,6 +69,11 @@ test("every share of this operator is found under its validator, whatever the or
     assert.deepEqual(shares.get(groupKey)?.publicKey(), own(i).publicKey());
 });
 
+test("a node that is told to stop opens no further keystores", async () => {
+  const signal = AbortSignal.abort(new Error("asked to stop"));
+  await assert.rejects(load(await folderOf([own(2), own(0), own(1)]), { signal }), /^Error: asked to stop$/);
+});
+
 test("a share of another operator is refused, with the file, the validator and whose it is", async () => {
   const strange = validators[1]?.shares[3]?.secret as SecretKey;
   await assert.rejects(load(await folderOf([own(0), strange, own(2)])), (error: SignerError) => {

@@ -23,16 +23,16 @@ export type KeyShares = ReadonlyMap<GroupKey, SecretKey>;
  * not be dangerous, but every signature by it would be refused by the other operators.
  *
  * @param options.allowMissing - Go on with the shares that are there.
- * @throws SignerError names the file and whose share it is, or the validators without one; ClusterError of `readKeystores`.
+ * @throws SignerError names the file and whose share it is, or the validators without one; what `readKeystores` throws.
  */
 export async function loadKeystores(
   folder: string,
   cluster: Cluster,
   self: OperatorIndex,
-  options: { readonly log?: Logger; readonly allowMissing?: boolean } = {},
+  options: { readonly log?: Logger; readonly allowMissing?: boolean; readonly signal?: AbortSignal } = {},
 ): Promise<KeyShares> {
   const log = (options.log ?? silent).room("signer");
-  const keystores = await readKeystores(folder);
+  const keystores = await readKeystores(folder, options.signal);
   const shares = checkShares(keystores, cluster, self);
   const missing = cluster.validators.map(({ groupKey }) => groupKey).filter((key) => !shares.has(key));
   if (missing.length > 0) {

@@ -86,11 +86,12 @@ class ManualClock implements Clock {
   }
 }
 const unexpected = (error: unknown): void => assert.fail(String(error));
+const { signal } = new AbortController();
 
 test("the private key's lock is Charon's file: renewed just now it refuses, after five seconds it does not", async () => {
   const clock = new ManualClock();
   const keyPath = join(folder(), "charon-enr-private-key");
-  const options = { keyPath, command: "run", lockHash: "0xaa", onLost: unexpected };
+  const options = { keyPath, command: "run", lockHash: "0xaa", onLost: unexpected, signal };
   const stop = await lockPrivateKey(clock, options);
   assert.deepEqual(JSON.parse(readFileSync(`${keyPath}.lock`, "utf8")), {
     command: "run",
@@ -116,7 +117,7 @@ test("who can wait sees whether a fresh lock is a dead process's, and is refused
       );
     lock(clock.time - 2_000);
     const waiting = Promise.withResolvers<number>();
-    const options = { keyPath, command: "dkg", onLost: unexpected, onWait: waiting.resolve };
+    const options = { keyPath, command: "dkg", onLost: unexpected, signal, onWait: waiting.resolve };
     const locked = lockPrivateKey(clock, options);
     assert.equal(await waiting.promise, 3_001);
     clock.time += 3_001;
@@ -125,6 +126,20 @@ test("who can wait sees whether a fresh lock is a dead process's, and is refused
     if (alive) await assert.rejects(locked, { code: "storage/locked" });
     else (await locked)();
   }
+});
+
+test("who waits for another's lock and is told to stop does not wait on, and takes nothing", async () => {
+  const clock = new ManualClock();
+  const keyPath = join(folder(), "charon-enr-private-key");
+  const held = JSON.stringify({ command: "run", timestamp: new Date(clock.time).toISOString() });
+  writeFileSync(`${keyPath}.lock`, held);
+  const stop = new AbortController();
+  const onWait = (): void => void setImmediate(() => stop.abort(new Error("asked to stop")));
+  await assert.rejects(
+    lockPrivateKey(clock, { keyPath, command: "dkg", onLost: unexpected, onWait, signal: stop.signal }),
+    /asked to stop/,
+  );
+  assert.deepEqual([readFileSync(`${keyPath}.lock`, "utf8"), clock.due.length], [held, 0]);
 });
 
 test("a lock from the future, left when the clock was set back, is taken over unless somebody renews it", async () => {
@@ -139,7 +154,7 @@ test("a lock from the future, left when the clock was set back, is taken over un
     const day = 24 * 3_600 * 1_000;
     lock(clock.time + day);
     const waiting = Promise.withResolvers<number>();
-    const options = { keyPath, command: "run", onLost: unexpected, onWait: waiting.resolve };
+    const options = { keyPath, command: "run", onLost: unexpected, signal, onWait: waiting.resolve };
     const locked = lockPrivateKey(clock, options);
     assert.equal(await waiting.promise, 5_001);
     clock.time += 5_001;
@@ -159,7 +174,7 @@ test("a key that worked for another cluster waits two epochs", async () => {
     `${keyPath}.lock`,
     JSON.stringify({ command: "charon run", timestamp, cluster_lock_hash: "0xbb" }),
   );
-  const options = { keyPath, command: "run", lockHash: "0xaa", onLost: unexpected };
+  const options = { keyPath, command: "run", lockHash: "0xaa", onLost: unexpected, signal };
   clock.time += 767_000;
   await assert.rejects(
     lockPrivateKey(clock, options),
@@ -172,7 +187,7 @@ test("a lock that cannot be read is not ignored", async () => {
   for (const content of ["", "null", "[]", "{}", '{"timestamp":"yesterday"}']) {
     const keyPath = join(folder(), "key");
     writeFileSync(`${keyPath}.lock`, content);
-    const options = { keyPath, command: "run", onLost: unexpected };
+    const options = { keyPath, command: "run", onLost: unexpected, signal };
     await assert.rejects(lockPrivateKey(new ManualClock(), options), { code: "storage/corrupt" }, content);
   }
 });

@@ -19,6 +19,8 @@ export interface PrivateKeyLockOptions {
   readonly onLost: (error: unknown) => void;
   /** Told before we wait, for five seconds at most, to see whether a lock that was just renewed is renewed again. */
   readonly onWait?: (ms: number) => void;
+  /** Ends that wait. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface PrivateKeyLockOptions {
  *
  * @returns A function that ends the renewal.
  * @throws StorageError `storage/locked` - renewed while we looked, or of another cluster less than 768 s ago;
- *   `storage/corrupt` - there is a lock that cannot be read.
+ *   `storage/corrupt` - there is a lock that cannot be read; the signal's reason.
  */
 export async function lockPrivateKey(clock: Clock, options: PrivateKeyLockOptions): Promise<() => void> {
   const path = `${options.keyPath}.lock`;
@@ -62,7 +64,7 @@ export async function lockPrivateKey(clock: Clock, options: PrivateKeyLockOption
 async function untilStale(
   clock: Clock,
   path: string,
-  { onWait }: PrivateKeyLockOptions,
+  { onWait, signal }: PrivateKeyLockOptions,
 ): Promise<Held | undefined> {
   const held = await read(path);
   if (held === undefined || onWait === undefined) return undefined;
@@ -70,7 +72,7 @@ async function untilStale(
   const waitMs = staleAt - clock.now();
   if (waitMs <= 0) return undefined;
   onWait(waitMs);
-  await sleepUntil(clock, staleAt, new AbortController().signal);
+  await sleepUntil(clock, staleAt, signal);
   return held;
 }
 
