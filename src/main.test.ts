@@ -11,7 +11,10 @@ import { freePorts } from "./demo/free-ports.ts";
 const FULL_DISK = "/dev/full";
 
 /** Runs a relay whose log goes to `stderr` until it serves, then asks it to stop; gives its exit code. */
-async function exitCodeOfRelay(stderr: "pipe" | number): Promise<unknown> {
+async function exitCodeOfRelay(
+  stderr: "pipe" | number,
+  onServing: (pid: number) => void = () => {},
+): Promise<unknown> {
   const folder = mkdtempSync(join(tmpdir(), "trireme-output-"));
   const [port] = await freePorts(1);
   const args = ["relay", "--auto-p2pkey", "--data-dir", folder, "--p2p-tcp-address", "127.0.0.1:0"];
@@ -29,6 +32,7 @@ async function exitCodeOfRelay(stderr: "pipe" | number): Promise<unknown> {
       await new Promise((resolve) => setTimeout(resolve, 20));
       serves = (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined))?.ok === true;
     }
+    onServing(child.pid ?? 0);
     child.kill("SIGTERM");
     return (await ended)[0];
   } finally {
@@ -50,6 +54,10 @@ test("a program whose log finds the disk full runs on, and stops when it is aske
   } finally {
     closeSync(full);
   }
+});
+
+test("a program whose log is elsewhere outlives its terminal, and a log rotation that tells it of new files", async () => {
+  assert.equal(await exitCodeOfRelay("pipe", (pid) => process.kill(pid, "SIGHUP")), 0);
 });
 
 test("a command whose reader has gone ends as if it had read everything", async () => {

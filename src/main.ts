@@ -15,12 +15,14 @@ if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR) {
   process.exit(1);
 }
 
-const { main } = await import("./cli/index.ts");
+const { logOutput, main } = await import("./cli/index.ts");
 process.exitCode = await main(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
+  err: logOutput(process.stderr),
   environment: process.env,
 });
+// Results wait until somebody has read them, as in "trireme verify | less", or will not any more.
+await new Promise((resolve) => process.stdout.write("", resolve));
 setTimeout(() => process.exit(), LINGER_MS).unref();
 
 export {};

@@ -1,6 +1,6 @@
 /**
  * Tools with no domain in them: bytes and hexadecimal text, assertions, named errors, seeded chance, addresses of servers,
- * bounded reading, files that survive a power loss, deterministic protobuf. Leans on nothing.
+ * bounded reading, files that survive a power loss, logs that never block, deterministic protobuf. Leans on nothing.
  */
 export { AssertionFailed, assert, present } from "./assert.ts";
 export { type Brand, concatBytes, equalBytes, fromHex, type Hex, HexError, toHex } from "./bytes.ts";
@@ -8,6 +8,7 @@ export { each } from "./each.ts";
 export { DvError, explain, type Facts } from "./errors.ts";
 export { type HttpAddress, readHttpAddress } from "./http-address.ts";
 export { type FieldFailure, JsonFields } from "./json-fields.ts";
+export { LOG_BACKLOG_BYTES_MAX, logOutput } from "./log-output.ts";
 export { syncPath, type WriteFileOptions, writeWhole } from "./on-disk.ts";
 export { printable, printableLines, UNPRINTABLE } from "./printable.ts";
 export * as proto from "./proto.ts";

@@ -59,6 +59,7 @@ export class OperatorProcess {
     this.#stopping = false;
     this.#lastLines = [];
     const log = createWriteStream(this.logFile, { flags: "a" });
+    log.on("error", () => {}); // A full disk costs the log, and not the demonstration.
     const keep = (chunk: Buffer): void => {
       log.write(chunk);
       const lines = chunk

@@ -32,23 +32,19 @@ const DRAW_EVERY_MS = 100;
 const ASK_EVERY_MS = 400;
 
 /**
- * Runs the demonstration to its end.
+ * Runs the demonstration to its end, or until the signal fires.
  *
  * @throws DemoError when a duty was missed or late, or anything was slashable.
  */
-export async function runDemo(options: DemoOptions): Promise<void> {
+export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "trireme-demo-"));
   const demo = new Demo(options, folder);
-  const stop = (): void => demo.quit();
-  process.once("SIGTERM", stop);
-  process.once("SIGINT", stop);
+  signal.addEventListener("abort", () => demo.quit(), { once: true });
   try {
     const report = await demo.run();
     options.out(summary(report, options));
     demo.judge(report);
   } finally {
-    process.removeListener("SIGTERM", stop);
-    process.removeListener("SIGINT", stop);
     if (options.keep) options.out(`Keys and logs are in ${folder}\n`);
     else rmSync(folder, { recursive: true, force: true });
   }

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { explain, fromHex, toHex } from "../base/index.ts";
+import { explain, fromHex, logOutput, toHex } from "../base/index.ts";
 import { createBeaconNodes } from "../beacon/index.ts";
 import {
   type Cluster,
@@ -139,7 +139,7 @@ function makeLogger(config: RunConfig, meter?: ExposedMeter): Logger {
     level: config.logLevel,
     format: config.logFormat,
     color,
-    write: (line) => void process.stderr.write(line),
+    write: logOutput(process.stderr),
     ...(meter === undefined ? {} : { meter }),
   });
 }

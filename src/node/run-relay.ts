@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { logOutput } from "../base/index.ts";
 import { createNodeKey, encodeEnr, loadNodeKey } from "../cluster/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import { createRouter, json, notFound, readAddress, serve } from "../http/index.ts";
@@ -44,7 +45,7 @@ export async function runRelay(config: RelayConfig, signal: AbortSignal): Promis
     level: config.logLevel,
     format: config.logFormat,
     color: config.logColor === "force" || (config.logColor === "auto" && process.stderr.isTTY),
-    write: (line) => void process.stderr.write(line),
+    write: logOutput(process.stderr),
     meter,
   }).room("relay");
   const key = await relayKey(config);

@@ -12,8 +12,8 @@ export interface LoggerOptions {
   readonly format: LogFormat;
   /** Colours, for a terminal. */
   readonly color?: boolean;
-  /** Gets one line with its line break. */
-  readonly write: (line: string) => void;
+  /** Gets one line with its line break. False: it was dropped. */
+  readonly write: (line: string) => unknown;
   /** Counts errors and warnings by room, under Charon's names. */
   readonly meter?: Meter;
   /** Default: the machine's clock. */
@@ -22,13 +22,24 @@ export interface LoggerOptions {
 
 const RANK: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 2, debug: 3 };
 
-/** A logger that writes lines. A line that cannot be written is lost; the caller never hears of it. */
+/** A logger that writes lines. A line that cannot be written is lost; the caller never hears of it, the reader how many. */
 export function createLogger(options: LoggerOptions): Logger {
   const { level, format, color = false, write, meter, now = Date.now } = options;
   const text = { console: (l: LogLine) => writeConsole(l, color), json: writeJson, logfmt: writeLogfmt }[
     format
   ];
-  const { errors, warnings } = telemetryMetrics(meter ?? unmetered);
+  const { errors, warnings, linesDropped } = telemetryMetrics(meter ?? unmetered);
+  let dropped = 0;
+
+  /** What was dropped before is told as soon as lines are taken again. */
+  const put = (said: Omit<LogLine, "at">): void => {
+    const take = (one: Omit<LogLine, "at">): boolean => write(`${text({ at: now(), ...one })}\n`) !== false;
+    const gap = { level: "warn", room: "telemetry", sentence: "Lines of this log were dropped" } as const;
+    if (dropped > 0 && take({ ...gap, facts: { lines: dropped, why: "nobody read them" } })) dropped = 0;
+    if (dropped === 0 && take(said)) return;
+    dropped++;
+    linesDropped.add(1);
+  };
 
   const loggerOf = (room: string): Logger => {
     const line =
@@ -38,7 +49,7 @@ export function createLogger(options: LoggerOptions): Logger {
         if (of === "warn") warnings.add(1, { topic: room });
         if (RANK[of] > RANK[level]) return;
         try {
-          write(`${text({ at: now(), level: of, room, sentence, facts })}\n`);
+          put({ level: of, room, sentence, facts });
         } catch {
           // A full disk or a closed pipe under the log is no reason to stop signing.
         }

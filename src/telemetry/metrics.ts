@@ -9,6 +9,10 @@ export function telemetryMetrics(meter: Meter) {
     ),
     errors: meter.counter("app_log_error_total", "Error lines written, per room", ["topic"]),
     warnings: meter.counter("app_log_warn_total", "Warning lines written, per room", ["topic"]),
+    linesDropped: meter.counter(
+      "trireme_telemetry_log_lines_dropped_total",
+      "Lines of the log that were dropped because nobody read it",
+    ),
     eventLoopDelay: meter.gauge(
       "trireme_node_event_loop_delay_seconds",
       "How late the event loop came round in the last ten seconds, by quantile (1 is the worst)",

@@ -3,6 +3,7 @@ import { DvError, type Hex, printable, toHex } from "../../base/index.ts";
 import { type ChainOptions, formatReport, interopPublicKey, startChain } from "../../chain/index.ts";
 import { parseLock } from "../../cluster/index.ts";
 import { type Chosen, UsageError } from "../settings.ts";
+import { stopSignals } from "../stop-signals.ts";
 import type { CommandInput } from "./index.ts";
 
 /** Kinds whose misses are worth a line while it runs; the report has all that the chain judges. */
@@ -52,8 +53,7 @@ export async function chain({ chosen, io }: CommandInput): Promise<void> {
 /** Settles at the end of the epochs (and one slot for what was sent last), or when the process is asked to stop. */
 function finished(epochs: number, genesisTime: number, epochMs: number): Promise<void> {
   return new Promise((resolve) => {
-    process.once("SIGTERM", () => resolve());
-    process.once("SIGINT", () => resolve());
+    stopSignals().signal.addEventListener("abort", () => resolve());
     if (epochs > 0) setTimeout(resolve, genesisTime + (epochs + 0.1) * epochMs - Date.now());
   });
 }

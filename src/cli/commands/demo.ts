@@ -1,5 +1,6 @@
 import { runDemo } from "../../demo/index.ts";
 import { UsageError } from "../settings.ts";
+import { stopSignals } from "../stop-signals.ts";
 import type { CommandInput } from "./index.ts";
 
 /** A whole cluster to look at. Fails when a duty was missed or anything is slashable. */
@@ -17,13 +18,17 @@ export async function demo({ chosen, io }: CommandInput): Promise<void> {
     });
   if (validators < 1 || validators > 512)
     throw new UsageError("cli/usage", `--validators is ${validators}`, { hint: "Between 1 and 512." });
-  await runDemo({
-    nodes,
-    validators,
-    slotMs,
-    epochs: chosen.number("epochs") === 0 ? undefined : chosen.number("epochs"),
-    plain: chosen.flag("plain") || !process.stdout.isTTY,
-    keep: chosen.flag("keep"),
-    out: io.out,
-  });
+  const { signal } = stopSignals(true); // The nodes do not end with the terminal by themselves: their logs are files.
+  await runDemo(
+    {
+      nodes,
+      validators,
+      slotMs,
+      epochs: chosen.number("epochs") === 0 ? undefined : chosen.number("epochs"),
+      plain: chosen.flag("plain") || !process.stdout.isTTY,
+      keep: chosen.flag("keep"),
+      out: io.out,
+    },
+    signal,
+  );
 }

@@ -19,6 +19,7 @@ import { formatError } from "../main.ts";
 import { definitionPath, readDefinitionFrom } from "../read-definition.ts";
 import { executionEndpoint } from "../run-config.ts";
 import type { Chosen } from "../settings.ts";
+import { stopSignals } from "../stop-signals.ts";
 import type { CommandInput } from "./index.ts";
 
 /** Takes part in the ceremony of a definition. */
@@ -26,10 +27,7 @@ export async function dkg({ chosen, io }: CommandInput): Promise<void> {
   const dataDir = chosen.text("data-dir");
   const custom = customNetwork(chosen);
   const { definition, answers } = await readDefinition(chosen, custom, io);
-  const stopping = new AbortController();
-  const stop = (): void => stopping.abort(new Error("asked to stop"));
-  process.once("SIGTERM", stop);
-  process.once("SIGINT", stop);
+  const { signal, release } = stopSignals();
   let end = (): void => {};
   const isLive = process.stderr.isTTY === true;
   const log = createLogger({
@@ -63,12 +61,11 @@ export async function dkg({ chosen, io }: CommandInput): Promise<void> {
           });
         },
       },
-      stopping.signal,
+      signal,
     );
   } finally {
     end();
-    process.removeListener("SIGTERM", stop);
-    process.removeListener("SIGINT", stop);
+    release();
   }
   io.out(`The ceremony is complete: ${definition.numValidators} validators, definition ${toHex(definition.definitionHash)}.
 In ${dataDir}: cluster-lock.json, validator_keys, deposit data. Back up the folder now.

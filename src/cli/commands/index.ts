@@ -3,7 +3,8 @@ import type { Chosen } from "../settings.ts";
 /** Where words go, and the surroundings. */
 export interface Io {
   readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
+  /** False when the text is dropped: nobody reads. */
+  readonly err: (text: string) => unknown;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 

@@ -1,13 +1,11 @@
 import { join } from "node:path";
 import { runRelay } from "../../node/index.ts";
+import { stopSignals } from "../stop-signals.ts";
 import type { CommandInput } from "./index.ts";
 
-/** Serves a relay until SIGTERM or SIGINT. */
+/** Serves a relay until it is asked to stop. */
 export async function relay({ chosen }: CommandInput): Promise<void> {
-  const stopping = new AbortController();
-  const stop = (): void => stopping.abort(new Error("asked to stop"));
-  process.once("SIGTERM", stop);
-  process.once("SIGINT", stop);
+  const { signal } = stopSignals();
   await runRelay(
     {
       privateKeyFile: join(chosen.text("data-dir"), "charon-enr-private-key"),
@@ -24,6 +22,6 @@ export async function relay({ chosen }: CommandInput): Promise<void> {
       logFormat: chosen.text("log-format") as "console",
       logColor: chosen.text("log-color") as "auto",
     },
-    stopping.signal,
+    signal,
   );
 }
