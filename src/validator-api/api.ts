@@ -97,7 +97,7 @@ export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorA
     validators,
     duties: new KnownDuties(asking, { keys, validators, era }, closing.signal),
     fixed: new FixedAnswers(asking, closing.signal),
-    passage: new Passage(beacon, keys, closing.signal),
+    passage: new Passage({ beacon, keys, clock, closing: closing.signal }),
     waiting: { count: 0 },
     warnOnce: onceInAWhile(ports.clock, log),
     version: options.version,

@@ -25,6 +25,12 @@ export const SERVER_LIMITS = {
 /** Requests that are being forwarded at the same time; more are refused with 503. */
 export const FORWARDED_MAX = 256;
 /**
+ * Of those that end, and have not after `PASSAGE_QUICK_MS`, so many keep their connection to the beacon node; beyond, the oldest
+ * makes place. With the event streams they leave a quarter of the 64 connections to everybody else.
+ */
+export const SLOW_PASSAGES_MAX = 32;
+export const PASSAGE_QUICK_MS = 2_000;
+/**
  * Event streams open at the same time: two of each of a few clients. Each holds one of the 64 connections to a beacon node that
  * are for what is passed on, as long as it is open.
  */

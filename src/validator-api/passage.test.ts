@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { apiWorld } from "./testing/api-world.ts";
+import { PASSAGE_QUICK_MS, SLOW_PASSAGES_MAX } from "./limits.ts";
+import { type ApiAnswer, type ApiWorld, apiWorld } from "./testing/api-world.ts";
 
+const pass = (world: ApiWorld, ms: number): void => world.test.clock.moveTo(world.test.clock.now() + ms);
 const answered = async (): Promise<Response> => new Response("{}");
 
 test("a path in another spelling is refused, so that no rule for its plain form is passed by", async () => {
@@ -48,4 +50,39 @@ test("a body that does not say that it is JSON or SSZ is refused, as a web page'
   const subscriptions = "/eth/v1/validator/beacon_committee_subscriptions";
   for (const type of ["application/json", "application/json; charset=utf-8", "application/octet-stream"])
     assert.equal((await world.post(subscriptions, [], { "content-type": type })).status, 200, type);
+});
+
+test("slow passages end the oldest of them when there are many, and never a quick one or a stream", async () => {
+  const ended: string[] = [];
+  const endless = async ({ path }: { readonly path: string }, signal: AbortSignal): Promise<Response> => {
+    signal.addEventListener("abort", () => ended.push(path));
+    return new Response(new ReadableStream({ pull: (to) => to.enqueue(new Uint8Array(1)) }));
+  };
+  const world = await apiWorld({ forward: endless });
+  const open = (path: string): Promise<Response> => world.api.handle(new Request(`http://api${path}`));
+  await open("/eth/v1/events");
+  for (let i = 0; i < SLOW_PASSAGES_MAX; i++) await open(`/eth/v1/node/slow/${i}`);
+  pass(world, PASSAGE_QUICK_MS);
+  assert.deepEqual(ended, []);
+  for (const name of ["a", "b"]) await open(`/eth/v1/node/${name}`);
+  assert.deepEqual(ended, [], "they may be quick");
+  pass(world, PASSAGE_QUICK_MS);
+  assert.deepEqual(ended, ["/eth/v1/node/slow/0", "/eth/v1/node/slow/1"]);
+  const { body } = await open("/eth/v1/node/last");
+  await body?.cancel();
+  pass(world, PASSAGE_QUICK_MS);
+  assert.equal(ended.length, 2, "one that has ended counts no more");
+});
+
+test("a passage that is ended before it is answered says why", async () => {
+  const silent = (_: unknown, signal: AbortSignal): Promise<Response> =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+  const world = await apiWorld({ forward: silent });
+  const answers = Array.from({ length: SLOW_PASSAGES_MAX + 1 }, (_, i) => world.get(`/eth/v1/node/${i}`));
+  await new Promise(setImmediate);
+  pass(world, PASSAGE_QUICK_MS);
+  const { status, body } = (await answers[0]) as ApiAnswer;
+  assert.deepEqual([status, body.message], [503, "too many slow requests are under way to the beacon node"]);
+  world.api.close();
+  await Promise.allSettled(answers);
 });

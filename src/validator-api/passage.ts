@@ -1,8 +1,8 @@
 import { badRequest, json, RequestRefused, readBytes, refuseOtherTypes } from "../http/index.ts";
-import type { BeaconPassage } from "../ports/index.ts";
+import type { BeaconPassage, Clock } from "../ports/index.ts";
 import type { ApiCall } from "./context.ts";
 import { isKey, type KeyBook } from "./key-book.ts";
-import { bodyBytesMax, FORWARDED_MAX, STREAMS_MAX } from "./limits.ts";
+import { bodyBytesMax, FORWARDED_MAX, PASSAGE_QUICK_MS, SLOW_PASSAGES_MAX, STREAMS_MAX } from "./limits.ts";
 import { askJson } from "./upstream.ts";
 
 /** What is asked of the beacon node in a client's name; what is left out stays as it came. */
@@ -12,18 +12,31 @@ export interface Question {
   readonly body?: unknown;
 }
 
-/** The way through to the beacon node for everything that is not the cluster's business. */
+/** A passage under way: given back once, however it ends, and ended by the signal. */
+interface Place {
+  readonly release: () => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The way through to the beacon node for everything that is not the cluster's business. Whoever reads slowly, or asks what takes
+ * long, does so at the cost of his like: when there are many of them, the newest go on.
+ */
 export class Passage {
   readonly #beacon: BeaconPassage;
   readonly #keys: KeyBook;
+  readonly #clock: Clock;
   readonly #closing: AbortSignal;
   #requests = 0;
   #streams = 0;
+  /** What ends each passage that is no longer quick, the oldest first. */
+  readonly #slow = new Set<() => void>();
 
-  constructor(beacon: BeaconPassage, keys: KeyBook, closing: AbortSignal) {
-    this.#beacon = beacon;
-    this.#keys = keys;
-    this.#closing = closing;
+  constructor(needs: { beacon: BeaconPassage; keys: KeyBook; clock: Clock; closing: AbortSignal }) {
+    this.#beacon = needs.beacon;
+    this.#keys = needs.keys;
+    this.#clock = needs.clock;
+    this.#closing = needs.closing;
   }
 
   get streams(): number {
@@ -37,7 +50,7 @@ export class Passage {
       throw new RequestRefused(405, `${method.slice(0, 20)} is not a method of the beacon API`);
     if (method === "POST" && request.body !== null) refuseOtherTypes(request);
     const stream = url.pathname === "/eth/v1/events";
-    const release = this.#take(stream);
+    const { release, signal } = stream ? this.#take(true) : this.#inTurn(this.#take(false));
     try {
       const body =
         method === "POST" ? await readBytes(request, bodyBytesMax(method, url.pathname)) : undefined;
@@ -48,7 +61,7 @@ export class Passage {
           headers: request.headers,
           ...(body === undefined ? {} : { body: new Uint8Array(body) }),
         },
-        AbortSignal.any([request.signal, this.#closing]),
+        AbortSignal.any([request.signal, this.#closing, signal]),
       );
       // It counts until the client or the beacon node ends it.
       return new Response(endingWith(answer.body, release), answer);
@@ -60,7 +73,7 @@ export class Passage {
 
   /** Asks with the names that the chain knows, and answers with those that the client knows. */
   async translated(call: ApiCall, question: Question): Promise<Response> {
-    const release = this.#take(false);
+    const { release } = this.#take(false);
     try {
       const { json: document, headers } = await askJson(
         this.#beacon,
@@ -99,7 +112,27 @@ export class Passage {
     return isKey(text) ? this.#keys.toChain(text) : text;
   }
 
-  #take(stream: boolean): () => void {
+  /** A passage that ends early when it is slow and many are. */
+  #inTurn(passage: Place): Place {
+    const over = new AbortController();
+    const end = (): void => {
+      release();
+      over.abort(new RequestRefused(503, "too many slow requests are under way to the beacon node"));
+    };
+    const cancel = this.#clock.at(this.#clock.now() + PASSAGE_QUICK_MS, () => {
+      this.#slow.add(end);
+      const [oldest] = this.#slow;
+      if (this.#slow.size > SLOW_PASSAGES_MAX) oldest?.();
+    });
+    const release = (): void => {
+      cancel();
+      this.#slow.delete(end);
+      passage.release();
+    };
+    return { release, signal: over.signal };
+  }
+
+  #take(stream: boolean): Place {
     const full = stream ? this.#streams >= STREAMS_MAX : this.#requests >= FORWARDED_MAX;
     if (full)
       throw new RequestRefused(
@@ -109,12 +142,13 @@ export class Passage {
     if (stream) this.#streams++;
     else this.#requests++;
     let taken = true;
-    return () => {
+    const release = (): void => {
       if (!taken) return;
       taken = false;
       if (stream) this.#streams--;
       else this.#requests--;
     };
+    return { release, signal: new AbortController().signal };
   }
 }
 
