@@ -206,6 +206,39 @@ test("what the slashing memory refused is not laid out, and the client hears tha
   assert.ok(!left.includes(`${slot}/attester`));
 });
 
+test("signatures that a client sends one by one leave together: when it pauses, and when the first has waited long enough", async () => {
+  const made = await scene(36, {
+    validatorCount: 12,
+    chain: { syncSeats: Array.from({ length: 12 }, (_, i) => [i]) },
+  });
+  const { world, operator, slot, left } = made;
+  const kind = "sync-message" as const;
+  await world.runToSlot(slot);
+  const decided = operator.runner.desk.decided(kind, slot, never);
+  await world.clock.run({ forMs: world.spec.slotMs / 3 });
+  const [, ...messages] = await decided; // One validator never signs: nobody knows that the others are all.
+  assert.ok(messages.length >= 8);
+  const submit = async ([groupKey, message]: (typeof messages)[number]): Promise<void> => {
+    const root = signingRoot(message.beaconBlockRoot, domainAt(world.spec, "syncCommittee", 1));
+    const signed = { ...message, signature: await sign(world, CLIENT, groupKey, root) };
+    assert.equal(await said(made, { kind, slot, groupKey, signed }), "taken");
+  };
+  const sent = (): number =>
+    left.filter((name) => name === `${slot}/${kind}`).length / (world.operators.length - 1);
+  for (const message of messages.slice(0, 3)) {
+    await submit(message);
+    await world.clock.run({ forMs: 25 });
+  }
+  assert.equal(sent(), 0);
+  await world.clock.run({ forMs: 20 });
+  assert.equal(sent(), 1, "the client paused");
+  for (const message of messages.slice(3, 8)) {
+    await submit(message);
+    await world.clock.run({ forMs: 25 });
+  }
+  assert.equal(sent(), 2, "the first of these did not wait for the pause");
+});
+
 test("while a node watches for a double its client is given nothing and nothing is taken", async () => {
   const made = await scene(34, { past: () => ({ memory: { complete: false } as never, freshKeys: false }) });
   const { operator, slot } = made;

@@ -49,8 +49,10 @@ export const LIMITS = {
   watchLagSlots: 2,
   /** Validators seen signing without this cluster that are named; the others are counted. */
   unexplainedNamedMax: 8,
-  /** How long the signatures of a validator client are gathered for one message: some clients send one by one. */
-  gatherMs: 20,
+  /** How long a validator client has to pause before the signatures that it sent one by one leave in one message. */
+  gatherPauseMs: 40,
+  /** The longest that the first of them waits for the others. */
+  gatherMaxMs: 120,
   /** When a client that asks for an aggregate is told that nobody aggregates: so long after the aggregate was due. */
   aggregatorsKnownMs: 100,
   /** Builder registrations in one request to the beacon node: some 250 kB. */

@@ -1,4 +1,4 @@
-import { dutyName } from "../spec/index.ts";
+import { dutyName, type UnixMs } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
 import { LIMITS } from "./limits.ts";
 import type { DutyOffer } from "./offers.ts";
@@ -8,13 +8,15 @@ import { release } from "./sign.ts";
 interface Outbox {
   readonly offer: DutyOffer;
   readonly waiting: Map<string, Partial>;
+  /** When the first of those that wait came. */
+  since: UnixMs;
   gone: number;
   cancel: (() => void) | undefined;
 }
 
 /**
- * Gathers a client's signatures of one duty for a moment, so that peers get one message for them all: some clients send
- * every validator's by itself.
+ * Gathers a client's signatures of one duty, so that peers get one message for them all: some clients send every validator's
+ * by itself. They leave when the last validator has signed, when the client pauses, or when the first of them has waited long enough.
  */
 export class Outboxes {
   readonly #context: DutyContext;
@@ -26,18 +28,21 @@ export class Outboxes {
 
   put(offer: DutyOffer, partial: Partial): void {
     const outbox = this.#of(offer);
+    const { clock } = this.#context;
     const name = `${partial.groupKey}/${partial.part}`;
+    if (outbox.waiting.size === 0) outbox.since = clock.now();
     if (!outbox.waiting.has(name)) outbox.waiting.set(name, partial);
     if (outbox.gone + outbox.waiting.size >= offer.items.size) return this.#send(outbox);
-    const { clock } = this.#context;
-    outbox.cancel ??= clock.at(clock.now() + LIMITS.gatherMs, () => this.#send(outbox));
+    const at = Math.min(clock.now() + LIMITS.gatherPauseMs, outbox.since + LIMITS.gatherMaxMs);
+    outbox.cancel?.();
+    outbox.cancel = clock.at(at, () => this.#send(outbox));
   }
 
   #of(offer: DutyOffer): Outbox {
     const name = dutyName(offer.duty.id);
     const known = this.#byDuty.get(name);
     if (known !== undefined) return known;
-    const outbox: Outbox = { offer, waiting: new Map(), gone: 0, cancel: undefined };
+    const outbox: Outbox = { offer, waiting: new Map(), since: 0, gone: 0, cancel: undefined };
     this.#byDuty.set(name, outbox);
     offer.signal.addEventListener("abort", () => this.#byDuty.delete(name), { once: true });
     return outbox;
