@@ -7,18 +7,30 @@ import {
   handshakeSilentMs,
   handshakesMax,
   handshakesMaxPerHost,
+  handshakesPerSecondOfStrangersMax,
   handshakesPerSecondPerHostMax,
   handshakeTimeoutMs,
 } from "./limits.ts";
+import { Lots } from "./lots.ts";
 
 /** One connection whose other end has not proved who it is. */
 interface Handshake {
   readonly connection: InnerConnection;
   readonly host: string;
   readonly isKnown: boolean;
-  readonly since: number;
-  spoke: boolean;
+  readonly lane: Lane;
+  /** When it was opened, and when it spoke. */
+  since: number;
   timer: NodeJS.Timeout;
+}
+
+/** The two ways to us, of which one cannot be filled through the other. */
+interface Lane {
+  readonly placesMax: number;
+  readonly lots: Lots;
+  /** Who has said nothing yet, and who is being served; the oldest first. */
+  readonly silent: Set<Handshake>;
+  readonly served: Set<Handshake>;
 }
 
 /** What libp2p's connections have beside their interface; pinned by the exact version in package.json and by our tests. */
@@ -27,44 +39,67 @@ interface InnerConnection extends MultiaddrConnection {
 }
 
 /**
- * The handshakes under way with those who call us. Anybody can open connections, and only a finished handshake tells peers
- * from strangers; so places are few, and when they are taken it is not the newcomer who pays: the oldest connection that
- * has said nothing makes place, since peers speak at once. Circuits through relays have places of their own.
+ * The handshakes under way with those who call us. Anybody can open connections, and only a finished handshake, which costs
+ * us some 7 ms, tells peers from strangers. Two rules keep strangers from shutting peers out and from taking our time:
+ *
+ * 1. Who says nothing costs a place and no more. Places are few, and the oldest silent one makes place for the newest, since
+ *    peers speak at once.
+ * 2. Who speaks is served up to a rate, of each address and of all that are unknown. Beyond, everybody has the same chance
+ *    at every try, whatever the others' timing; and where places are taken, lots are cast again. So from the address of a
+ *    flood ten times the rate a peer gets in at every tenth try or so, and it tries until it does.
  */
 export class Handshakes {
   readonly #isKnown: (host: string) => boolean;
   readonly #onRefused: () => void;
-  readonly #direct = new Set<Handshake>();
-  readonly #circuits = new Set<Handshake>();
+  readonly #random: () => number;
+  readonly #strangersPerSecondMax: number;
+  readonly #direct: Lane;
+  readonly #circuits: Lane;
   readonly #of = new Map<MultiaddrConnection, Handshake>();
-  /** Who spoke in the second that began at `#countedSince`. */
-  readonly #spoken = new Map<string, number>();
-  #countedSince = 0;
 
   /**
    * @param needs.isKnown - Whether peers have been at an address: those are spared before others.
    * @param needs.onRefused - Told of each handshake for which there was no place, or no time.
+   * @param needs.random - Harmless chance, uniform in [0, 1).
+   * @param needs.strangersPerSecondMax - How many of unknown addresses are served; default: what leaves time for duties.
    */
-  constructor(needs: { isKnown: (host: string) => boolean; onRefused: () => void }) {
+  constructor(needs: {
+    isKnown: (host: string) => boolean;
+    onRefused: () => void;
+    random?: () => number;
+    strangersPerSecondMax?: number;
+  }) {
     this.#isKnown = needs.isKnown;
     this.#onRefused = needs.onRefused;
+    this.#random = needs.random ?? Math.random;
+    this.#strangersPerSecondMax = needs.strangersPerSecondMax ?? handshakesPerSecondOfStrangersMax;
+    const newLane = (placesMax: number): Lane => {
+      return { placesMax, lots: new Lots(this.#random), silent: new Set(), served: new Set() };
+    };
+    this.#direct = newLane(handshakesMax);
+    this.#circuits = newLane(circuitHandshakesMax);
   }
 
-  /** Takes in a connection that has just been opened; false when it must be closed. */
-  admit(connection: MultiaddrConnection): boolean {
+  /** Takes in a connection that has just been opened. */
+  admit(connection: MultiaddrConnection): void {
     const address = connection.remoteAddr.toString();
-    const [places, placesMax] = address.includes("/p2p-circuit")
-      ? [this.#circuits, circuitHandshakesMax]
-      : [this.#direct, handshakesMax];
+    const lane = address.includes("/p2p-circuit") ? this.#circuits : this.#direct;
     const host = hostOf(address);
-    const isKnown = this.#isKnown(host);
-    const ofHost = [...places].filter((other) => other.host === host);
-    const hasPlace =
-      (ofHost.length < handshakesMaxPerHost || this.#makePlace(ofHost, isKnown)) &&
-      (places.size < placesMax || this.#makePlace([...places], isKnown));
-    if (hasPlace) this.#begin(places, { connection: connection as InnerConnection, host, isKnown });
-    else this.#onRefused();
-    return hasPlace;
+    const ofHost = [...lane.silent].filter((other) => other.host === host);
+    if (ofHost.length >= handshakesMaxPerHost) this.#refuse(ofHost[0], "it makes place for a newer one");
+    else if (lane.silent.size >= lane.placesMax)
+      this.#refuse(
+        [...lane.silent].find(({ isKnown }) => !isKnown) ?? [...lane.silent][0],
+        "it makes place for a newer one",
+      );
+    this.#listen({
+      connection: connection as InnerConnection,
+      host,
+      isKnown: this.#isKnown(host),
+      lane,
+      since: performance.now(),
+      timer: setTimeout(() => this.#end(this.#of.get(connection), "nothing was said"), handshakeSilentMs),
+    });
   }
 
   /** The other end has proved who it is, and the connection is ready. */
@@ -72,85 +107,85 @@ export class Handshakes {
     this.#forget(this.#of.get(connection));
   }
 
-  #begin(
-    places: Set<Handshake>,
-    { connection, host, isKnown }: Pick<Handshake, "connection" | "host" | "isKnown">,
-  ): void {
-    const silent = setTimeout(() => this.#end(handshake, "nothing was said"), handshakeSilentMs);
-    const handshake: Handshake = {
-      connection,
-      host,
-      isKnown,
-      since: performance.now(),
-      spoke: false,
-      timer: silent,
-    };
-    places.add(handshake);
+  #listen(handshake: Handshake): void {
+    const { connection, lane } = handshake;
+    lane.silent.add(handshake);
     this.#of.set(connection, handshake);
     connection.addEventListener("close", () => this.#forget(handshake), { once: true });
     const deliver = connection.onData.bind(connection);
     connection.onData = (data) => {
       connection.onData = deliver;
-      clearTimeout(handshake.timer);
-      handshake.spoke = true;
-      if (!this.#maySpeak(host)) return this.#refuse(handshake, "too many in a second");
-      handshake.timer = setTimeout(() => this.#end(handshake, "it took too long"), handshakeTimeoutMs);
-      deliver(data);
+      if (this.#serve(handshake)) deliver(data);
     };
   }
 
   /** A handshake costs work only once the other end has spoken. */
-  #maySpeak(host: string): boolean {
-    const now = performance.now();
-    if (now - this.#countedSince >= 1_000) {
-      this.#spoken.clear();
-      this.#countedSince = now;
+  #serve(handshake: Handshake): boolean {
+    const { host, isKnown, lane } = handshake;
+    lane.silent.delete(handshake);
+    clearTimeout(handshake.timer);
+    handshake.since = performance.now();
+    const isDrawn =
+      lane.lots.draw(host, handshakesPerSecondPerHostMax) &&
+      (isKnown || lane.lots.draw(strangers, this.#strangersPerSecondMax));
+    const ofHost = [...lane.served].filter((other) => other.host === host);
+    const hasPlace =
+      isDrawn &&
+      (ofHost.length < handshakesMaxPerHost || this.#makePlace(ofHost, isKnown)) &&
+      (lane.served.size < lane.placesMax || this.#makePlace([...lane.served], isKnown));
+    if (!hasPlace) {
+      this.#refuse(handshake, "too many");
+      return false;
     }
-    const spoken = (this.#spoken.get(host) ?? 0) + 1;
-    this.#spoken.set(host, spoken);
-    return spoken <= handshakesPerSecondPerHostMax;
+    lane.served.add(handshake);
+    handshake.timer = setTimeout(() => this.#end(handshake, "it took too long"), handshakeTimeoutMs);
+    return true;
   }
 
-  /** Ends the one that can best be spared: silent before speaking, unknown before known, old before new. */
+  /** Ends one of those being served: the one that takes longest; of those that are in time a stranger, by lot. */
   #makePlace(among: readonly Handshake[], forKnown: boolean): boolean {
-    const now = performance.now();
-    const [spared] = among
-      .filter(
-        ({ spoke, since, isKnown }) => !spoke || now - since >= handshakeFairMs || (forKnown && !isKnown),
-      )
-      .toSorted(
-        (a, b) =>
-          Number(a.spoke) - Number(b.spoke) || Number(a.isKnown) - Number(b.isKnown) || a.since - b.since,
-      );
-    if (spared !== undefined) this.#refuse(spared, "it makes place for a newer one");
+    const slowest = among.find(({ since }) => performance.now() - since >= handshakeFairMs);
+    const strange = among.filter(({ isKnown }) => !isKnown);
+    const spared = slowest ?? this.#anyOf(strange) ?? (forKnown ? this.#anyOf(among) : undefined);
+    this.#refuse(spared, "it makes place for another");
     return spared !== undefined;
   }
 
-  #refuse(handshake: Handshake, why: string): void {
-    this.#onRefused();
+  #anyOf(among: readonly Handshake[]): Handshake | undefined {
+    return among[Math.floor(this.#random() * among.length)];
+  }
+
+  #refuse(handshake: Handshake | undefined, why: string): void {
+    if (handshake !== undefined) this.#onRefused();
     this.#end(handshake, why);
   }
 
-  #end(handshake: Handshake, why: string): void {
+  #end(handshake: Handshake | undefined, why: string): void {
     this.#forget(handshake);
-    handshake.connection.abort(new Error(`handshake ended: ${why}`));
+    handshake?.connection.abort(new Error(`handshake ended: ${why}`));
   }
 
   #forget(handshake: Handshake | undefined): void {
     if (handshake === undefined) return;
     clearTimeout(handshake.timer);
     this.#of.delete(handshake.connection);
-    this.#direct.delete(handshake);
-    this.#circuits.delete(handshake);
+    handshake.lane.silent.delete(handshake);
+    handshake.lane.served.delete(handshake);
   }
 }
+
+/** All unknown addresses together, where lots are drawn. */
+const strangers = "strangers";
 
 /** Where libp2p asks and tells of handshakes. */
 export function handshakeGate(
   handshakes: Handshakes,
 ): Pick<ConnectionGater, "denyInboundConnection" | "denyInboundUpgradedConnection"> {
   return {
-    denyInboundConnection: (connection) => !handshakes.admit(connection),
+    denyInboundConnection: (connection) => {
+      handshakes.admit(connection);
+      return false;
+    },
     denyInboundUpgradedConnection: (_, connection) => {
       handshakes.finished(connection);
       return false;

@@ -34,7 +34,7 @@ export const negotiationTimeoutMs = 5_000;
 
 /** Both sides dial, and a restarted peer leaves a dead connection behind; more than that is not needed. */
 export const connectionsMaxPerPeer = 4;
-/** Strangers are told apart only after the handshake, so those under way are capped; beyond, the oldest silent one makes place. */
+/** Strangers are told apart only after the handshake, so those under way are capped: so many that say nothing, and that are served. */
 export const handshakesMax = 128;
 /** From one address; all peers may sit behind one, and each dials several of our addresses at once. */
 export const handshakesMaxPerHost = 32;
@@ -46,8 +46,12 @@ export const handshakeSilentMs = 3_000;
 export const handshakeFairMs = 1_000;
 /** And so long at most. */
 export const handshakeTimeoutMs = 8_000;
-/** Handshakes per second from one address, counted when they begin to cost work: with the first bytes. */
+/** Handshakes per second from one address, counted when they begin to cost work: with the first bytes. Each costs 7 ms. */
 export const handshakesPerSecondPerHostMax = 32;
+/** And from all addresses together at which no peer has been: whoever has many must not take our time from duties. */
+export const handshakesPerSecondOfStrangersMax = 32;
+/** Addresses whose recent handshakes are remembered. */
+export const lotsRememberedMax = 4_096;
 
 /** A peer with more violations than this in one window is disconnected and refused for as long. */
 export const violationsMaxPerWindow = 1_000;
@@ -111,6 +115,8 @@ export const addressBookBytesMax = 1024 * 1024;
 export const addressBookBurstMax = 8;
 export const addressBookIntervalMs = 60_000;
 
+/** Everybody is a stranger to a relay, and a relay has no duties. */
+export const relayHandshakesPerSecondMax = 100;
 /** What our relay gives each node, as Charon's does: a place for half an hour, circuits of an hour or 32 MiB. */
 export const relayReservationMs = 1_800_000;
 export const relayedCircuitMs = 3_600_000;

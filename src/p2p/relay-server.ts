@@ -18,6 +18,7 @@ import {
   relayedBytesMax,
   relayedCircuitMs,
   relayForgetPeerMs,
+  relayHandshakesPerSecondMax,
   relayReservationMs,
   streamsMaxPerConnection,
   streamWindowBytesMax,
@@ -57,7 +58,13 @@ export interface RelayServer {
  */
 export async function startRelayServer(options: RelayServerOptions): Promise<RelayServer> {
   const hosts = new HostCap(options.connectionsPerHostMax);
-  const handshakes = handshakeGate(new Handshakes({ isKnown: () => false, onRefused: () => {} }));
+  const handshakes = handshakeGate(
+    new Handshakes({
+      isKnown: () => false,
+      onRefused: () => {},
+      strangersPerSecondMax: relayHandshakesPerSecondMax,
+    }),
+  );
   const announce = options.announce.map((address) => tcpAddress(address, "address to announce").toString());
   const listen = options.listen.map((address) => tcpAddress(address, "listen address").toString());
   const node = await createLibp2p({
