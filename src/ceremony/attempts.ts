@@ -1,6 +1,8 @@
 import { equalBytes } from "../base/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
+import { lied } from "./errors.ts";
 import type { JournalRecord } from "./journal.ts";
+import { beginningsMax } from "./limits.ts";
 import type { Remembering } from "./mailbox.ts";
 
 /**
@@ -12,6 +14,7 @@ export class Attempts {
   readonly own: Uint8Array;
   readonly #journal: Remembering;
   readonly #peers = new Map<OperatorIndex, Uint8Array>();
+  readonly #beginnings = new Map<OperatorIndex, number>();
 
   constructor(own: Uint8Array, records: readonly JournalRecord[], journal: Remembering) {
     this.own = own;
@@ -34,8 +37,15 @@ export class Attempts {
     return true;
   }
 
-  /** Before the first step nothing is lost when a peer begins anew. */
+  /**
+   * Before the first step nothing is lost when a peer begins anew.
+   *
+   * @throws CeremonyError `ceremony/lied` - it does so again and again; nothing of it is remembered.
+   */
   async relearn(peer: OperatorIndex, attempt: Uint8Array): Promise<void> {
+    const beginnings = (this.#beginnings.get(peer) ?? 0) + 1;
+    if (beginnings > beginningsMax) throw lied(peer, "begins the ceremony anew again and again");
+    this.#beginnings.set(peer, beginnings);
     this.#peers.delete(peer);
     await this.learn(peer, attempt);
   }

@@ -26,7 +26,7 @@ export const goodbyeMs = 120_000;
 export const goneMs = 10_000;
 /** How long a node that ends a failed ceremony goes on telling others why. */
 export const lastWordsMs = 3_000;
-/** A journal of 65,536 validators among 10 operators stays below. */
+/** What everybody may have to say must fit in, else a ceremony is not begun; it is read whole, and so long in memory, too. */
 export const journalBytesMax = 1024 * 1024 * 1024;
 /** A peer's clock that is further from ours than this is worth a warning. */
 export const clockOffsetWarnMs = 2_000;
@@ -49,6 +49,8 @@ export function mailMax(of: {
   return { messages: 512 + 4 * of.validators, bytes: 1024 * 1024 + of.validators * bytesPerValidator };
 }
 
+/** How often a peer may begin anew before the first step; each time is in the journal. */
+export const beginningsMax = 100;
 /** Of validators that are in the making at once among Triremes; each takes three one-way trips, and computing fills the rest. */
 export const keysInFlight = 16;
 /** How long an operator may take to answer a challenge; Charon answers a complaint at once, or when its phases of 20 s end. */

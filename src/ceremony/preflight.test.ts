@@ -42,6 +42,10 @@ const wrongs: Readonly<Record<string, readonly [Partial<Definition>, RegExp]>> =
   "a threshold of 1": [{ threshold: 1 }, /between 2/],
   "a threshold of 5": [{ threshold: 5 }, /between 2/],
   "deposits that are too small": [{ depositAmounts: [1_000_000_000] }, /at least 32 ETH/],
+  "more validators than a journal holds": [
+    { numValidators: 65_536 },
+    /ceremonies, each of at most \d{5} validators/,
+  ],
   "a validator without fee recipient": [
     { validators: [{ feeRecipient: "", withdrawal: owner }] },
     /fee recipient and a withdrawal address/,
@@ -61,3 +65,17 @@ for (const [what, [change, hint]] of Object.entries(wrongs))
       },
     );
   });
+
+test("the number of validators that a refusal names is the largest that is not refused", () => {
+  const check = (numValidators: number): number | undefined => {
+    try {
+      checkDefinition({ ...definition, numValidators });
+      return undefined;
+    } catch (error) {
+      return (error as { facts: { most: number } }).facts.most;
+    }
+  };
+  const most = check(65_536);
+  assert.ok(most !== undefined && most > 50_000);
+  assert.deepEqual([check(most), check(most + 1)], [undefined, most]);
+});

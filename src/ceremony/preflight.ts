@@ -1,5 +1,6 @@
 import { checkWithdrawals, type Definition, depositAmountsOf, parseEnr, VERSIONS } from "../cluster/index.ts";
 import { CeremonyError } from "./errors.ts";
+import { journalBytesMax, mailMax } from "./limits.ts";
 
 /** Neither program holds a ceremony over older definitions. */
 const oldestVersion = "v1.6.0";
@@ -36,9 +37,21 @@ export function checkDefinition(definition: Definition): readonly Uint8Array[] {
       { threshold, operators: operators.length },
       "The threshold must be between 2 and the number of operators.",
     );
-  depositAmountsOf(definition);
+  checkSize(operators.length, definition.numValidators, depositAmountsOf(definition).length);
   checkAddresses(definition);
   return keys;
+}
+
+/** Whether all that the operators may have to say fits into a journal, so that the ceremony can go on after a restart. */
+function checkSize(operators: number, validators: number, depositAmounts: number): void {
+  const bytesOf = (count: number): number =>
+    operators * mailMax({ validators: count, operators, depositAmounts }).bytes;
+  if (bytesOf(validators) <= journalBytesMax) return;
+  const most = Math.floor((journalBytesMax - bytesOf(0)) / (bytesOf(1) - bytesOf(0)));
+  throw refused(
+    { validators, operators, most },
+    `What they would have to tell each other is more than a node takes. Hold several ceremonies, each of at most ${most} validators.`,
+  );
 }
 
 function checkAddresses({ validators, forkVersion }: Definition): void {
