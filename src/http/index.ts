@@ -3,6 +3,7 @@
  * can hold, routes as a table, and reading what came in the forms that the APIs of this field share. Knows no API.
  */
 export { acceptsSsz, json, octets } from "./answer.ts";
+export { ConnectionCap } from "./connection-cap.ts";
 export { isOwnHost } from "./host-rule.ts";
 export {
   badRequest,

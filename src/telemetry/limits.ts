@@ -12,6 +12,8 @@ export const MONITORING_HEADER_BYTES_MAX = 8 * 1024;
 export const MONITORING_REQUEST_TIMEOUT_MS = 5_000;
 /** How long an answer may take, so that a store that hangs does not collect requests. */
 export const MONITORING_ANSWER_TIMEOUT_MS = 5_000;
+/** How long a client may neither ask nor read anything: a place is for who uses it. */
+export const MONITORING_STALL_MS = 10_000;
 /** A metrics text serves all who ask within this time. */
 export const METRICS_REUSED_MS = 500;
 export const DUTIES_PER_ANSWER_MAX = 500;

@@ -4,6 +4,7 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { silent } from "../ports/index.ts";
+import { MONITORING_CONNECTIONS_MAX } from "./limits.ts";
 import { createMeter } from "./meter.ts";
 import { type Monitoring, type MonitoringOptions, startMonitoring } from "./monitoring.ts";
 import type { NotReady } from "./readiness.ts";
@@ -185,7 +186,7 @@ test("a part of the node that fails costs one answer and not the server", async 
   const status = (): unknown => {
     throw new Error("not now");
   };
-  await serving({ status }, async (base) => {
+  await serving({ status, stallMs: 200 }, async (base) => {
     assert.equal((await get(`${base}/status`))[0], 503);
     assert.equal((await get(`${base}/livez`))[0], 200);
   });
@@ -223,4 +224,25 @@ test("an address that is taken or makes no sense is named", async () => {
       address,
     );
   }
+});
+
+test("clients that say nothing, or read nothing of what they asked for, keep nobody from asking", async () => {
+  const large = { type: "text/plain", body: new Uint8Array(6 * 1024 * 1024), etag: '"1"', headers: {} };
+  await serving({ pages: new Map([["/", large]]), stallMs: 200 }, async (base, { port }) => {
+    const sockets = Array.from({ length: 2 * MONITORING_CONNECTIONS_MAX }, (_, i) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.on("error", () => {});
+      socket.pause();
+      if (i % 2 === 0) socket.write("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+      return socket;
+    });
+    await Promise.all(sockets.map((socket) => once(socket, "connect")));
+    try {
+      let answer: string | undefined;
+      while (answer === undefined) answer = (await get(`${base}/livez`).catch(() => undefined))?.[1];
+      assert.equal(answer, "ok");
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
+  });
 });

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { DvError, explain } from "../base/index.ts";
-import { isOwnHost } from "../http/index.ts";
+import { ConnectionCap, isOwnHost } from "../http/index.ts";
 import type { DutyRecord, Logger } from "../ports/index.ts";
 import type { DutyDigests } from "./duty-digest.ts";
 import {
@@ -12,6 +12,7 @@ import {
   MONITORING_CONNECTIONS_MAX,
   MONITORING_HEADER_BYTES_MAX,
   MONITORING_REQUEST_TIMEOUT_MS,
+  MONITORING_STALL_MS,
 } from "./limits.ts";
 import type { ExposedMeter } from "./meter.ts";
 import { telemetryMetrics } from "./metrics.ts";
@@ -34,6 +35,8 @@ export interface MonitoringOptions {
   /** What else is served, by path: the dashboard. */
   readonly pages?: ReadonlyMap<string, Page>;
   readonly log: Logger;
+  /** How long a client may neither ask nor read; default: that of limits.ts. */
+  readonly stallMs?: number;
 }
 
 /** A file as a browser gets it; it stays the same for as long as the node runs. */
@@ -68,6 +71,7 @@ type Route = (url: URL, request: IncomingMessage) => Answer | Promise<Answer>;
 export async function startMonitoring(options: MonitoringOptions): Promise<Monitoring> {
   const routes = routesOf(options);
   const { host, port } = parseAddress(options.address);
+  const cap = new ConnectionCap(MONITORING_CONNECTIONS_MAX);
   const server = createServer(
     {
       maxHeaderSize: MONITORING_HEADER_BYTES_MAX,
@@ -75,9 +79,13 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
       requestTimeout: MONITORING_REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: 1_000,
     },
-    (request, response) => void serve(routes, request, response, options.log),
+    (request, response) => {
+      cap.busy(request.socket, response);
+      void serve(routes, request, response, options.log);
+    },
   );
-  server.maxConnections = MONITORING_CONNECTIONS_MAX;
+  server.setTimeout(options.stallMs ?? MONITORING_STALL_MS); // Node then ends the connection.
+  server.on("connection", (socket) => cap.add(socket));
   server.on("clientError", (_, socket) => socket.destroy());
   await listen(server, host, port, options.address);
   server.on("error", (error) => options.log.warn("Monitoring server failed", { why: explain(error) }));
