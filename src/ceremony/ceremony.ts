@@ -226,7 +226,9 @@ export class Ceremony {
       this.#outcome = "failed";
       this.#over.abort(error);
       await this.#sealing;
+      // Once everything is stored here, others may have theirs in place, and need ours.
       const isFinal =
+        this.#step < steps.storing &&
         error instanceof CeremonyError &&
         (error.code === "ceremony/failed" ||
           error.code === "ceremony/lied" ||

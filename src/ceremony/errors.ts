@@ -4,7 +4,7 @@ import { DvError } from "../base/index.ts";
  * `ceremony/refused`: something is not as it must be before a ceremony begins; nothing secret was made.
  * `ceremony/failed`: the ceremony cannot go on, and every node ends it; facts say who it lies with. `ceremony/lied`: an
  * operator sent what no honest program sends. `ceremony/journal`: the journal of an interrupted ceremony cannot be used.
- * `ceremony/interrupted`: this program was stopped; the same command goes on where it was.
+ * `ceremony/interrupted`: this program was stopped, or the place of the results is taken; the same command goes on where it was.
  */
 export class CeremonyError extends DvError<
   "ceremony/refused" | "ceremony/failed" | "ceremony/lied" | "ceremony/journal" | "ceremony/interrupted"

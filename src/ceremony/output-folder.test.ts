@@ -76,6 +76,24 @@ test("publishing goes on where a kill interrupted it, and is harmless when all w
   assert.deepEqual(visible(home), outputs);
 });
 
+test("what somebody has put in the place of results meanwhile is not overwritten, and the results wait", async (t) => {
+  for (const name of ["cluster-lock.json", "deposit-data.json"]) {
+    const { home, output } = place(t);
+    await output.check(2);
+    await store(output);
+    writeFileSync(join(home, name), "another cluster's");
+    await assert.rejects(output.publish(), (error: { code: string; facts: { found: string[] } }) => {
+      assert.deepEqual([error.code, error.facts.found], ["ceremony/interrupted", [name]]);
+      return true;
+    });
+    assert.deepEqual(visible(home), [name]);
+    assert.equal(readFileSync(join(home, name), "utf8"), "another cluster's");
+    rmSync(join(home, name));
+    await output.publish();
+    assert.deepEqual(visible(home), outputs);
+  }
+});
+
 test("what was discarded leaves nothing, and storing again replaces what an interrupted try left", async (t) => {
   const { home, output } = place(t);
   await store(output);

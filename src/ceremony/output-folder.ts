@@ -141,10 +141,25 @@ export class OutputFolder {
     for (const folder of [this.#draftKeys, this.#draft, dirname(this.#draft)]) await syncPath(folder);
   }
 
-  /** Moves what is stored to its place: key shares and lock, and deposit data last. Goes on where a kill interrupted it. */
+  /**
+   * Moves what is stored to its place: key shares and lock, and deposit data last. Goes on where a kill interrupted it.
+   *
+   * @throws CeremonyError `ceremony/interrupted` - somebody has put other files there meanwhile; both stay where they are.
+   */
   async publish(): Promise<void> {
     if (!existsSync(this.#draft)) return; // All was moved before a kill.
     const stored = await readdir(this.#draft);
+    // What a kill left moved is not in the draft any more, so none of these names is ours.
+    const there = (await readdir(this.#home)).filter((name) => stored.includes(name));
+    if (there.length > 0)
+      throw new CeremonyError(
+        "ceremony/interrupted",
+        "put the results of the ceremony into the data folder without overwriting",
+        {
+          facts: { folder: this.#home, found: there, results: this.#draft },
+          hint: "Move these files away, then run the same command again; the results wait for that.",
+        },
+      );
     const depositsLast = stored.toSorted(
       (a, b) => Number(a.startsWith("deposit")) - Number(b.startsWith("deposit")),
     );
