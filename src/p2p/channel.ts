@@ -38,7 +38,7 @@ export class StreamChannel implements Channel {
     }
     signal.throwIfAborted();
     const bytes = this.#arrived.shift();
-    this.#unread -= bytes?.length ?? 0;
+    if (bytes !== undefined) this.#unread -= costOf(bytes);
     return bytes;
   }
 
@@ -48,7 +48,7 @@ export class StreamChannel implements Channel {
 
   #take(data: Uint8Array | Uint8ArrayList): void {
     const bytes = data.slice();
-    this.#unread += bytes.length;
+    this.#unread += costOf(bytes);
     if (this.#unread > channelUnreadBytesMax) {
       this.#stream.abort(new Error("the peer sends more than is read"));
       return;
@@ -57,6 +57,9 @@ export class StreamChannel implements Channel {
     this.#changed.ring();
   }
 }
+
+/** In memory: a piece of one byte takes as much as one of many. */
+const costOf = ({ length }: Uint8Array): number => Math.max(256, length);
 
 /** Takes the channels that operators open, a few of each at once. */
 export class ChannelServer {

@@ -54,3 +54,17 @@ test("arbitrary bytes never make the reader throw or keep more than the cap", ()
     }),
   );
 });
+
+test("a message that comes byte by byte takes no more memory than twice its bytes", () => {
+  const bytes = 2_000_000;
+  const reader = new FrameReader(bytes + 1);
+  const prefix = frame(new Uint8Array(bytes + 1)).subarray(0, 3);
+  assert.equal(reader.take(prefix), "more");
+  const one = new Uint8Array(1);
+  const before = process.memoryUsage();
+  for (let i = 0; i < bytes; i++) reader.take(one.subarray());
+  const after = process.memoryUsage();
+  const taken = after.heapUsed + after.external - before.heapUsed - before.external;
+  assert.ok(taken < 64 * 1024 * 1024, `${Math.round(taken / bytes)} bytes for each`);
+  assert.deepEqual(reader.take(one), new Uint8Array(bytes + 1));
+});

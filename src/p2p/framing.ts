@@ -26,13 +26,17 @@ export function frame(message: Uint8Array): Uint8ArrayList {
   return new Uint8ArrayList(Uint8Array.from(prefix), message);
 }
 
+/** Room for a message whose first bytes are few; from there it is doubled. */
+const roomBytesMin = 1_024;
+
 /**
- * Puts one message together from chunks. It refuses a message by its length, before its bytes are kept, and keeps no more
- * than has really arrived: a length alone reserves nothing.
+ * Puts one message together from chunks. It refuses a message by its length, before its bytes are kept, and takes twice the
+ * room of what has really arrived at most: a length alone reserves nothing, and neither do bytes that come one by one, each of
+ * which as a piece of its own would take a hundred times its size.
  */
 export class FrameReader {
   readonly #bytesMax: number;
-  readonly #chunks: Uint8Array[] = [];
+  #room: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #prefixBytes = 0;
   #length = 0;
   #wanted: number | undefined;
@@ -60,26 +64,21 @@ export class FrameReader {
       } else if (this.#prefixBytes === prefixBytesMax) return "bad-length";
     }
     if (this.#wanted > this.#bytesMax) return "too-large";
-    const missing = this.#wanted - this.#held;
-    if (missing > 0) {
-      const chunk = data.subarray(at, at + missing);
-      if (chunk.length > 0) this.#chunks.push(chunk);
-      this.#held += chunk.length;
-    }
-    if (this.#held < this.#wanted) return "more";
-    return join(this.#chunks, this.#held);
+    this.#keep(data.subarray(at, at + this.#wanted - this.#held), this.#wanted);
+    return this.#held < this.#wanted ? "more" : this.#room;
   }
-}
 
-/** A copy, so that a small message does not keep the socket's large buffer alive. */
-function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
+  /** A copy, so that a small message does not keep the socket's large buffer alive. */
+  #keep(chunk: Uint8Array, wanted: number): void {
+    const held = this.#held + chunk.length;
+    if (held > this.#room.length) {
+      const room = new Uint8Array(Math.min(wanted, Math.max(2 * held, roomBytesMin)));
+      room.set(this.#room.subarray(0, this.#held));
+      this.#room = room;
+    }
+    this.#room.set(chunk, this.#held);
+    this.#held = held;
   }
-  return whole;
 }
 
 /**
