@@ -1,5 +1,5 @@
 import type { Facts } from "../src/base/index.ts";
-import type { Labels, Logger, Meter } from "../src/ports/index.ts";
+import { type Labels, type Logger, type Meter, silent } from "../src/ports/index.ts";
 
 // What a simulated operator says of itself, kept for tests to read.
 
@@ -21,6 +21,16 @@ export function logTo(lines: LogLine[]): Logger {
     debug: at("debug"),
     room: () => log,
   };
+  return log;
+}
+
+/** A log whose lines are kept as text, with their facts; those for debugging are not. */
+export function textTo(lines: string[]): Logger {
+  const at =
+    (level: string) =>
+    (sentence: string, facts: Facts = {}): void =>
+      void lines.push(`${level} ${sentence} ${JSON.stringify(facts)}`);
+  const log: Logger = { ...silent, error: at("error"), warn: at("warn"), info: at("info"), room: () => log };
   return log;
 }
 

@@ -19,7 +19,7 @@ const rooms: Readonly<
   cluster: { leansOn: ["base", "spec", "crypto"], libraries: ["micro-eth-signer"] },
   qbft: { leansOn: ["base"], libraries: [] },
   slashing: { leansOn: ["base", "spec"], libraries: [] },
-  ports: { leansOn: ["base", "spec", "crypto"], libraries: [] },
+  ports: { leansOn: ["base", "spec", "crypto", "slashing"], libraries: [] },
   consensus: { leansOn: ["base", "spec", "crypto", "qbft", "ports"], libraries: [] },
   infosync: { leansOn: ["base", "spec", "crypto", "ports", "consensus"], libraries: [] },
   duty: {

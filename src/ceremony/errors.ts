@@ -10,7 +10,7 @@ export class CeremonyError extends DvError<
   "ceremony/refused" | "ceremony/failed" | "ceremony/lied" | "ceremony/journal" | "ceremony/interrupted"
 > {}
 
-export const startAgain =
+const startAgain =
   "Every operator runs the same command again; nothing of this attempt is left that could be used.";
 
 /** An operator sent what no honest program sends. */

@@ -93,20 +93,7 @@ export const commands: readonly CommandRow[] = [
         default: [],
         help: "Where peers reach this node; by default it only dials",
       },
-      {
-        name: "p2p-external-ip",
-        kind: "text",
-        value: "ip",
-        default: "",
-        help: "The address that peers are told, for a node behind a router",
-      },
-      {
-        name: "p2p-external-hostname",
-        kind: "text",
-        value: "name",
-        default: "",
-        help: "The name that peers are told",
-      },
+      ...external,
       {
         name: "p2p-relays",
         kind: "list",

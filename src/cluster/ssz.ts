@@ -67,7 +67,7 @@ function mixIn(root: Chunk, length: number): Chunk {
 }
 
 /** A byte list with its length mixed in. */
-export function byteList(value: Uint8Array, limit: number): readonly Chunk[] {
+function byteList(value: Uint8Array, limit: number): readonly Chunk[] {
   return [mixIn(merkleize(split(value), Math.floor((limit + 31) / 32)), value.length)];
 }
 

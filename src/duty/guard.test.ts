@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Verdict } from "../ports/index.ts";
 import { silent } from "../ports/index.ts";
+import type { Verdict } from "../slashing/index.ts";
 import type { GroupKey } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
 import { DutyRecord } from "./duty-record.ts";

@@ -1,5 +1,5 @@
 import { AssertionFailed, DvError, explain } from "../base/index.ts";
-import type { SlashableVote } from "../ports/index.ts";
+import type { SlashableVote } from "../slashing/index.ts";
 import { dutyName, type GroupKey, type Root } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
 import type { SlotDuty } from "./slot-duty.ts";

@@ -177,15 +177,7 @@ test("a peer that signs wrongly is found, named once per duty, and stops nothing
 
 test("a late partial signature makes up for a bad one", async () => {
   const world = new DutyWorld(17);
-  world.network.intercept(({ from, protocol, message }) => {
-    if (from !== 2 || protocol !== PARSIGEX_PROTOCOL) return undefined;
-    const { duty, partials } = decodePartials(message);
-    const bad = partials.map(({ data, ...rest }) => ({
-      ...rest,
-      data: data.with(160, (data[160] ?? 0) ^ 1),
-    }));
-    return duty.kind === "attester" ? encodePartials(duty, bad) : undefined;
-  });
+  signWrongly(world, 2);
   world.start();
   await world.runToSlot(8);
   world.network.setDown(3, true);

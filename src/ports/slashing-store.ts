@@ -1,22 +1,5 @@
-import type { Epoch, GroupKey, Root, Slot } from "../spec/index.ts";
-
-/** What a signature would say that could be slashed for. */
-export type SlashableVote =
-  | {
-      readonly kind: "attestation";
-      readonly source: Epoch;
-      readonly target: Epoch;
-      readonly signingRoot: Root;
-    }
-  | { readonly kind: "block"; readonly slot: Slot; readonly signingRoot: Root };
-
-/** "No" is an ordinary answer here, so it is a value and not an exception. */
-export type Verdict =
-  | { readonly admitted: true }
-  | {
-      readonly admitted: false;
-      readonly reason: "double-vote" | "surrounds" | "surrounded" | "too-old" | "source-after-target";
-    };
+import type { SlashableVote, Verdict } from "../slashing/index.ts";
+import type { Epoch, GroupKey } from "../spec/index.ts";
 
 /** What a slashing memory can say of how complete it is. */
 export interface MemoryStanding {

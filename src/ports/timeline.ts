@@ -49,6 +49,3 @@ export interface TimelineSink {
   record(duty: DutyId, entry: TimelineEntry): void;
   finish(outcome: DutyOutcome): void;
 }
-
-/** A sink that forgets. */
-export const noTimeline: TimelineSink = { record: () => {}, finish: () => {} };

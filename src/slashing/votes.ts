@@ -1,6 +1,6 @@
 import type { Epoch, Root, Slot } from "../spec/index.ts";
 
-/** What a signature would say that could be slashed for. Structurally the type of the same name in `ports`. */
+/** What a signature would say that could be slashed for. */
 export type SlashableVote =
   | {
       readonly kind: "attestation";
@@ -10,7 +10,7 @@ export type SlashableVote =
     }
   | { readonly kind: "block"; readonly slot: Slot; readonly signingRoot: Root };
 
-/** "No" is an ordinary answer here, so it is a value and not an exception. Structurally the type of the same name in `ports`. */
+/** "No" is an ordinary answer here, so it is a value and not an exception. */
 export type Verdict =
   | { readonly admitted: true }
   | {

@@ -91,7 +91,7 @@ function isBlank(db: DatabaseSync): boolean {
   return db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
 }
 
-export function syncFolder(folder: string): void {
+function syncFolder(folder: string): void {
   const handle = openSync(folder, "r");
   try {
     fsyncSync(handle);
@@ -208,6 +208,6 @@ function requireSame(what: string, path: string, wanted: Uint8Array | undefined,
   });
 }
 
-export function witnessPath(path: string): string {
+function witnessPath(path: string): string {
   return `${path}-witness`;
 }

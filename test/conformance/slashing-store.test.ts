@@ -3,19 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
 import { memoryDisk } from "../../sim/disk.ts";
-import type { Clock, Verdict as PortVerdict, SlashableVote as PortVote } from "../../src/ports/index.ts";
-import type { SlashableVote, Verdict } from "../../src/slashing/index.ts";
+import type { Clock } from "../../src/ports/index.ts";
 import { type NodeStore, openNodeStore } from "../../src/storage/index.ts";
 import { MemoryFile } from "../../src/storage/memory-file.ts";
 import { type Maker, type StoreUnderTest, slashingStoreConformance } from "./slashing-store.ts";
 
 // Goal: the file on disk and the simulated disk keep the same promises, so that what the simulator proves holds outside.
-
-// The rules and the port name the same types, without one leaning on the other; this line compiles only while they agree.
-export const agreement: [(vote: PortVote) => SlashableVote, (verdict: Verdict) => PortVerdict] = [
-  (v) => v,
-  (v) => v,
-];
 
 const folder = mkdtempSync(join(tmpdir(), "trireme-conformance-"));
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { SlashableVote, SlashingStore, Verdict } from "../../src/ports/index.ts";
+import type { SlashingStore } from "../../src/ports/index.ts";
+import type { SlashableVote, Verdict } from "../../src/slashing/index.ts";
 import { type Interchange, type InterchangeKind, parseInterchange } from "../../src/slashing/index.ts";
 import type { GroupKey } from "../../src/spec/index.ts";
 

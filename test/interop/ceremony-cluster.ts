@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { parseEnr } from "../../src/cluster/enr.ts";
 import {
@@ -16,6 +16,7 @@ import { parseDefinition } from "../../src/cluster/read.ts";
 import { freePorts } from "../../src/demo/free-ports.ts";
 import { peerIdOf } from "../../src/p2p/index.ts";
 import { Background } from "./background.ts";
+import { relayProcess, SOURCE } from "./relay.ts";
 
 export type CeremonySeat = "trireme" | "charon";
 export type Algorithm = "frost" | "pedersen";
@@ -48,7 +49,6 @@ export interface CeremonyRun {
   stop(): Promise<void>;
 }
 
-const SOURCE = resolve(import.meta.dirname, "../../src/main.ts");
 const ADDRESS = "0x000000000000000000000000000000000000dEaD";
 /** Hoodi: Charon's `dkg` knows no networks but its own. */
 const FORK_VERSION = Uint8Array.of(0x10, 0x00, 0x09, 0x10);
@@ -60,7 +60,7 @@ export async function startCeremony(options: CeremonyRunOptions): Promise<Ceremo
   const home = (i: number): string => join(folder, "operators", `node${i}`);
   const definition = writeFolders(home, options);
   const ports = [...(await freePorts(seats.length + 3))];
-  const relay = options.relay === undefined ? undefined : relayProcess(options, folder, ports.splice(0, 3));
+  const relay = options.relay && relayProcess(options.relay, options.charon, folder, ports.splice(0, 3));
   const stop = async (): Promise<void> => {
     await Promise.all(processes.map((process) => process.end()));
     await relay?.process.end();
@@ -150,29 +150,6 @@ function writeFolders(
     writeFileSync(join(home(i), "cluster-definition.json"), text);
   }
   return parseDefinition(text);
-}
-
-function relayProcess(
-  { relay, charon }: CeremonyRunOptions,
-  folder: string,
-  [http, p2p, monitoring]: readonly number[],
-): { readonly process: Background; readonly url: string } {
-  const flags = [
-    "relay",
-    `--data-dir=${join(folder, "relay")}`,
-    `--http-address=127.0.0.1:${http}`,
-    `--p2p-tcp-address=127.0.0.1:${p2p}`,
-    `--monitoring-address=127.0.0.1:${monitoring}`,
-    "--p2p-external-ip=127.0.0.1",
-    "--auto-p2pkey",
-    "--p2p-advertise-private-addresses",
-  ];
-  const log = join(folder, "relay.log");
-  const process_ =
-    relay === "charon"
-      ? new Background("charon's relay", log, charon, [...flags, "--p2p-relays="])
-      : new Background("trireme's relay", log, process.execPath, [SOURCE, ...flags]);
-  return { process: process_, url: `http://127.0.0.1:${http}` };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { basename, join } from "node:path";
 import { toHex } from "../../src/base/index.ts";
 import { type Chain, startChain } from "../../src/chain/index.ts";
 import type { Lock } from "../../src/cluster/index.ts";
@@ -11,6 +11,7 @@ import { Background } from "./background.ts";
 import type { ClientOptions } from "./client-options.ts";
 import { readMetrics, type Sample } from "./metrics.ts";
 import { prysm } from "./prysm.ts";
+import { relayProcess, SOURCE } from "./relay.ts";
 import { vouch } from "./vouch.ts";
 
 /** What an operator runs: the node, and who signs for it. Charon carries a mock client, Trireme a signer; an empty seat runs nothing. */
@@ -71,7 +72,6 @@ export interface MixedCluster {
 
 /** Validator clients by name, each as a process that is still to be started. */
 const CLIENTS = { prysm, vouch } as const;
-const SOURCE = resolve(import.meta.dirname, "../../src/main.ts");
 const FORK_VERSION = "0x10424242";
 /** The version that blocks' capella fork has on the simulated chain: Charon wants to be told. */
 const CAPELLA_VERSION = "0x10424245";
@@ -118,7 +118,7 @@ export async function startMixedCluster(options: MixedOptions): Promise<MixedClu
     if (process.env["INTEROP_KEEP"] === undefined) rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const relay = relayProcess(options, folder, [port(), port(), port()]);
+    const relay = relayProcess(options.relay, options.charon, folder, [port(), port(), port()]);
     running.push(relay.process);
     relay.process.start();
     await relay.process.answers(relay.url);
@@ -326,27 +326,4 @@ function charonNode(charon: string, home: string, seat: Seat, ports: Ports, netw
     ...commonFlags(ports, network),
     ...signer,
   ]);
-}
-
-function relayProcess(
-  options: MixedOptions,
-  folder: string,
-  [http, p2p, monitoring]: readonly [number, number, number],
-): { process: Background; url: string } {
-  const flags = [
-    "relay",
-    `--data-dir=${join(folder, "relay")}`,
-    `--http-address=127.0.0.1:${http}`,
-    `--p2p-tcp-address=127.0.0.1:${p2p}`,
-    `--monitoring-address=127.0.0.1:${monitoring}`,
-    "--p2p-external-ip=127.0.0.1",
-    "--auto-p2pkey",
-    "--p2p-advertise-private-addresses",
-  ];
-  const log = join(folder, "relay.log");
-  const process_ =
-    options.relay === "charon"
-      ? new Background("charon's relay", log, options.charon, [...flags, "--p2p-relays="])
-      : new Background("trireme's relay", log, process.execPath, [SOURCE, ...flags]);
-  return { process: process_, url: `http://127.0.0.1:${http}` };
 }

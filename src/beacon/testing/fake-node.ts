@@ -1,4 +1,5 @@
-import { type Logger, silent, unmetered } from "../../ports/index.ts";
+import { textTo } from "../../../sim/records.ts";
+import { unmetered } from "../../ports/index.ts";
 import { type BeaconNodes, type BeaconNodesOptions, createBeaconNodes } from "../beacon-nodes.ts";
 import { RECORDED_NOW, recorded, recordedJson } from "./fixtures.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
@@ -119,7 +120,7 @@ export function world(nodes: readonly FakeNode[], more: Partial<BeaconNodesOptio
   const beacon = createBeaconNodes({
     endpoints: nodes.map(({ name }) => `http://${name}`),
     clock,
-    log: loggerInto(log),
+    log: textTo(log),
     meter: unmetered,
     timeoutMs: 2_000,
     http: async (request) => {
@@ -158,18 +159,4 @@ export async function whileAdvancing<T>(
     await clock.advance(stepMs);
   if (!done) throw new Error("nothing came of it in the given time");
   return finished;
-}
-
-function loggerInto(lines: string[]): Logger {
-  const write =
-    (level: string) =>
-    (sentence: string, facts: unknown = {}): void =>
-      void lines.push(`${level} ${sentence} ${JSON.stringify(facts)}`);
-  return {
-    error: write("error"),
-    warn: write("warn"),
-    info: write("info"),
-    debug: silent.debug,
-    room: () => loggerInto(lines),
-  };
 }

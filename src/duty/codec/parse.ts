@@ -14,7 +14,7 @@ export interface SszType<T> {
  * Decodes what has to be the one encoding of its value. Numbers beyond 2^53, dirty padding and trailing bytes would
  * otherwise come back changed, and then we would sign something else than was agreed.
  */
-export function decodeStrictly<T>(
+function decodeStrictly<T>(
   bytes: Uint8Array,
   what: string,
   codec: { decode: (bytes: Uint8Array) => T; encode: (value: T) => Uint8Array },

@@ -26,9 +26,8 @@ type SignedBlockContents = Blobs & { readonly signedBlock: SignedBeaconBlock };
 
 const carriesBlobs = (fork: Fork): boolean => ForkSeq[fork as ForkName] >= ForkSeq.deneb;
 
-export const blockType = (fork: Fork): SszType<BeaconBlock> => typeNamed(fork, "BeaconBlock");
-export const blindedBlockType = (fork: Fork): SszType<BlindedBeaconBlock> =>
-  typeNamed(fork, "BlindedBeaconBlock");
+const blockType = (fork: Fork): SszType<BeaconBlock> => typeNamed(fork, "BeaconBlock");
+const blindedBlockType = (fork: Fork): SszType<BlindedBeaconBlock> => typeNamed(fork, "BlindedBeaconBlock");
 const signedBlockType = (fork: Fork): SszType<SignedBeaconBlock> => typeNamed(fork, "SignedBeaconBlock");
 const signedBlindedType = (fork: Fork): SszType<SignedBlindedBeaconBlock> =>
   typeNamed(fork, "SignedBlindedBeaconBlock");

@@ -14,7 +14,7 @@ import { memoryAddressBook } from "../address-book.ts";
 import { createP2p, type P2p, type P2pOptions } from "../create-p2p.ts";
 
 /** The machine's clock, for tests over real sockets. */
-export const realClock: Clock = {
+const realClock: Clock = {
   now: () => Date.now(),
   at: (at, action) => {
     const timer = setTimeout(action, Math.max(0, at - Date.now()));

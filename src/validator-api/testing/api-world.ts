@@ -1,8 +1,9 @@
+import { textTo } from "../../../sim/records.ts";
 import { type Hex, toHex } from "../../base/index.ts";
 import type { ChainOptions } from "../../chain/index.ts";
 import { interopPublicKey } from "../../chain/index.ts";
 import { GENESIS, type TestChain, testChain } from "../../chain/testing/test-world.ts";
-import { type ChainEvent, type ForwardedRequest, type Logger, silent, unmetered } from "../../ports/index.ts";
+import { type ChainEvent, type ForwardedRequest, unmetered } from "../../ports/index.ts";
 import type { GroupKey, OperatorIndex } from "../../spec/index.ts";
 import { createValidatorApi, type ValidatorApi } from "../api.ts";
 import { ScriptedDesk } from "./scripted-desk.ts";
@@ -77,7 +78,7 @@ export async function apiWorld(
         subscribe: (listener) => void listeners.push(listener),
       },
       desk,
-      log: loggerInto(log),
+      log: textTo(log),
       meter: unmetered,
     },
     {
@@ -125,19 +126,5 @@ export async function apiWorld(
           body: body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body),
         }),
       ),
-  };
-}
-
-function loggerInto(lines: string[]): Logger {
-  const write =
-    (level: string) =>
-    (sentence: string, facts: unknown = {}): void =>
-      void lines.push(`${level} ${sentence} ${JSON.stringify(facts)}`);
-  return {
-    error: write("error"),
-    warn: write("warn"),
-    info: write("info"),
-    debug: silent.debug,
-    room: () => loggerInto(lines),
   };
 }
