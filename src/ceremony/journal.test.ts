@@ -99,3 +99,9 @@ test("a destroyed journal is gone, and a new one is empty", async (t) => {
   assert.throws(() => statSync(path), { code: "ENOENT" });
   assert.deepEqual(await read(path), []);
 });
+
+test("a record that cannot be written fails, and the hint says what to do", async (t) => {
+  const { journal } = await Journal.open(pathOf(t), key, definitionHash);
+  await journal.close();
+  await assert.rejects(journal.append({ kind: "over" }), { code: "ceremony/journal" });
+});

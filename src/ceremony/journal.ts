@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:cr
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { explain, proto, syncPath } from "../base/index.ts";
+import { proto, syncPath } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import { CeremonyError } from "./errors.ts";
 import { journalBytesMax } from "./limits.ts";
@@ -112,7 +112,11 @@ export class Journal {
     }
   }
 
-  /** Settles when the record is on the disk for good. */
+  /**
+   * Settles when the record is on the disk for good.
+   *
+   * @throws CeremonyError `ceremony/journal` - it could not be written.
+   */
   append(record: JournalRecord): Promise<void> {
     this.#waiting.push(seal(this.#key, this.#index++, encode(record)));
     this.#scheduled ??= this.#commit.then(() => this.#write());
@@ -144,9 +148,13 @@ export class Journal {
   }
 
   async #append(batch: Uint8Array): Promise<void> {
-    await writeAll(this.#file, batch, this.#size);
-    this.#size += batch.length;
-    await this.#file.datasync();
+    try {
+      await writeAll(this.#file, batch, this.#size);
+      this.#size += batch.length;
+      await this.#file.datasync();
+    } catch (error) {
+      throw unwritable(error);
+    }
   }
 }
 
@@ -160,6 +168,13 @@ function unusable(path: string, why: string): CeremonyError {
   return new CeremonyError("ceremony/journal", `open the journal of an interrupted ceremony: ${why}`, {
     facts: { path },
     hint: "To go on, use the definition and node key it was begun with. To give that ceremony up, delete the file; all operators then start again.",
+  });
+}
+
+function unwritable(error: unknown): CeremonyError {
+  return new CeremonyError("ceremony/journal", "write the journal of the ceremony", {
+    cause: error,
+    hint: "Free disk space or correct its permissions, then run the same command again.",
   });
 }
 
@@ -277,11 +292,3 @@ function decode(plain: Uint8Array): JournalRecord {
       return { kind };
   }
 }
-
-/** For messages about why the journal could not be written. */
-export const journalTrouble = (error: unknown): CeremonyError =>
-  new CeremonyError("ceremony/journal", "write the journal of the ceremony", {
-    cause: error,
-    facts: { why: explain(error) },
-    hint: "Free disk space or correct its permissions, then run the same command again.",
-  });
