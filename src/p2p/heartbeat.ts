@@ -35,14 +35,13 @@ export class Heartbeat {
 
   /** Settles when the link is gone; never rejects. */
   async keep(link: Link): Promise<void> {
-    for (let lost = 0; !link.closed.aborted; ) {
-      const answered = await this.#ping(link);
-      if (link.closed.aborted) break;
-      lost = answered ? 0 : lost + 1;
-      if (lost >= lostPingsMax || (!answered && !link.verified))
-        link.connection.abort(new Error("peer does not answer pings"));
-      await pause(answered ? this.#intervalMs : 0, link.closed);
-    }
+    const end = {
+      everyMs: this.#intervalMs,
+      ended: link.closed,
+      patience: () => (link.verified ? lostPingsMax : 1),
+    };
+    if ((await whileAnswering(() => this.#ping(link), end)) === "lost")
+      link.connection.abort(new Error("peer does not answer pings"));
     this.#success.set(this.#links.best(link.peer.operator) === undefined ? 0 : 1, { peer: link.peer.name });
   }
 
@@ -63,6 +62,27 @@ export class Heartbeat {
       limit.clear();
     }
   }
+}
+
+/**
+ * Asks the other end of a connection again and again, at once when an answer was lost.
+ *
+ * @param ask - Whether it answered.
+ * @param patience - How many answers in a row may be lost.
+ * @returns "lost" when so many were; "ended" when the signal fired. Rejects only as `ask` does.
+ */
+export async function whileAnswering(
+  ask: () => Promise<boolean>,
+  { everyMs, ended, patience }: { everyMs: number; ended: AbortSignal; patience: () => number },
+): Promise<"lost" | "ended"> {
+  for (let lost = 0; !ended.aborted; ) {
+    const answered = await ask();
+    if (ended.aborted) break;
+    lost = answered ? 0 : lost + 1;
+    if (lost >= patience()) return "lost";
+    await pause(answered ? everyMs : 0, ended);
+  }
+  return "ended";
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Logger, Meter } from "../ports/index.ts";
 import { Backoff } from "./backoff.ts";
 import { P2pError } from "./errors.ts";
 import { frame, readFrame } from "./framing.ts";
-import { ping } from "./heartbeat.ts";
+import { ping, whileAnswering } from "./heartbeat.ts";
 import { lazily } from "./lazy-negotiation.ts";
 import {
   dialBackoffFactor,
@@ -266,13 +266,25 @@ export class Relay {
    * @throws P2pError `p2p/relay` - too many pings in a row were lost: the connection is dead, and is ended.
    */
   async #whileAnswering(connection: Connection, at: number, signal: AbortSignal): Promise<void> {
-    for (let lost = 0, left = at - performance.now(); left > 0; left = at - performance.now()) {
-      await untilClosed(connection, lost > 0 ? 0 : Math.min(left, this.#waits.pingEveryMs), signal);
-      if (signal.aborted || connection.status !== "open") return;
-      lost = (await isAnswering(connection, this.#waits.pingAnswerMs, signal)) ? 0 : lost + 1;
-      if (lost < lostPingsMax || signal.aborted) continue;
+    const limit = deadline(Math.max(0, at - performance.now()), signal);
+    const closed = new AbortController();
+    const onClose = (): void => closed.abort();
+    connection.addEventListener("close", onClose, { once: true });
+    if (connection.status !== "open") onClose();
+    const ended = AbortSignal.any([limit.signal, closed.signal]);
+    const { pingEveryMs, pingAnswerMs } = this.#waits;
+    try {
+      const fate = await whileAnswering(() => isAnswering(connection, pingAnswerMs, ended), {
+        everyMs: pingEveryMs,
+        ended,
+        patience: () => lostPingsMax,
+      });
+      if (fate === "ended") return;
       connection.abort(new Error("relay does not answer pings"));
       throw new P2pError("p2p/relay", "ping relay");
+    } finally {
+      limit.clear();
+      connection.removeEventListener("close", onClose);
     }
   }
 
@@ -294,17 +306,4 @@ async function isAnswering(connection: Connection, withinMs: number, signal: Abo
   } finally {
     limit.clear();
   }
-}
-
-/** Settles when the connection closes, after `ms`, or when the signal fires. */
-async function untilClosed(connection: Connection, ms: number, signal: AbortSignal): Promise<void> {
-  if (connection.status !== "open") return;
-  const stop = new AbortController();
-  const end = (): void => stop.abort();
-  connection.addEventListener("close", end, { once: true });
-  signal.addEventListener("abort", end, { once: true });
-  if (signal.aborted) end();
-  await pause(Math.max(0, ms), stop.signal);
-  connection.removeEventListener("close", end);
-  signal.removeEventListener("abort", end);
 }
