@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -69,4 +69,43 @@ test("a command whose reader has gone ends as if it had read everything", async 
   child.stderr.on("data", (bytes: Buffer) => said.push(bytes));
   const [code] = await once(child, "close");
   assert.deepEqual([code, Buffer.concat(said).toString()], [0, ""]);
+});
+
+test("keys that are being made leave nothing behind when the program is stopped half way", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "trireme-stopped-"));
+  const owner = `0x${"11".repeat(20)}`;
+  const child = spawn(
+    process.execPath,
+    [
+      join(import.meta.dirname, "main.ts"),
+      ...[
+        "create",
+        "cluster",
+        "--cluster-dir",
+        join(folder, "cluster"),
+        "--network",
+        "hoodi",
+        "--nodes",
+        "4",
+      ],
+      ...["--num-validators", "100", "--fee-recipient-addresses", owner, "--withdrawal-addresses", owner],
+    ],
+    { stdio: ["ignore", "ignore", "pipe"] },
+  );
+  const ended = once(child, "exit");
+  const found = (): string[] =>
+    readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".txt"));
+  try {
+    const said: Buffer[] = [];
+    child.stderr.on("data", (bytes: Buffer) => said.push(bytes));
+    while (found().length === 0 && child.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    child.kill("SIGINT");
+    assert.deepEqual(await ended, [1, null], Buffer.concat(said).toString());
+    assert.match(Buffer.concat(said).toString(), /asked to stop/);
+    assert.deepEqual(readdirSync(join(folder, "cluster")), []);
+  } finally {
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

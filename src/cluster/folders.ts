@@ -56,6 +56,7 @@ function writeNew(path: string, text: string, mode: number): void {
  * at the end, so a stop half way leaves nothing that looks finished, and a second attempt is not in its way. What has its
  * final name is on the disk for good.
  *
+ * @param onProgress - Told of each keystore; what it throws ends the work, and nothing stays.
  * @throws ClusterError `cluster/exists` - a node folder is there already; nothing was written.
  */
 export async function writeClusterFolders(
@@ -313,15 +314,24 @@ function combineOne(lock: Lock, shares: readonly KeyShare[], validator: number):
   return secret;
 }
 
-/** Writes combined keys as keystores into a new folder; on the disk for good when the promise settles. @throws ClusterError `cluster/exists` */
-export async function writeCombined(folder: string, secrets: readonly SecretKey[]): Promise<void> {
+/**
+ * Writes combined keys as keystores into a new folder; on the disk for good when the promise settles.
+ *
+ * @param onEach - Told of each keystore; what it throws ends the work, and nothing stays.
+ * @throws ClusterError `cluster/exists`
+ */
+export async function writeCombined(
+  folder: string,
+  secrets: readonly SecretKey[],
+  onEach: () => void = () => {},
+): Promise<void> {
   refuseExisting(folder);
   mkdirSync(dirname(folder) || ".", { recursive: true });
   const draft = `${folder}.unfinished-${draftName()}`;
   rmSync(draft, { recursive: true, force: true });
   mkdirSync(draft, { mode: 0o700 });
   try {
-    await writeKeystores(draft, secrets, false);
+    await writeKeystores(draft, secrets, false, onEach);
     await syncTree(draft);
     renameSync(draft, folder);
     await syncPath(dirname(folder));

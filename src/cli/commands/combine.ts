@@ -10,6 +10,7 @@ import { askContracts } from "../../execution/index.ts";
 import { customNetwork } from "../definition-request.ts";
 import { formatError } from "../main.ts";
 import { executionEndpoint } from "../run-config.ts";
+import { stopSignals } from "../stop-signals.ts";
 import type { CommandInput } from "./index.ts";
 
 /** Brings key shares back together. */
@@ -28,7 +29,10 @@ export async function combine({ chosen, io }: CommandInput): Promise<void> {
     io.err(`opening the key shares in ${home}\n`),
   );
   const folder = chosen.text("output-dir");
-  await writeCombined(folder, combined.secrets);
+  // Stopped half way it leaves no whole key behind.
+  const { signal, release } = stopSignals();
+  await writeCombined(folder, combined.secrets, () => signal.throwIfAborted());
+  release();
   if (chosen.flag("json")) {
     io.out(
       `${JSON.stringify({ folder, validators: combined.secrets.map((secret) => toHex(secret.publicKey())), sharesUsed: combined.used })}\n`,

@@ -3,6 +3,7 @@ import { createCluster, readKeysToSplit, shortKey, writeClusterFolders } from ".
 import type { SecretKey } from "../../crypto/index.ts";
 import { readDefinitionRequest, readNetwork } from "../definition-request.ts";
 import { UsageError } from "../settings.ts";
+import { stopSignals } from "../stop-signals.ts";
 import type { CommandInput } from "./index.ts";
 
 /** Makes a whole cluster: one folder per node. */
@@ -30,15 +31,19 @@ export async function createClusterCommand({ chosen, io }: CommandInput): Promis
     keys,
   });
   let told = 0;
+  // Stopped half way it leaves no key behind.
+  const { signal, release } = stopSignals();
   await writeClusterFolders(
     folder,
     created,
     { insecureKeys: chosen.flag("insecure-keys"), networkName: network.name },
     (done, of) => {
+      signal.throwIfAborted();
       if (of > 40 && Math.floor((10 * done) / of) > told) io.err(`  ${done} of ${of} keystores\n`);
       told = Math.floor((10 * done) / of);
     },
   );
+  release();
   const { lock } = created;
   if (lock.validators.some(({ deposits }) => deposits.length === 0))
     io.err("warning: files before v1.6.0 have no room for deposit data, so none was written\n");
