@@ -109,3 +109,26 @@ test("keys that are being made leave nothing behind when the program is stopped 
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test("a node that is started with a mistyped folder makes no such folder", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "trireme-mistyped-"));
+  const args = [
+    "run",
+    "--data-dir",
+    join(folder, "typo"),
+    "--beacon-node-endpoints",
+    "http://127.0.0.1:5052",
+  ];
+  const child = spawn(process.execPath, [join(import.meta.dirname, "main.ts"), ...args], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  try {
+    const said: Buffer[] = [];
+    child.stderr.on("data", (bytes: Buffer) => said.push(bytes));
+    assert.deepEqual(await once(child, "close"), [1, null]);
+    assert.match(Buffer.concat(said).toString(), /read the cluster lock: .*typo\/cluster-lock\.json/);
+    assert.deepEqual(readdirSync(folder), []);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

@@ -87,6 +87,8 @@ test("a wrong use ends with exit code 2, says what is wrong and what to write, a
     ["config show", /CHARON_NO_VERIFY is neither true nor false/, { CHARON_NO_VERIFY: "maybe" }],
     ["config show --beacon-node-timeout soon", /--beacon-node-timeout is not a whole number\n.*2s/],
     ["config show --beacon-node-timeout -1", /--beacon-node-timeout/],
+    ["config show --beacon-node-timeout 0", /--beacon-node-timeout is 0\n {2}It may be from 100 to 60000/],
+    ["config show --beacon-node-timeout 100000m", /--beacon-node-timeout is 6000000000\n/],
     ["demo --nodes 4s", /--nodes is not a whole number\n {2}Write digits only/],
     ["demo --nodes 0x4", /--nodes is not a whole number/],
     ["demo --nodes 99", /--nodes is 99\n {2}Between 3 and 10/],

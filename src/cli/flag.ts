@@ -8,6 +8,8 @@ export interface Flag {
   readonly default?: string | number | boolean | readonly string[];
   readonly help: string;
   readonly choices?: readonly string[];
+  /** Of a number that is given: the least and the most that make sense. */
+  readonly range?: readonly [number, number];
   readonly required?: boolean;
 }
 

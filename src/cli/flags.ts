@@ -114,6 +114,7 @@ export const commands: readonly CommandRow[] = [
         kind: "number",
         value: "ms",
         default: 1000,
+        range: [0, 86_400_000],
         help: "How long the node stays reachable after the end",
       },
       executionClient,
@@ -204,12 +205,14 @@ export const commands: readonly CommandRow[] = [
         name: "p2p-max-connections",
         kind: "number",
         default: 16_384,
+        range: [1, 1_000_000],
         help: "Connections at the same time",
       },
       {
         name: "p2p-max-reservations",
         kind: "number",
         default: 512,
+        range: [1, 1_000_000],
         help: "Connections from one address; each operator holds one",
       },
       {

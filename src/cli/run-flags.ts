@@ -35,6 +35,7 @@ export const runFlags: readonly Flag[] = [
     kind: "number",
     value: "ms",
     default: 2000,
+    range: [100, 60_000], // With no time nobody answers, and a duty does not wait for longer than a minute.
     help: "How long a beacon node may take to answer",
   },
   {

@@ -134,6 +134,9 @@ function wholeNumber(flag: Flag, value: unknown, where: string): number {
     throw usage(`${where} is not a whole number`, hint);
   const number = Number(digits) * (UNIT_MS[unit ?? "ms"] ?? 1);
   if (!Number.isSafeInteger(number)) throw usage(`${where} is too large`, hint);
+  const [least, most] = flag.range ?? [0, Number.MAX_SAFE_INTEGER];
+  if (number < least || number > most)
+    throw usage(`${where} is ${number}`, `It may be from ${least} to ${most}.`);
   return number;
 }
 

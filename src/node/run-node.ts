@@ -4,6 +4,7 @@ import { createBeaconNodes } from "../beacon/index.ts";
 import {
   type Cluster,
   contractQuestions,
+  type Lock,
   loadNodeKey,
   type Network,
   networks,
@@ -97,11 +98,12 @@ export async function runNode(config: RunConfig, signal: AbortSignal): Promise<v
 async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped" | "begin anew"> {
   const running = new Running();
   const anew = new AbortController();
+  const lock = readLock(config.lockFile); // Before anything is made: the folder may be a mistyped name.
   const folder = lockDataFolder(config.dataDir, "run");
   running.add(() => folder.release());
   let log = makeLogger(config);
   try {
-    const identity = await readIdentity(config, log, signal);
+    const identity = await readIdentity(config, lock, log, signal);
     fitCollector(identity.cluster.validators.length);
     const meter = makeMeter(config, identity);
     log = makeLogger(config, meter);
@@ -144,9 +146,13 @@ function makeLogger(config: RunConfig, meter?: ExposedMeter): Logger {
   });
 }
 
-async function readIdentity(config: RunConfig, log: Logger, signal: AbortSignal): Promise<Identity> {
+async function readIdentity(
+  config: RunConfig,
+  lock: Lock,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Identity> {
   const custom = customNetwork(config);
-  const lock = readLock(config.lockFile);
   const cluster = verifiedCluster(lock, {
     custom,
     answers: await askContracts(

@@ -18,7 +18,17 @@ test("addresses are read in every form an operator writes them", () => {
     ["/ip4/1.2.3.4/tcp/3610", "/ip4/1.2.3.4/tcp/3610"],
   ] as const)
     assert.equal(tcpAddress(text, "x").toString(), wanted);
-  for (const text of ["", "1.2.3.4", "1.2.3.4:99999", "[1.2.3.4]:1", "/ip4/1.2.3", "a b:1", "/"])
+  for (const text of [
+    "",
+    "1.2.3.4",
+    "1.2.3.4:99999",
+    "999.1.1.1:1",
+    "1.2.3:1",
+    "[1.2.3.4]:1",
+    "/ip4/1.2.3",
+    "a b:1",
+    "/",
+  ])
     assert.throws(() => tcpAddress(text, "x"), P2pError, text);
 });
 
@@ -42,6 +52,8 @@ test("scopes are told apart", () => {
     ["/ip4/10.0.0.1/tcp/1", "private"],
     ["/ip4/100.64.0.1/tcp/1", "private"],
     ["/ip4/127.1.2.3/tcp/1", "loopback"],
+    ["/dns4/localhost/tcp/1", "loopback"],
+    ["/dns/a.localhost/tcp/1", "loopback"],
     ["/ip4/169.254.169.254/tcp/80", "link-local"],
     ["/ip4/0.0.0.0/tcp/1", "unusable"],
     ["/ip4/224.0.0.1/tcp/1", "unusable"],

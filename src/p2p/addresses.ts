@@ -26,7 +26,8 @@ export function tcpAddress(text: string, what: string): Multiaddr {
   if (host === undefined || port > 65_535) throw badOption(what, text, hint);
   const kind =
     match?.[1] === undefined ? (isIP(host) === 4 ? "ip4" : "dns") : isIP(host) === 6 ? "ip6" : undefined;
-  if (kind === undefined) throw badOption(what, text, hint);
+  // No name ends in a number, so this is a mistyped IP address.
+  if (kind === undefined || (kind === "dns" && /(^|\.)\d+\.?$/.test(host))) throw badOption(what, text, hint);
   return parse(`/${kind}/${host}/tcp/${port}`, what, hint);
 }
 
@@ -74,7 +75,8 @@ export function scopeOf(text: string): Scope {
   }
   const [empty, kind, host = "", transport, port] = parts;
   if (empty !== "" || parts.length !== 5 || transport !== "tcp" || Number(port) === 0) return "unusable";
-  if (kind === "dns" || kind === "dns4" || kind === "dns6") return "name";
+  if (kind === "dns" || kind === "dns4" || kind === "dns6")
+    return /(^|\.)localhost\.?$/i.test(host) ? "loopback" : "name";
   if (kind === "ip4") return scopeOfIp4(host);
   if (kind === "ip6") return scopeOfIp6(host);
   return "unusable";
