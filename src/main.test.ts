@@ -74,24 +74,10 @@ test("a command whose reader has gone ends as if it had read everything", async 
 test("keys that are being made leave nothing behind when the program is stopped half way", async () => {
   const folder = mkdtempSync(join(tmpdir(), "trireme-stopped-"));
   const owner = `0x${"11".repeat(20)}`;
-  const child = spawn(
-    process.execPath,
-    [
-      join(import.meta.dirname, "main.ts"),
-      ...[
-        "create",
-        "cluster",
-        "--cluster-dir",
-        join(folder, "cluster"),
-        "--network",
-        "hoodi",
-        "--nodes",
-        "4",
-      ],
-      ...["--num-validators", "100", "--fee-recipient-addresses", owner, "--withdrawal-addresses", owner],
-    ],
-    { stdio: ["ignore", "ignore", "pipe"] },
-  );
+  const line = `create cluster --cluster-dir ${join(folder, "cluster")} --network hoodi --nodes 4 --num-validators 100 --fee-recipient-addresses ${owner} --withdrawal-addresses ${owner}`;
+  const child = spawn(process.execPath, [join(import.meta.dirname, "main.ts"), ...line.split(" ")], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   const ended = once(child, "exit");
   const found = (): string[] =>
     readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".txt"));
