@@ -220,7 +220,12 @@ test("signatures that a client sends one by one leave together: when it pauses, 
   assert.ok(messages.length >= 8);
   const submit = async ([groupKey, message]: (typeof messages)[number]): Promise<void> => {
     const root = signingRoot(message.beaconBlockRoot, domainAt(world.spec, "syncCommittee", 1));
-    const signed = { ...message, signature: await sign(world, CLIENT, groupKey, root) };
+    const signed = {
+      slot,
+      validatorIndex: 0,
+      ...message,
+      signature: await sign(world, CLIENT, groupKey, root),
+    };
     assert.equal(await said(made, { kind, slot, groupKey, signed }), "taken");
   };
   const sent = (): number =>
