@@ -5,9 +5,7 @@ import { readVersioned, typesOf } from "./blocks.ts";
 import { bad } from "./errors.ts";
 import { BETTER_AGGREGATE_MS } from "./limits.ts";
 import type { Attempt, Contest } from "./pool.ts";
-import { tell } from "./publish.ts";
-
-const JSON_TYPE = "application/json";
+import { tellJson } from "./publish.ts";
 
 /** An aggregate over exactly the data, and from Electra on of exactly the committee, that were asked for. */
 export function askAggregate(slot: Slot, dataRoot: Root, committeeIndex: number): Attempt<Aggregate> {
@@ -39,12 +37,8 @@ function votesIn({ value }: Aggregate): number {
 /** @param aggregates - All of one fork. */
 export function tellAggregates(fork: string, aggregates: readonly SignedAggregate[]): Attempt<void> {
   const type = typesOf(fork).types.SignedAggregateAndProof;
-  return tell({
-    method: "POST",
-    path: "/eth/v2/validator/aggregate_and_proofs",
-    headers: { "content-type": JSON_TYPE, "eth-consensus-version": fork },
-    body: JSON.stringify(aggregates.map(({ value }) => type.toJson(value))),
-  });
+  const body = aggregates.map(({ value }) => type.toJson(value));
+  return tellJson("/eth/v2/validator/aggregate_and_proofs", body, fork);
 }
 
 export function tellCommitteeSubscriptions(subscriptions: readonly CommitteeSubscription[]): Attempt<void> {
@@ -55,10 +49,5 @@ export function tellCommitteeSubscriptions(subscriptions: readonly CommitteeSubs
     slot: String(subscription.slot),
     is_aggregator: subscription.isAggregator,
   }));
-  return tell({
-    method: "POST",
-    path: "/eth/v1/validator/beacon_committee_subscriptions",
-    headers: { "content-type": JSON_TYPE },
-    body: JSON.stringify(body),
-  });
+  return tellJson("/eth/v1/validator/beacon_committee_subscriptions", body);
 }

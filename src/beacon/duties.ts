@@ -7,8 +7,18 @@ import { KEYS_PER_GET, LIST_BYTES_MAX, LIST_ITEMS_MAX } from "./limits.ts";
 import { parseJson } from "./parse.ts";
 import type { Attempt } from "./pool.ts";
 
-export const JSON_BODY = { "content-type": "application/json" } as const;
 const VALIDATORS = "/eth/v1/beacon/states/head/validators";
+
+/** The answer about all that a JSON body names, which may be long. */
+export function askList(
+  endpoint: Endpoint,
+  path: string,
+  body: string,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const headers = { "content-type": "application/json" };
+  return endpoint.ask({ method: "POST", path, headers, body, bytesMax: LIST_BYTES_MAX }, signal);
+}
 
 /** Validators of the head state among `pubkeys`. Nodes that lack the POST are asked by GET, some keys at a time. */
 export function askValidators(pubkeys: readonly GroupKey[]): Attempt<readonly ValidatorRecord[]> {
@@ -28,12 +38,7 @@ async function allValidators(
 ): Promise<readonly ValidatorRecord[]> {
   try {
     const body = JSON.stringify({ ids: keys });
-    return readValidators(
-      await endpoint.ask(
-        { method: "POST", path: VALIDATORS, headers: JSON_BODY, body, bytesMax: LIST_BYTES_MAX },
-        signal,
-      ),
-    );
+    return readValidators(await askList(endpoint, VALIDATORS, body, signal));
   } catch (error) {
     const lacksPost =
       error instanceof BeaconError && [404, 405, 415, 501].includes(Number(error.facts["status"]));
@@ -66,12 +71,7 @@ export function askAttesterDuties(
   const body = JSON.stringify([...wanted].map(String));
   const path = `/eth/v1/validator/duties/attester/${epoch}`;
   return async (endpoint, signal) => {
-    const json = verified(
-      await endpoint.ask(
-        { method: "POST", path, headers: JSON_BODY, body, bytesMax: LIST_BYTES_MAX },
-        signal,
-      ),
-    );
+    const json = verified(await askList(endpoint, path, body, signal));
     const duties = json.list("data", LIST_ITEMS_MAX, (item) => readAttesterDuty(item, chain, epoch));
     refuseDoubles(duties, (duty) => duty.validatorIndex, "data[].validator_index");
     return {
@@ -126,12 +126,7 @@ export function askLiveness(
   const body = JSON.stringify([...wanted].map(String));
   const path = `/eth/v1/validator/liveness/${epoch}`;
   return async (endpoint, signal) => {
-    const json = verified(
-      await endpoint.ask(
-        { method: "POST", path, headers: JSON_BODY, body, bytesMax: LIST_BYTES_MAX },
-        signal,
-      ),
-    );
+    const json = verified(await askList(endpoint, path, body, signal));
     const seen = json.list("data", LIST_ITEMS_MAX, (item) => ({
       index: item.quoted("index"),
       live: readLive(item),

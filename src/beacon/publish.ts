@@ -8,7 +8,7 @@ import type { Attempt } from "./pool.ts";
 const JSON_TYPE = "application/json";
 
 /** Hands a message to one node. That the node has it already counts as accepted. */
-export function tell(question: Question): Attempt<void> {
+function tell(question: Question): Attempt<void> {
   return async (endpoint, signal) => {
     try {
       await endpoint.ask(question, signal);
@@ -16,6 +16,17 @@ export function tell(question: Question): Attempt<void> {
       if (!(error instanceof BeaconError) || error.facts["alreadyKnown"] !== true) throw error;
     }
   };
+}
+
+/** The same for a message as JSON, with its fork where its form follows from that. */
+export function tellJson(path: string, body: unknown, fork?: string): Attempt<void> {
+  const version = fork === undefined ? {} : { "eth-consensus-version": fork };
+  return tell({
+    method: "POST",
+    path,
+    headers: { "content-type": JSON_TYPE, ...version },
+    body: JSON.stringify(body),
+  });
 }
 
 export function tellAttestations(fork: string, body: string): Attempt<void> {
@@ -28,33 +39,21 @@ export function tellPreparations(preparations: Parameters<BeaconNode["preparePro
     validator_index: String(validatorIndex),
     fee_recipient: feeRecipient,
   }));
-  return tell({
-    method: "POST",
-    path: "/eth/v1/validator/prepare_beacon_proposer",
-    headers: { "content-type": JSON_TYPE },
-    body: JSON.stringify(body),
-  });
+  return tellJson("/eth/v1/validator/prepare_beacon_proposer", body);
 }
 
 export function tellRegistrations(
   registrations: Parameters<BeaconNode["registerValidators"]>[0],
 ): Attempt<void> {
   const type = ssz.bellatrix.SignedValidatorRegistrationV1;
-  return tell({
-    method: "POST",
-    path: "/eth/v1/validator/register_validator",
-    headers: { "content-type": JSON_TYPE },
-    body: JSON.stringify(registrations.map((registration) => type.toJson(registration))),
-  });
+  return tellJson(
+    "/eth/v1/validator/register_validator",
+    registrations.map((registration) => type.toJson(registration)),
+  );
 }
 
 export function tellExit(exit: Parameters<BeaconNode["publishExit"]>[0]): Attempt<void> {
-  return tell({
-    method: "POST",
-    path: "/eth/v1/beacon/pool/voluntary_exits",
-    headers: { "content-type": JSON_TYPE },
-    body: JSON.stringify(ssz.phase0.SignedVoluntaryExit.toJson(exit)),
-  });
+  return tellJson("/eth/v1/beacon/pool/voluntary_exits", ssz.phase0.SignedVoluntaryExit.toJson(exit));
 }
 
 /**

@@ -9,12 +9,12 @@ import {
   ssz,
   type ValidatorIndex,
 } from "../spec/index.ts";
-import { JSON_BODY, refuseDoubles, verified } from "./duties.ts";
+import { askList, refuseDoubles, verified } from "./duties.ts";
 import { BeaconError, bad } from "./errors.ts";
-import { BETTER_AGGREGATE_MS, BETTER_VOTE_MS, LIST_BYTES_MAX, LIST_ITEMS_MAX } from "./limits.ts";
+import { BETTER_AGGREGATE_MS, BETTER_VOTE_MS, LIST_ITEMS_MAX } from "./limits.ts";
 import { parseJson, readContainer, type SszType } from "./parse.ts";
 import type { Attempt, Contest } from "./pool.ts";
-import { tell } from "./publish.ts";
+import { tellJson } from "./publish.ts";
 
 type Contribution = altair.SyncCommitteeContribution;
 const contributionType = ssz.altair.SyncCommitteeContribution as unknown as SszType<Contribution>;
@@ -27,8 +27,7 @@ export function askSyncDuties(
   const body = JSON.stringify([...wanted].map(String));
   const path = `/eth/v1/validator/duties/sync/${epoch}`;
   return async (endpoint, signal) => {
-    const question = { method: "POST", path, headers: JSON_BODY, body, bytesMax: LIST_BYTES_MAX } as const;
-    const json = verified(await endpoint.ask(question, signal));
+    const json = verified(await askList(endpoint, path, body, signal));
     const duties = json.list("data", LIST_ITEMS_MAX, (item) => ({
       pubkey: item.hex("pubkey", 48) as GroupKey,
       validatorIndex: item.quoted("validator_index"),
@@ -72,12 +71,7 @@ export function newestHead(now: Slot, slotOf: (block: string) => Slot | undefine
 
 export function tellSyncMessages(messages: readonly altair.SyncCommitteeMessage[]): Attempt<void> {
   const body = messages.map((message) => ssz.altair.SyncCommitteeMessage.toJson(message));
-  return tell({
-    method: "POST",
-    path: "/eth/v1/beacon/pool/sync_committees",
-    headers: JSON_BODY,
-    body: JSON.stringify(body),
-  });
+  return tellJson("/eth/v1/beacon/pool/sync_committees", body);
 }
 
 /** A contribution of exactly the slot, subcommittee and block that were asked for. */
@@ -121,12 +115,7 @@ export function tellContributions(
   contributions: readonly altair.SignedContributionAndProof[],
 ): Attempt<void> {
   const body = contributions.map((value) => ssz.altair.SignedContributionAndProof.toJson(value));
-  return tell({
-    method: "POST",
-    path: "/eth/v1/validator/contribution_and_proofs",
-    headers: JSON_BODY,
-    body: JSON.stringify(body),
-  });
+  return tellJson("/eth/v1/validator/contribution_and_proofs", body);
 }
 
 export function tellSyncSubscriptions(subscriptions: readonly SyncCommitteeSubscription[]): Attempt<void> {
@@ -135,10 +124,5 @@ export function tellSyncSubscriptions(subscriptions: readonly SyncCommitteeSubsc
     sync_committee_indices: positions.map(String),
     until_epoch: String(untilEpoch),
   }));
-  return tell({
-    method: "POST",
-    path: "/eth/v1/validator/sync_committee_subscriptions",
-    headers: JSON_BODY,
-    body: JSON.stringify(body),
-  });
+  return tellJson("/eth/v1/validator/sync_committee_subscriptions", body);
 }
