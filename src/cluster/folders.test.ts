@@ -15,15 +15,11 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { seededRandom, toHex } from "../base/index.ts";
 import { SecretKey, sha256 } from "../crypto/index.ts";
+import { combineFolders } from "./combine-folders.ts";
 import { type CreatedCluster, createCluster } from "./create.ts";
 import { ClusterError } from "./errors.ts";
-import {
-  combineFolders,
-  readKeystores,
-  writeClusterFolders,
-  writeCombined,
-  writeKeystores,
-} from "./folders.ts";
+import { writeClusterFolders, writeCombined } from "./folders.ts";
+import { readKeystores, writeKeystores } from "./keystore-files.ts";
 import { loadNodeKey, operatorOfKey, readLock, verifiedCluster } from "./load.ts";
 import { createNodeKey } from "./node-key.ts";
 import { requested } from "./testing/signed-cluster.ts";

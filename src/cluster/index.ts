@@ -4,6 +4,7 @@
  * shares back together. Bytes and layout are Charon's. Does not run anything.
  */
 
+export { type CombinedKeys, combineFolders } from "./combine-folders.ts";
 export {
   type CreatedCluster,
   type CreateOptions,
@@ -23,19 +24,11 @@ export {
 export { typedDataJson } from "./eip712.ts";
 export { type Enr, encodeEnr, parseEnr } from "./enr.ts";
 export { ClusterError } from "./errors.ts";
-export {
-  type CombinedKeys,
-  combineFolders,
-  type OpenedKeystore,
-  readKeystores,
-  sealKey,
-  writeClusterFolders,
-  writeCombined,
-  writeKeystores,
-} from "./folders.ts";
+export { writeClusterFolders, writeCombined } from "./folders.ts";
 export { lockHash } from "./hash-lock.ts";
 export { type Finding, type FolderReport, inspectFolder, ranges } from "./inspect-folder.ts";
 export { type KeysToSplit, readKeysToSplit } from "./keys-to-split.ts";
+export { type OpenedKeystore, readKeystores, sealKey, writeKeystores } from "./keystore-files.ts";
 export { clusterOf, loadNodeKey, operatorOfKey, readLock, verifiedCluster } from "./load.ts";
 export {
   type Definition,

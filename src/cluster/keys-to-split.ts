@@ -9,7 +9,7 @@ import {
   type SecretKey,
 } from "../crypto/index.ts";
 import { ClusterError } from "./errors.ts";
-import { KEYSTORES_AT_ONCE } from "./folders.ts";
+import { KEYSTORES_AT_ONCE } from "./keystore-files.ts";
 import { readText } from "./load.ts";
 
 /** Whole keys out of keystores of any program. */

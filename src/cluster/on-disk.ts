@@ -1,3 +1,4 @@
+import { chmodSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { each, syncPath } from "../base/index.ts";
@@ -12,4 +13,10 @@ export async function syncTree(folder: string): Promise<void> {
     return entry.isDirectory() ? syncTree(path) : syncPath(path);
   });
   await syncPath(folder);
+}
+
+/** A new file with just these permissions, whatever the umask says. */
+export function writeNew(path: string, text: string, mode: number): void {
+  writeFileSync(path, text, { mode, flag: "wx" });
+  chmodSync(path, mode);
 }

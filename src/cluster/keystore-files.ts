@@ -1,0 +1,115 @@
+import { randomBytes } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { each } from "../base/index.ts";
+import {
+  decryptKeystore,
+  encryptKeystore,
+  PBKDF2_ROUNDS,
+  parseKeystore,
+  type SecretKey,
+} from "../crypto/index.ts";
+import { ClusterError } from "./errors.ts";
+import { readText } from "./load.ts";
+import { writeNew } from "./on-disk.ts";
+
+// Keys in a folder, as Charon lays them out: keystore-N.json, and its password in keystore-N.txt.
+
+/** Keystores at work at once; key derivation runs on Node's thread pool, which has four threads. */
+export const KEYSTORES_AT_ONCE = 4;
+
+export const KEYSTORE_NAME = /^keystore-(?:insecure-)?(\d+)\.json$/;
+
+const entropy = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
+
+/** Writes keystore-0.json and keystore-0.txt and so on; test keys say in their names that they are weakly encrypted. */
+export async function writeKeystores(
+  folder: string,
+  secrets: readonly SecretKey[],
+  insecure: boolean,
+  onEach: () => void = () => {},
+): Promise<void> {
+  await each(secrets, KEYSTORES_AT_ONCE, async (secret, i) => {
+    const stem = join(folder, insecure ? `keystore-insecure-${i}` : `keystore-${i}`);
+    const { keystore, password } = await sealKey(secret, insecure);
+    writeNew(`${stem}.json`, keystore, 0o444);
+    writeNew(`${stem}.txt`, password, 0o400);
+    onEach();
+  });
+}
+
+/** A keystore as it is written, and a new password for it. */
+export async function sealKey(
+  secret: SecretKey,
+  insecure: boolean,
+): Promise<{ readonly keystore: string; readonly password: string }> {
+  const password = Buffer.from(entropy(16)).toString("hex");
+  const rounds = insecure ? PBKDF2_ROUNDS.insecure : PBKDF2_ROUNDS.secure;
+  return { keystore: await encryptKeystore(secret, password, { rounds, entropy }), password };
+}
+
+/** A keystore of a folder, opened. */
+export interface OpenedKeystore {
+  readonly file: string;
+  readonly index: number;
+  readonly secret: SecretKey;
+  /** Encrypted for tests only. */
+  readonly isWeak: boolean;
+}
+
+/**
+ * Opens every keystore-N.json of a folder with the password in keystore-N.txt; in order of N.
+ *
+ * @throws ClusterError `cluster/missing` when there is none, or a password file is not there; KeystoreError with the file's name;
+ *   the signal's reason, with one keystore a thread still to finish: thousands take minutes.
+ */
+export async function readKeystores(
+  folder: string,
+  signal?: AbortSignal,
+): Promise<readonly OpenedKeystore[]> {
+  const names = keystoresIn(folder);
+  const opened: OpenedKeystore[] = [];
+  await each(names, KEYSTORES_AT_ONCE, async (name) => {
+    signal?.throwIfAborted();
+    opened.push(await openKeystore(folder, name));
+  });
+  return opened.toSorted((a, b) => a.index - b.index);
+}
+
+function keystoresIn(folder: string): readonly string[] {
+  let cause: unknown;
+  try {
+    const names = readdirSync(folder).filter((name) => KEYSTORE_NAME.test(name));
+    if (names.length > 0) return names;
+  } catch (error) {
+    cause = error;
+  }
+  throw new ClusterError("cluster/missing", "read the keystore folder", {
+    cause,
+    facts: { path: folder },
+    hint: "Key shares are expected as keystore-0.json with keystore-0.txt, and so on.",
+  });
+}
+
+/** Opens one. @throws ClusterError with its path, `cluster/missing` when its password is not there */
+export async function openKeystore(folder: string, name: string): Promise<OpenedKeystore> {
+  const file = join(folder, name);
+  const passwordFile = file.replace(/\.json$/, ".txt");
+  const password = readText(
+    passwordFile,
+    "the password of a keystore",
+    `The password of ${name} belongs into ${basename(passwordFile)} beside it.`,
+  );
+  try {
+    const keystore = parseKeystore(readFileSync(file, "utf8"));
+    const secret = await decryptKeystore(keystore, password);
+    const isWeak = keystore.kdf.function === "pbkdf2" && keystore.kdf.c < PBKDF2_ROUNDS.secure / 100;
+    return { file, index: Number(KEYSTORE_NAME.exec(name)?.[1]), secret, isWeak };
+  } catch (cause) {
+    throw new ClusterError("cluster/malformed", `open ${file}`, {
+      cause,
+      facts: { path: file },
+      hint: "Restore the keystore and its password file from a backup.",
+    });
+  }
+}
