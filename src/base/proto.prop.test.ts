@@ -89,3 +89,20 @@ test("a map with empty key and empty value is written with both, as Go does", ()
     "0a040a001200",
   );
 });
+
+test("a message of more fields than it may have is refused, however they are nested and whether we know them", () => {
+  const repeat = (piece: readonly number[], times: number): Uint8Array =>
+    new Uint8Array(Array.from({ length: times }, () => piece).flat());
+  const Few = proto.message({ list: proto.repeated(6, Inner), inner: proto.sub(5, Outer) }, () => 100);
+  const emptyOfList = [0x32, 0];
+  assert.equal(Few.decode(repeat(emptyOfList, 100)).list.length, 100);
+  assert.throws(() => Few.decode(repeat(emptyOfList, 101)), { code: "base/not-protobuf" });
+  const nested = (times: number): Uint8Array => Uint8Array.of(0x2a, 2 * times, ...repeat(emptyOfList, times));
+  assert.equal(Few.decode(nested(60)).inner?.list.length, 60);
+  assert.throws(() => Few.decode(repeat([...nested(60)], 2)), { code: "base/not-protobuf" });
+  for (const piece of [emptyOfList, [0x08, 1], [0x2a, 0], [0x3a, 0], [0x42, 0], [0x78, 0]])
+    assert.throws(() => Outer.decode(repeat(piece, 66_000)), { code: "base/not-protobuf" }, piece.join());
+  const many = proto.message({ list: proto.repeated(6, Inner) }, proto.byBytes);
+  assert.throws(() => many.decode(repeat(emptyOfList, 100_000)), { code: "base/not-protobuf" });
+  assert.throws(() => many.decode(repeat([0x78, 0], 1_100)), { code: "base/not-protobuf" });
+});

@@ -35,6 +35,7 @@ import { type CeremonyProgress, type PartName, parts, Waits } from "./progress.t
 import { seededEntropy } from "./seeded-entropy.ts";
 import { type Signing, signDeposits, signLockHash, signRegistrations } from "./signatures.ts";
 import { StepSync } from "./step-sync.ts";
+import { withinMail } from "./within-mail.ts";
 
 export interface CeremonyNeeds {
   readonly transport: Transport;
@@ -98,10 +99,16 @@ export class Ceremony {
     { journal, records }: { readonly journal: Journal; readonly records: readonly JournalRecord[] },
     attempts: Attempts,
   ) {
-    const { transport, channels, clock, log } = needs;
+    const { channels, clock, log } = needs;
     const { definition, key, publicKeys } = options;
     const { definitionHash } = definition;
     const depositAmounts = depositAmountsOf(definition).length;
+    const most = mailMax({
+      validators: definition.numValidators,
+      operators: needs.transport.operatorCount,
+      depositAmounts,
+    });
+    const transport = withinMail(needs.transport, most.bytes);
     this.#needs = needs;
     this.#options = options;
     this.#journal = journal;
@@ -111,15 +118,7 @@ export class Ceremony {
     this.#step = Math.max(0, ...records.map((record) => (record.kind === "step" ? record.step : 0)));
     this.#waits = new Waits(clock);
     const fail = (error: CeremonyError): void => this.#fail(error);
-    const mailbox = new Mailbox(
-      journal,
-      log,
-      mailMax({
-        validators: definition.numValidators,
-        operators: transport.operatorCount,
-        depositAmounts,
-      }),
-    );
+    const mailbox = new Mailbox(journal, log, most);
     mailbox.restore(records);
     this.#sync = new StepSync({
       channels,

@@ -38,33 +38,42 @@ const FrostMsgKey = proto.message({
   sourceId: proto.uint32(2),
   targetId: proto.uint32(3),
 });
-export const FrostRound1Casts = proto.message({
-  casts: proto.repeated(
-    1,
-    proto.message({
-      key: proto.sub(1, FrostMsgKey),
-      wi: proto.bytes(2),
-      ci: proto.bytes(3),
-      commitments: proto.repeatedBytes(4),
-    }),
-  ),
-});
-export const FrostRound1P2P = proto.message({
-  shares: proto.repeated(
-    1,
-    proto.message({ key: proto.sub(1, FrostMsgKey), id: proto.uint32(2), value: proto.bytes(3) }),
-  ),
-});
-export const FrostRound2Casts = proto.message({
-  casts: proto.repeated(
-    1,
-    proto.message({
-      key: proto.sub(1, FrostMsgKey),
-      verificationKey: proto.bytes(2),
-      vkShare: proto.bytes(3),
-    }),
-  ),
-});
+export const FrostRound1Casts = proto.message(
+  {
+    casts: proto.repeated(
+      1,
+      proto.message({
+        key: proto.sub(1, FrostMsgKey),
+        wi: proto.bytes(2),
+        ci: proto.bytes(3),
+        commitments: proto.repeatedBytes(4),
+      }),
+    ),
+  },
+  proto.byBytes,
+);
+export const FrostRound1P2P = proto.message(
+  {
+    shares: proto.repeated(
+      1,
+      proto.message({ key: proto.sub(1, FrostMsgKey), id: proto.uint32(2), value: proto.bytes(3) }),
+    ),
+  },
+  proto.byBytes,
+);
+export const FrostRound2Casts = proto.message(
+  {
+    casts: proto.repeated(
+      1,
+      proto.message({
+        key: proto.sub(1, FrostMsgKey),
+        verificationKey: proto.bytes(2),
+        vkShare: proto.bytes(3),
+      }),
+    ),
+  },
+  proto.byBytes,
+);
 
 export const NodePubKeyMessage = proto.message({
   sessionId: proto.bytes(1),
@@ -114,17 +123,20 @@ export const PedersenDealt = proto.message({ bundles: proto.repeated(1, Pedersen
 export const MsgNodeSig = proto.message({ signature: proto.bytes(1), peerIndex: proto.uint32(2) });
 
 /** ParSigExMsg: all partial signatures of one operator for one purpose. */
-export const PartialSignatures = proto.message({
-  duty: proto.sub(1, proto.message({ slot: proto.uint64(1), type: proto.int32(2) })),
-  dataSet: proto.sub(
-    2,
-    proto.message({
-      set: proto.map(1, (id) =>
-        proto.sub(
-          id,
-          proto.message({ data: proto.bytes(1), signature: proto.bytes(2), shareIdx: proto.int32(3) }),
+export const PartialSignatures = proto.message(
+  {
+    duty: proto.sub(1, proto.message({ slot: proto.uint64(1), type: proto.int32(2) })),
+    dataSet: proto.sub(
+      2,
+      proto.message({
+        set: proto.map(1, (id) =>
+          proto.sub(
+            id,
+            proto.message({ data: proto.bytes(1), signature: proto.bytes(2), shareIdx: proto.int32(3) }),
+          ),
         ),
-      ),
-    }),
-  ),
-});
+      }),
+    ),
+  },
+  proto.byBytes,
+);

@@ -14,6 +14,8 @@ export const QBFT_LIMITS: ProtocolLimits = {
 
 /** An encoded signed part; real ones have 150 to 200 bytes, so that there is room for fields of later versions. */
 export const PART_BYTES_MAX = 1_024;
+/** Fields of a message, those of its parts included: a part has a dozen, and a justification two quorums of parts. */
+export const ENVELOPE_FIELDS_MAX = 4_096;
 /** Rounds beyond this come from nobody's clock: an epoch of one-second rounds has 400. */
 export const ROUND_MAX = 10_000;
 /** Messages of one peer that wait for our `agree` of one duty, oldest dropped first: six rounds of a correct operator. */

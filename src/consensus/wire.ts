@@ -2,7 +2,7 @@ import { concatBytes, equalBytes, proto, toHex } from "../base/index.ts";
 import { hashBytesRoot, type NodeKey, recoverPublicKey, sha256 } from "../crypto/index.ts";
 import type { MessageKind, ValueId } from "../qbft/index.ts";
 import { type DutyId, dutyWireNumber } from "../spec/index.ts";
-import { PART_BYTES_MAX } from "./limits.ts";
+import { ENVELOPE_FIELDS_MAX, PART_BYTES_MAX } from "./limits.ts";
 import type { ConsensusValue } from "./types.ts";
 
 export const QBFT_PROTOCOL = "/charon/consensus/qbft/2.0.0";
@@ -41,11 +41,14 @@ export interface Envelope {
   readonly values: readonly { readonly typeUrl: string; readonly value: Uint8Array }[];
 }
 /** core.corepb.v1.QBFTConsensusMsg: what travels. Every value that a part names must be in `values`, or Charon drops it. */
-export const Envelope: proto.MessageType<Envelope> = proto.message({
-  message: proto.sub(1, SignedPart),
-  justification: proto.repeated(2, SignedPart),
-  values: proto.repeated(3, proto.Any),
-});
+export const Envelope: proto.MessageType<Envelope> = proto.message(
+  {
+    message: proto.sub(1, SignedPart),
+    justification: proto.repeated(2, SignedPart),
+    values: proto.repeated(3, proto.Any),
+  },
+  () => ENVELOPE_FIELDS_MAX,
+);
 
 /** 32 zero bytes stand for "no value"; the bytes are written and signed. */
 export const NO_HASH: Uint8Array = new Uint8Array(32);
