@@ -211,3 +211,18 @@ test("JSON of a few members that is longer than such JSON can be is refused", ()
   assert.ok(signedCodecs.exit.decode(padded(2_048)));
   assert.throws(() => signedCodecs.exit.decode(padded(2_049)), { code: "duty/malformed" });
 });
+
+test("JSON of a size or a shape that no honest operator sends is refused before it is parsed", (t) => {
+  const parse = t.mock.method(JSON, "parse");
+  const shapes = {
+    large: `{"a":"${"0".repeat(200_000)}"}`,
+    objects: `[${"{},".repeat(30_000)}{}]`,
+    deep: "[".repeat(50_000) + "]".repeat(50_000),
+  };
+  for (const [shape, text] of Object.entries(shapes))
+    for (const [kind, codec] of [...Object.entries(unsignedCodecs), ...Object.entries(signedCodecs)]) {
+      if (shape === "large" && kind === "proposer") continue; // Blocks are large.
+      assert.throws(() => codec.decode(new Uint8Array(Buffer.from(text))), { code: "duty/malformed" });
+      assert.equal(parse.mock.callCount(), 0, `${shape} ${kind}`);
+    }
+});

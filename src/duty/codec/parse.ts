@@ -1,4 +1,5 @@
 import { equalBytes } from "../../base/index.ts";
+import { LIMITS } from "../limits.ts";
 import { CodecError } from "./codec-error.ts";
 
 /** A type of `@chainsafe/ssz`, as far as the codecs need it. */
@@ -33,27 +34,37 @@ function decodeStrictly<T>(
 
 /**
  * SSZ, or JSON for everything that Charon accepts in both (core/proto.go). SSZ comes first: slot 123 begins with "{".
+ *
+ * @param jsonBytesMax - Of blocks more than of everything else.
  */
 export function decodeEither<T>(
   bytes: Uint8Array,
   what: string,
   ssz: { decode: (bytes: Uint8Array) => T; encode: (value: T) => Uint8Array },
   readJson: (json: unknown) => T,
+  jsonBytesMax?: number,
 ): T {
   try {
     return decodeStrictly(bytes, what, ssz);
   } catch (failure) {
     const first = bytes.find((byte) => byte > 0x20);
     if (first !== 0x7b && first !== 0x5b) throw failure;
-    return decodeJson(bytes, what, readJson);
+    return decodeJson(bytes, what, readJson, jsonBytesMax);
   }
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Runs `read` on the JSON text in `bytes`; whatever it throws becomes a CodecError. */
-export function decodeJson<T>(bytes: Uint8Array, what: string, read: (json: unknown) => T): T {
+export function decodeJson<T>(
+  bytes: Uint8Array,
+  what: string,
+  read: (json: unknown) => T,
+  bytesMax: number = LIMITS.jsonBytesMax,
+): T {
   try {
+    if (bytes.length > bytesMax) throw new Error("longer than it can be");
+    if (!isSparse(bytes)) throw new Error("of more items than it can have");
     return read(JSON.parse(utf8.decode(bytes)));
   } catch (cause) {
     throw new CodecError("duty/malformed", `decode ${what} from JSON`, {
@@ -62,6 +73,18 @@ export function decodeJson<T>(bytes: Uint8Array, what: string, read: (json: unkn
     });
   }
 }
+
+/** Whether there are few enough values in JSON for what it is: each takes memory and time, of however few bytes it is made. */
+function isSparse(json: Uint8Array): boolean {
+  const itemsMax = 4_096 + json.length / LIMITS.bytesPerJsonItemMin;
+  let items = 0;
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i]; // By index: a block of 28 MB is walked through in 30 ms, and by an iterator in ten times that.
+    if (byte === COMMA || byte === BRACKET || byte === BRACE) items++;
+  }
+  return items <= itemsMax;
+}
+const [COMMA, BRACKET, BRACE] = Buffer.from(",[{");
 
 export function encodeJson(json: unknown): Uint8Array {
   return new Uint8Array(Buffer.from(JSON.stringify(json)));

@@ -12,6 +12,7 @@ import {
   type SignedBlindedBeaconBlock,
   signingRoot,
 } from "../../spec/index.ts";
+import { LIMITS } from "../limits.ts";
 import { forkOfNumber, readEnvelope, type WireFork, writeEnvelope } from "./envelope.ts";
 import { typeNamed } from "./fork-types.ts";
 import { decodeEither, integerOf, member, type SszType } from "./parse.ts";
@@ -92,10 +93,15 @@ function decodeVersioned<P>(
     const { fork, extra, body } = readEnvelope("blinded", bytes);
     return read(fork, extra === 1, (type) => type.deserialize(body.slice()));
   };
-  return decodeEither(bytes, what, { decode, encode }, (json) =>
-    read(forkOfNumber(integerOf(member(json, "version"))), member(json, "blinded") === true, (type) =>
-      type.fromJson(member(json, "block")),
-    ),
+  return decodeEither(
+    bytes,
+    what,
+    { decode, encode },
+    (json) =>
+      read(forkOfNumber(integerOf(member(json, "version"))), member(json, "blinded") === true, (type) =>
+        type.fromJson(member(json, "block")),
+      ),
+    LIMITS.messageBytesMax,
   );
 }
 
