@@ -1,4 +1,5 @@
 import type { Hex } from "./bytes.ts";
+import { parseJson } from "./parse-json.ts";
 
 /** Makes the error for a field: where it stands in the document, and what was wanted there. */
 export type FieldFailure = (where: string, wanted: string) => Error;
@@ -16,11 +17,11 @@ export class JsonFields {
     this.#fail = fail;
   }
 
-  /** Parses a document. @throws what `fail` makes, when it is not JSON or not an object. */
+  /** Parses a document. @throws what `fail` makes, when it is not JSON as `parseJson` takes it, or not an object. */
   static parse(text: string, where: string, fail: FieldFailure): JsonFields {
     let json: unknown;
     try {
-      json = JSON.parse(text);
+      json = parseJson(text);
     } catch {
       throw fail(where, "JSON");
     }

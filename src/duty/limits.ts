@@ -11,8 +11,6 @@ export const LIMITS = {
   smallJsonBytesMax: 2 * 1024,
   /** Any other JSON but that of a block: an aggregate with the bits of all attesters has 35 kB. */
   jsonBytesMax: 128 * 1024,
-  /** Bytes of JSON for each of its members and items, beyond the first thousands: less is no block, and would take a hundred times its size. */
-  bytesPerJsonItemMin: 8,
   /** Validators in one set. Clusters of 3 000 validators exist, and on a small chain all of them may attest in one slot. */
   validatorsPerSetMax: 8_192,
   /** Partial signatures of a message that are decoded and hashed in one go, and their bytes: some five milliseconds, measured. */

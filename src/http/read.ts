@@ -1,4 +1,4 @@
-import { DvError, fromHex, HexError } from "../base/index.ts";
+import { DvError, fromHex, HexError, parseJson } from "../base/index.ts";
 
 /** A request that gets an error answer, as the beacon API words it. */
 export class RequestRefused extends DvError<"http/request-refused"> {
@@ -93,7 +93,7 @@ export async function readJson(
   const bytes = await readBytes(request, bytesMax);
   if (bytes.length === 0 && "empty" in how) return how.empty;
   try {
-    return JSON.parse(Buffer.from(bytes).toString("utf8")) as unknown;
+    return parseJson(Buffer.from(bytes).toString("utf8"), 3); // Lists of indices in quotes.
   } catch {
     throw badRequest("body is not JSON");
   }

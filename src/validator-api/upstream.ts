@@ -1,3 +1,4 @@
+import { parseJson } from "../base/index.ts";
 import { badRequest, RequestRefused } from "../http/index.ts";
 import type { BeaconPassage, ForwardedRequest } from "../ports/index.ts";
 import { ANSWER_BYTES_MAX } from "./limits.ts";
@@ -42,7 +43,7 @@ export async function askJson(
 
 function parse(bytes: ArrayBuffer): Readonly<Record<string, unknown>> | undefined {
   try {
-    const json: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
+    const json: unknown = parseJson(Buffer.from(bytes).toString("utf8"));
     return typeof json === "object" && json !== null && !Array.isArray(json)
       ? (json as Record<string, unknown>)
       : undefined;
