@@ -125,6 +125,7 @@ class Network implements P2p {
   readonly #peerinfo: PeerInfoExchange;
   readonly #addresses: AddressExchange;
   readonly #relays: readonly Relay[];
+  readonly #relayTexts: readonly string[];
   readonly #dialers: ReadonlyMap<OperatorIndex, Dialer>;
   readonly #listen: ReturnType<typeof tcpAddress>[];
   readonly #announce: ReturnType<typeof tcpAddress>[];
@@ -175,6 +176,7 @@ class Network implements P2p {
       request: ({ operator }, message, signal) =>
         this.#outbound.request(operator, addressesProtocol, message, signal, addressesBytesMax),
     });
+    this.#relayTexts = options.relays ?? [];
     this.#relays = this.#createRelays(options, log, random);
     this.#dialers = new Map(
       roster.peers.map((peer) => {
@@ -221,6 +223,8 @@ class Network implements P2p {
         roster: this.#roster,
         violations: this.#violations,
         knowsHost: (host) => this.#places.knowsHost(host),
+        isNamed: (host) =>
+          this.#places.isNamed(host) || this.#relayTexts.some((text) => text.split(/[/:]+/).includes(host)),
       },
       {
         listen: this.#listen,

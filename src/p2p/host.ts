@@ -25,6 +25,7 @@ import {
   streamsMaxPerConnection,
   streamWindowBytesMax,
 } from "./limits.ts";
+import { peerLookup } from "./lookup.ts";
 import { noteProtocolsOnce } from "./note-protocols-once.ts";
 import type { Roster } from "./roster.ts";
 import { type OnRefused, tellGuard, withStreamGuard } from "./stream-guard.ts";
@@ -52,6 +53,8 @@ export async function createHost(
     readonly violations: Violations;
     /** Whether peers have been at an IP address. */
     readonly knowsHost: (host: string) => boolean;
+    /** Whether the operator of this node has named a host. */
+    readonly isNamed: (host: string) => boolean;
   },
   options: {
     readonly listen: readonly Multiaddr[];
@@ -71,6 +74,8 @@ export async function createHost(
     maxOutboundStreams: streamsMaxPerConnection * 2,
     streamOptions: { maxStreamWindowSize: streamWindowBytesMax },
   });
+  // Handed on to `net.connect`, of whose options libp2p's types know some.
+  const overTcp = tcp({ dialOpts: { lookup: peerLookup({ isTrusted: needs.isNamed }) } as object });
   const refused: OnRefused = (reason, peer) => violations.count(peer, reason);
   const node = await createLibp2p({
     start: false,
@@ -81,7 +86,7 @@ export async function createHost(
       listen: options.listen.map(String),
       appendAnnounce: options.announce.map(String),
     },
-    transports: options.useRelays ? [tcp(), await circuitTransport()] : [tcp()],
+    transports: options.useRelays ? [overTcp, await circuitTransport()] : [overTcp],
     connectionEncrypters: [noise()],
     streamMuxers: [withStreamGuard(withLazyNegotiation(muxer), refused, now)],
     connectionGater: gate(roster, violations, handshakes),

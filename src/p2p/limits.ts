@@ -78,6 +78,9 @@ export const dialBackoffMaxMs = 30_000;
 /** While a relayed connection works, a direct one is tried at this pace at most. */
 export const upgradeBackoffMaxMs = 120_000;
 export const dialTimeoutMs = 6_000;
+/** A name's server is asked so often, and waited for so long each time; both end within the time of a dial. */
+export const nameTriesMax = 2;
+export const nameTryTimeoutMs = 2_000;
 /** Direct addresses are tried for so long before the ways through relays are tried beside them. */
 export const directHeadStartMs = 500;
 /** Addresses tried for one peer at a time, and kept of what a peer says about itself. */

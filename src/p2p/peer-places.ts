@@ -118,6 +118,11 @@ export class PeerPlaces {
     );
   }
 
+  /** Whether the configuration says that a peer is at a host. */
+  isNamed(host: string): boolean {
+    return [...this.#configured.values()].flat().some((address) => hostOf(address) === host);
+  }
+
   /** Settles when what is known is on disk. */
   async flush(): Promise<void> {
     this.#saveNow();
