@@ -1,4 +1,3 @@
-import type { SignatureSet } from "../crypto/index.ts";
 import {
   domainAt,
   epochOf,
@@ -9,66 +8,41 @@ import {
   type ValidatorIndex,
 } from "../spec/index.ts";
 import { attestationSigningRoot, dataProblem, markLive } from "./accept-attestations.ts";
+import { acceptSigned } from "./accept-signed.ts";
 import type { ValidatorState } from "./validators.ts";
 import { ACCEPTED, type Outcome, publicKeysOf, refused, type World } from "./world.ts";
 
 export type SignedAggregate = ReturnType<typeof ssz.fulu.SignedAggregateAndProof.defaultValue>;
 
 const WHAT = "aggregate";
+
 /** Takes signed aggregates. @spec electra/p2p-interface.md#beacon_aggregate_and_proof */
-export async function acceptAggregates(
+export function acceptAggregates(
   world: World,
   aggregates: readonly SignedAggregate[],
   at: UnixMs,
 ): Promise<Outcome[]> {
-  const senders = aggregates.map(({ message }) => world.validators.get(message.aggregatorIndex));
-  const sets = aggregates.flatMap((signed, i) => {
-    const sender = senders[i];
-    return sender === undefined ? [] : outerSets(world, sender, signed);
-  });
-  const right = (await world.signatures.each(sets)).values();
-  const outcomes: Outcome[] = [];
-  for (const [i, signed] of aggregates.entries()) {
-    const sender = senders[i];
-    if (sender === undefined) {
-      outcomes.push(refused(world, WHAT, "unknown validator", at));
-      continue;
-    }
-    const proofRight = right.next().value === true;
-    const outerRight = right.next().value === true;
-    outcomes.push(
-      !proofRight
-        ? refused(world, WHAT, "wrong selection proof", at, sender.index)
-        : !outerRight
-          ? refused(world, WHAT, "wrong signature", at, sender.index)
-          : await acceptAggregate(world, sender, signed, at),
-    );
-  }
-  return outcomes;
-}
-
-/** Selection proof and signature around the aggregate. */
-function outerSets(world: World, sender: ValidatorState, signed: SignedAggregate): SignatureSet[] {
-  const { message } = signed;
-  const epoch = epochOf(world.spec, message.aggregate.data.slot);
-  return [
-    {
-      publicKey: sender.pubkey,
-      root: signingRoot(
-        ssz.Slot.hashTreeRoot(message.aggregate.data.slot),
+  return acceptSigned(world, aggregates, at, {
+    what: WHAT,
+    senderOf: ({ message }) => message.aggregatorIndex,
+    signaturesOf({ message, signature }) {
+      const { slot } = message.aggregate.data;
+      const epoch = epochOf(world.spec, slot);
+      const selected = signingRoot(
+        ssz.Slot.hashTreeRoot(slot),
         domainAt(world.spec, "selectionProof", epoch),
-      ),
-      signature: message.selectionProof,
-    },
-    {
-      publicKey: sender.pubkey,
-      root: signingRoot(
+      );
+      const root = signingRoot(
         ssz.fulu.AggregateAndProof.hashTreeRoot(message),
         domainAt(world.spec, "aggregateAndProof", epoch),
-      ),
-      signature: signed.signature,
+      );
+      return [
+        { root: selected, signature: message.selectionProof, wrong: "wrong selection proof" },
+        { root, signature, wrong: "wrong signature" },
+      ];
     },
-  ];
+    take: (sender, signed) => acceptAggregate(world, sender, signed, at),
+  });
 }
 
 async function acceptAggregate(

@@ -1,4 +1,3 @@
-import type { SignatureSet } from "../crypto/index.ts";
 import {
   domainAt,
   type electra,
@@ -10,6 +9,7 @@ import {
   type UnixMs,
   type ValidatorIndex,
 } from "../spec/index.ts";
+import { acceptSigned } from "./accept-signed.ts";
 import type { AttestationData } from "./attestation-pool.ts";
 import { bitlist, committeeBits } from "./bits.ts";
 import type { ValidatorState } from "./validators.ts";
@@ -40,25 +40,21 @@ export function attestationSigningRoot(world: World, data: AttestationData): Uin
  * @returns One outcome per vote, in order.
  * @spec electra/p2p-interface.md#beacon_attestation_subnet_id
  */
-export async function acceptAttestations(
+export function acceptAttestations(
   world: World,
   attestations: readonly electra.SingleAttestation[],
   at: UnixMs,
 ): Promise<Outcome[]> {
-  const voters = attestations.map((attestation) => world.validators.get(attestation.attesterIndex));
-  const sets = attestations.flatMap((attestation, i): SignatureSet[] => {
-    const voter = voters[i];
-    if (voter === undefined) return [];
-    const { data, signature } = attestation;
-    return [{ publicKey: voter.pubkey, root: attestationSigningRoot(world, data), signature }];
-  });
-  const right = (await world.signatures.each(sets)).values();
-  return attestations.map((attestation, i) => {
-    const voter = voters[i];
-    if (voter === undefined) return refused(world, WHAT, "unknown validator", at);
-    if (right.next().value !== true) return refused(world, WHAT, "wrong signature", at, voter.index);
-    world.judge.vote(voter, attestation.data, at);
-    return acceptVote(world, voter, attestation, at);
+  return acceptSigned(world, attestations, at, {
+    what: WHAT,
+    senderOf: ({ attesterIndex }) => attesterIndex,
+    signaturesOf: ({ data, signature }) => [
+      { root: attestationSigningRoot(world, data), signature, wrong: "wrong signature" },
+    ],
+    take(voter, attestation) {
+      world.judge.vote(voter, attestation.data, at);
+      return acceptVote(world, voter, attestation, at);
+    },
   });
 }
 

@@ -1,4 +1,3 @@
-import type { SignatureSet } from "../crypto/index.ts";
 import {
   domainAt,
   epochOf,
@@ -11,6 +10,7 @@ import {
   type UnixMs,
   type ValidatorIndex,
 } from "../spec/index.ts";
+import { acceptSigned } from "./accept-signed.ts";
 import { SEATS_PER_SUBCOMMITTEE, SYNC_SUBCOMMITTEES } from "./roster.ts";
 import type { ValidatorState } from "./validators.ts";
 import {
@@ -24,6 +24,9 @@ import {
   type World,
 } from "./world.ts";
 
+const MESSAGE = "sync message";
+const CONTRIBUTION = "sync contribution";
+
 export type SyncMessage = ReturnType<typeof ssz.altair.SyncCommitteeMessage.defaultValue>;
 export type SignedContribution = ReturnType<typeof ssz.altair.SignedContributionAndProof.defaultValue>;
 
@@ -33,30 +36,24 @@ export function syncSigningRoot(world: World, slot: Slot, blockRoot: Root): Root
 }
 
 /** Takes messages of sync-committee members. @spec altair/p2p-interface.md#sync_committee_subnet_id */
-export async function acceptSyncMessages(
+export function acceptSyncMessages(
   world: World,
   messages: readonly SyncMessage[],
   at: UnixMs,
 ): Promise<Outcome[]> {
-  const senders = messages.map(({ validatorIndex }) => world.validators.get(validatorIndex));
-  const sets = messages.flatMap(({ slot, beaconBlockRoot, signature }, i): SignatureSet[] => {
-    const sender = senders[i];
-    const root = syncSigningRoot(world, slot, beaconBlockRoot);
-    return sender === undefined ? [] : [{ publicKey: sender.pubkey, root, signature }];
-  });
-  const right = (await world.signatures.each(sets)).values();
-  return messages.map((message, i) => {
-    const sender = senders[i];
-    if (sender === undefined) return refused(world, "sync message", "unknown validator", at);
-    if (right.next().value !== true)
-      return refused(world, "sync message", "wrong signature", at, sender.index);
-    return acceptSyncMessage(world, sender, message, at);
+  return acceptSigned(world, messages, at, {
+    what: MESSAGE,
+    senderOf: ({ validatorIndex }) => validatorIndex,
+    signaturesOf: ({ slot, beaconBlockRoot, signature }) => [
+      { root: syncSigningRoot(world, slot, beaconBlockRoot), signature, wrong: "wrong signature" },
+    ],
+    take: (sender, message) => acceptSyncMessage(world, sender, message, at),
   });
 }
 
 function acceptSyncMessage(world: World, sender: ValidatorState, message: SyncMessage, at: UnixMs): Outcome {
   const { slot, beaconBlockRoot, signature } = message;
-  const no = (reason: string): Outcome => refused(world, "sync message", reason, at, sender.index);
+  const no = (reason: string): Outcome => refused(world, MESSAGE, reason, at, sender.index);
   if (isFuture(world, slot, at)) return no("slot is in the future");
   const seats = world.roster.syncSeats(epochOf(world.spec, slot), sender.index);
   if (seats.length === 0) return no("validator is not in the sync committee");
@@ -70,59 +67,32 @@ function acceptSyncMessage(world: World, sender: ValidatorState, message: SyncMe
 }
 
 /** Takes signed contributions. @spec altair/p2p-interface.md#sync_committee_contribution_and_proof */
-export async function acceptContributions(
+export function acceptContributions(
   world: World,
   contributions: readonly SignedContribution[],
   at: UnixMs,
 ): Promise<Outcome[]> {
-  const senders = contributions.map(({ message }) => world.validators.get(message.aggregatorIndex));
-  const sets = contributions.flatMap((signed, i) => {
-    const sender = senders[i];
-    return sender === undefined ? [] : outerSets(world, sender, signed);
-  });
-  const right = (await world.signatures.each(sets)).values();
-  const outcomes: Outcome[] = [];
-  for (const [i, signed] of contributions.entries()) {
-    const sender = senders[i];
-    if (sender === undefined) {
-      outcomes.push(refused(world, "sync contribution", "unknown validator", at));
-      continue;
-    }
-    const proofRight = right.next().value === true;
-    const outerRight = right.next().value === true;
-    outcomes.push(
-      !proofRight
-        ? refused(world, "sync contribution", "wrong selection proof", at, sender.index)
-        : !outerRight
-          ? refused(world, "sync contribution", "wrong signature", at, sender.index)
-          : await acceptContribution(world, sender, signed, at),
-    );
-  }
-  return outcomes;
-}
-
-function outerSets(world: World, sender: ValidatorState, signed: SignedContribution): SignatureSet[] {
-  const { contribution, selectionProof } = signed.message;
-  const { slot, subcommitteeIndex } = contribution;
-  const epoch = epochOf(world.spec, slot);
-  return [
-    {
-      publicKey: sender.pubkey,
-      root: signingRoot(
+  return acceptSigned(world, contributions, at, {
+    what: CONTRIBUTION,
+    senderOf: ({ message }) => message.aggregatorIndex,
+    signaturesOf({ message, signature }) {
+      const { slot, subcommitteeIndex } = message.contribution;
+      const epoch = epochOf(world.spec, slot);
+      const selected = signingRoot(
         ssz.altair.SyncAggregatorSelectionData.hashTreeRoot({ slot, subcommitteeIndex }),
         domainAt(world.spec, "syncSelectionProof", epoch),
-      ),
-      signature: selectionProof,
-    },
-    {
-      publicKey: sender.pubkey,
-      root: signingRoot(
-        ssz.altair.ContributionAndProof.hashTreeRoot(signed.message),
+      );
+      const root = signingRoot(
+        ssz.altair.ContributionAndProof.hashTreeRoot(message),
         domainAt(world.spec, "contributionAndProof", epoch),
-      ),
-      signature: signed.signature,
+      );
+      return [
+        { root: selected, signature: message.selectionProof, wrong: "wrong selection proof" },
+        { root, signature, wrong: "wrong signature" },
+      ];
     },
-  ];
+    take: (sender, signed) => acceptContribution(world, sender, signed, at),
+  });
 }
 
 async function acceptContribution(
@@ -133,7 +103,7 @@ async function acceptContribution(
 ): Promise<Outcome> {
   const { contribution, selectionProof } = signed.message;
   const { slot, subcommitteeIndex, beaconBlockRoot, aggregationBits, signature } = contribution;
-  const no = (reason: string): Outcome => refused(world, "sync contribution", reason, at, sender.index);
+  const no = (reason: string): Outcome => refused(world, CONTRIBUTION, reason, at, sender.index);
   if (isFuture(world, slot, at)) return no("slot is in the future");
   if (slot < slotAt(world.spec, at) - world.spec.slotsPerEpoch) return no("slot is too long ago");
   if (subcommitteeIndex >= SYNC_SUBCOMMITTEES) return no("no such subcommittee");

@@ -16,7 +16,7 @@ async function aggregate(
   live: TestChain,
   validator: number,
   slot: number,
-  more: { readonly signer?: number; readonly committee?: number } = {},
+  more: { readonly signer?: number; readonly prover?: number; readonly committee?: number } = {},
 ): Promise<{ answer: Answer; bits: number }> {
   const data = await attestationData(live, slot);
   const root = toHex(ssz.phase0.AttestationData.hashTreeRoot(data));
@@ -30,7 +30,13 @@ async function aggregate(
   const message = {
     aggregatorIndex: validator,
     aggregate: attestation,
-    selectionProof: sign(live, validator, "selectionProof", epoch, ssz.Slot.hashTreeRoot(slot)),
+    selectionProof: sign(
+      live,
+      more.prover ?? validator,
+      "selectionProof",
+      epoch,
+      ssz.Slot.hashTreeRoot(slot),
+    ),
   };
   const signature = sign(
     live,
@@ -62,7 +68,7 @@ test("an aggregate is offered, signed, taken, and counted as the aggregator's du
   assert.equal(duties?.missed, 1, "its aggregation of epoch 0 never came");
 });
 
-test("an aggregate with a foreign signature or by somebody outside the committee is refused", async () => {
+test("an aggregate with a foreign signature or selection proof, or by somebody outside the committee is refused", async () => {
   const live = await testChain({ count: 8 });
   const duties = await attesterDuties(live, 0);
   const slot = Number(duties[0]?.slot);
@@ -73,6 +79,8 @@ test("an aggregate with a foreign signature or by somebody outside the committee
 
   const foreign = await aggregate(live, inside, slot, { signer: outside });
   assert.equal(foreign.answer.body.failures[0].message, "wrong signature");
+  const unproved = await aggregate(live, inside, slot, { prover: outside });
+  assert.equal(unproved.answer.body.failures[0].message, "wrong selection proof");
   const stranger = await aggregate(live, outside, slot);
   assert.equal(stranger.answer.body.failures[0].message, "validator is not in this committee");
   assert.equal((await aggregate(live, inside, slot)).answer.status, 200);
