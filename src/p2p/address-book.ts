@@ -1,6 +1,5 @@
-import { open, readFile, rename, stat } from "node:fs/promises";
-import { dirname } from "node:path";
-import { syncPath } from "../base/index.ts";
+import { readFile, rename, stat } from "node:fs/promises";
+import { writeWhole } from "../base/index.ts";
 import { isDialable } from "./addresses.ts";
 import { P2pError } from "./errors.ts";
 import { addressBookBytesMax, addressesMaxPerPeer } from "./limits.ts";
@@ -10,7 +9,7 @@ export type KnownAddresses = Readonly<Record<string, readonly string[]>>;
 
 /**
  * Where the last good addresses of peers outlive a restart, so that a cluster finds itself again when its relays are gone.
- * Nothing is lost with it but time. Implementations: `fileAddressBook`, `memoryAddressBook`, storage/.
+ * Nothing is lost with it but time. Implementations: `fileAddressBook`, and `memoryAddressBook` for tests.
  */
 export interface AddressBook {
   /** Empty when nothing was saved yet. @throws P2pError `p2p/address-book` */
@@ -55,17 +54,8 @@ export function fileAddressBook(path: string): AddressBook {
     },
     async save(addresses) {
       const text = `${JSON.stringify(addresses, undefined, 2)}\n`;
-      const fresh = `${path}.new`;
       try {
-        const file = await open(fresh, "w", 0o600);
-        try {
-          await file.writeFile(text);
-          await file.sync();
-        } finally {
-          await file.close();
-        }
-        await rename(fresh, path);
-        await syncPath(dirname(path));
+        await writeWhole(path, text, { replace: true });
       } catch (cause) {
         throw failed("write file of peer addresses", path, cause);
       }

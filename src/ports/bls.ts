@@ -27,8 +27,8 @@ export interface CombineResult {
 }
 
 /**
- * Heavy BLS work, off the event loop where it matters. Implementations: signer/workers (threads), crypto (inline, used by
- * the simulator).
+ * Heavy BLS work, off the event loop where it matters. Implementations: signer/bls-threads.ts, crypto/inline-bls-work.ts,
+ * sim/toy-keys.ts.
  */
 export interface BlsWork {
   /** Combines all jobs of a slot and verifies the results together. One result per job, in order. Never throws for bad input. */
@@ -47,7 +47,7 @@ export interface SigningRequest {
 
 /**
  * Holds this node's key shares and signs with them. It is asked only for what consensus decided and the slashing memory
- * admitted. Implementations: signer/ (keystores), sim/signer.ts.
+ * admitted. Implementations: signer/ (keystores), sim/toy-keys.ts.
  */
 export interface ShareSigner {
   /** Validators whose share is here. */

@@ -14,7 +14,7 @@ export interface MemoryStanding {
 
 /**
  * The cluster's memory of what each validator has signed, keyed by group public key. Every path that releases a partial
- * signature asks here first. Implementations: storage/sqlite, sim/disk; both pass test/conformance/slashing-store.ts.
+ * signature asks here first. Implementations: storage/, sim/disk.ts; both pass test/conformance/slashing-store.ts.
  *
  * @spec EIP-3076 "Conditions"
  */
