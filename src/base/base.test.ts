@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import {
   AssertionFailed,
@@ -7,6 +10,7 @@ import {
   explain,
   fromHex,
   HexError,
+  isOpenToOthers,
   assert as must,
   seededRandom,
   toHex,
@@ -77,4 +81,20 @@ test("items are worked on a few at a time; when one fails, those under way end f
   ends[2]?.resolve();
   await assert.rejects(all, /the second failed/);
   assert.deepEqual(begun, [0, 1, 2]);
+});
+
+test("a file is open to others when anybody but its owner may do anything with it", () => {
+  const folder = mkdtempSync(join(tmpdir(), "trireme-base-"));
+  try {
+    const path = join(folder, "key");
+    writeFileSync(path, "");
+    const isOpen = (mode: number): boolean => {
+      chmodSync(path, mode);
+      return isOpenToOthers(path);
+    };
+    assert.deepEqual([0o600, 0o400, 0o640, 0o604, 0o620].map(isOpen), [false, false, true, true, true]);
+    assert.equal(isOpenToOthers(join(folder, "none")), false);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

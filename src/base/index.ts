@@ -9,7 +9,7 @@ export { DvError, explain, type Facts } from "./errors.ts";
 export { type HttpAddress, readHttpAddress } from "./http-address.ts";
 export { type FieldFailure, JsonFields } from "./json-fields.ts";
 export { LOG_BACKLOG_BYTES_MAX, logOutput } from "./log-output.ts";
-export { syncPath, type WriteFileOptions, writeWhole } from "./on-disk.ts";
+export { isOpenToOthers, syncPath, type WriteFileOptions, writeWhole } from "./on-disk.ts";
 export { parseJson } from "./parse-json.ts";
 export { printable, printableLines, UNPRINTABLE } from "./printable.ts";
 export * as proto from "./proto.ts";

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { explain, fromHex, logOutput, toHex } from "../base/index.ts";
+import { explain, fromHex, isOpenToOthers, logOutput, toHex } from "../base/index.ts";
 import { createBeaconNodes } from "../beacon/index.ts";
 import {
   type Cluster,
@@ -171,6 +171,10 @@ async function readIdentity(
       : {}),
   });
   const key = loadNodeKey(config.privateKeyFile);
+  if (isOpenToOthers(config.privateKeyFile))
+    log.warn("The node key can be read by other users of this machine; chmod 600 would end that", {
+      file: config.privateKeyFile,
+    });
   return { cluster, key, self: operatorOfKey(cluster, key) };
 }
 

@@ -1,6 +1,5 @@
-import { statSync } from "node:fs";
 import { basename } from "node:path";
-import { DvError, type Hex, toHex } from "../base/index.ts";
+import { DvError, type Hex, isOpenToOthers, toHex } from "../base/index.ts";
 import { type Cluster, type OpenedKeystore, readKeystores } from "../cluster/index.ts";
 import type { SecretKey } from "../crypto/index.ts";
 import { type Logger, silent } from "../ports/index.ts";
@@ -125,9 +124,7 @@ function wrongShare(
 
 /** Keystores are encrypted and may be read by all; what opens them may not. */
 function warnOfOpenPasswords(keystores: readonly OpenedKeystore[], log: Logger): void {
-  const open = keystores
-    .map(({ file }) => file.replace(/\.json$/, ".txt"))
-    .filter((file) => ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0);
+  const open = keystores.map(({ file }) => file.replace(/\.json$/, ".txt")).filter(isOpenToOthers);
   if (open.length > 0)
     log.warn("Passwords of key shares can be read by other users of this machine; chmod 400 would end that", {
       count: open.length,

@@ -34,6 +34,15 @@ export const RECOVERY_HINT =
   "Do not delete it and carry on: keep the file, ask another operator of the cluster to export the slashing protection " +
   "(the memory is of the group keys, so theirs fits), move this file and its companions away, and import theirs.";
 
+/** What to do about what the system says. */
+const HINTS: Readonly<Record<string, string>> = {
+  EEXIST: "Move away what is there, or choose another name; nothing was written.",
+  ENOENT: "Make the folder first, or correct the path.",
+  EACCES: "Correct the owner or the permissions of the folder.",
+  EROFS: "The disk is read-only: choose another place, or have it mounted for writing.",
+  ENOSPC: "Free some disk space.",
+};
+
 /** A failure of SQLite as a failure of ours; anything else is passed on unchanged. */
 export function storageError(action: string, path: string, cause: unknown): unknown {
   if (!(cause instanceof Error) || cause instanceof StorageError) return cause;
@@ -45,7 +54,11 @@ export function storageError(action: string, path: string, cause: unknown): unkn
   const known = isSqlite ? CODES[errcode & 0xff] : undefined;
   const code = known?.code ?? "storage/unavailable";
   const hint =
-    code === "storage/corrupt" ? RECOVERY_HINT : (known?.hint ?? "Check disk space and permissions.");
+    code === "storage/corrupt"
+      ? RECOVERY_HINT
+      : (known?.hint ??
+        HINTS[(cause as NodeJS.ErrnoException).code ?? ""] ??
+        "Check disk space and permissions.");
   return new StorageError(code, action, { cause, facts: { path }, hint });
 }
 

@@ -191,3 +191,14 @@ test("a lock that cannot be read is not ignored", async () => {
     await assert.rejects(lockPrivateKey(new ManualClock(), options), { code: "storage/corrupt" }, content);
   }
 });
+
+test("a file that cannot be written is told of with what to do about it", async () => {
+  const path = join(folder(), "out.json");
+  writeFileSync(path, "another's");
+  await assert.rejects(writeFileAtomic(path, "ours"), { hint: /Move away what is there/ });
+  await assert.rejects(writeFileAtomic(join(path, "x", "out.json"), "ours"), { code: "storage/unavailable" });
+  await assert.rejects(writeFileAtomic(join(folder(), "none", "out.json"), "ours"), {
+    hint: /Make the folder first/,
+  });
+  assert.equal(readFileSync(path, "utf8"), "another's");
+});
