@@ -11,7 +11,7 @@ export { type FieldFailure, JsonFields } from "./json-fields.ts";
 export { LOG_BACKLOG_BYTES_MAX, logOutput } from "./log-output.ts";
 export { isOpenToOthers, syncPath, type WriteFileOptions, writeWhole } from "./on-disk.ts";
 export { parseJson } from "./parse-json.ts";
-export { printable, printableLines, UNPRINTABLE } from "./printable.ts";
+export { printable, printableLines, UNPRINTABLE, withoutSecrets } from "./printable.ts";
 export * as proto from "./proto.ts";
 export { type SeededRandom, seededRandom } from "./random.ts";
 export { readBounded } from "./read-bounded.ts";

@@ -74,6 +74,22 @@ test("`config show` prints every setting of `run` with its value and where it co
   assert.equal(line("log-level"), "log-level info default");
 });
 
+test("passwords and keys of URLs stand neither in errors nor in what `config show` prints", async () => {
+  const url = "https://me:hunter2@node.example:5052/eth?apikey=s3cret";
+  const wrong = url.replace("https", "ftp");
+  for (const line of [
+    `config show --beacon-node-endpoints ${url} --execution-client-rpc-endpoint ${url}`,
+    `config show --json --beacon-node-endpoints ${url}`,
+    `run --beacon-node-endpoints ${wrong}`,
+    `run --beacon-node-endpoints ${url} --execution-client-rpc-endpoint ${wrong}`,
+    "dkg --definition-file http://me:hunter2@127.0.0.1:1/?apikey=s3cret",
+  ]) {
+    const { out, err } = await trireme(line);
+    assert.doesNotMatch(out + err, /hunter2|s3cret/, line);
+    assert.match(out + err, /\[secret\]|is not an http or https URL/, line);
+  }
+});
+
 test("a wrong use ends with exit code 2, says what is wrong and what to write, and prints no result", async (t) => {
   const folder = folderOf(t);
   const file = (content: string): string => {

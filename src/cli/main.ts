@@ -1,4 +1,4 @@
-import { DvError, explain, printable, printableLines } from "../base/index.ts";
+import { DvError, explain, printable, printableLines, withoutSecrets } from "../base/index.ts";
 import type { Io } from "./commands/index.ts";
 import { buildProgram, CommanderError, usageOf } from "./program.ts";
 import { UsageError } from "./settings.ts";
@@ -22,8 +22,12 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** Message, causes, facts and what to do, all of it printable; the stack only on request. */
+/** Message, causes, facts and what to do, all of it printable and without passwords of URLs; the stack only on request. */
 export function formatError(error: unknown, withStack: boolean): string {
+  return withoutSecrets(textOf(error, withStack));
+}
+
+function textOf(error: unknown, withStack: boolean): string {
   const lines = [`error: ${printable(explain(error))}`];
   for (let e: unknown = error; e instanceof Error; e = e.cause) {
     if (!(e instanceof DvError)) continue;

@@ -1,4 +1,4 @@
-import { type Facts, UNPRINTABLE } from "../base/index.ts";
+import { type Facts, UNPRINTABLE, withoutSecrets } from "../base/index.ts";
 import { FACT_CHARACTERS_MAX, FACT_ITEMS_MAX } from "./limits.ts";
 
 type Fact = Facts[string];
@@ -18,10 +18,9 @@ export function harmless(fact: Fact): Fact {
 
 export function harmlessText(text: string): string {
   const cut = text.length > FACT_CHARACTERS_MAX ? `${text.slice(0, FACT_CHARACTERS_MAX)}…` : text;
-  return cut
-    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, "$1[secret]@")
-    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/[^\s?#"]*)\?[^\s"]*/gi, "$1?[secret]")
-    .replaceAll(UNPRINTABLE, (c) => (c < " " ? String.fromCodePoint(0x2400 + c.charCodeAt(0)) : "\ufffd"));
+  return withoutSecrets(cut).replaceAll(UNPRINTABLE, (c) =>
+    c < " " ? String.fromCodePoint(0x2400 + c.charCodeAt(0)) : "\ufffd",
+  );
 }
 
 /** A fact as `name=value` shows it: quoted where a space, a quote or an equals sign would mislead. */

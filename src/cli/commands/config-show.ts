@@ -1,8 +1,12 @@
+import { withoutSecrets } from "../../base/index.ts";
+import type { Value } from "../settings.ts";
 import type { CommandInput } from "./index.ts";
 
-/** Every setting of `run`, and where it came from. */
+/** Every setting of `run`, and where it came from; fit to be shown to others. */
 export async function configShow({ chosen, io }: CommandInput): Promise<void> {
-  const rows = [...chosen.settings.values].filter(([name]) => name !== "json");
+  const rows = [...chosen.settings.values]
+    .filter(([name]) => name !== "json")
+    .map(([name, { value, ...where }]) => [name, { value: shown(value), ...where }] as const);
   if (chosen.flag("json")) {
     io.out(
       `${JSON.stringify(Object.fromEntries(rows.map(([name, { value, origin, from }]) => [name, { value, origin, from }])), null, 1)}\n`,
@@ -10,7 +14,7 @@ export async function configShow({ chosen, io }: CommandInput): Promise<void> {
     return;
   }
   const names = Math.max(...rows.map(([name]) => name.length));
-  const shown = rows.map(([name, { value, origin, from }]) => {
+  const lines = rows.map(([name, { value, origin, from }]) => {
     const text = Array.isArray(value) ? value.join(",") : String(value);
     return {
       name: name.padEnd(names),
@@ -18,8 +22,13 @@ export async function configShow({ chosen, io }: CommandInput): Promise<void> {
       origin: origin === "default" ? "default" : `${origin} ${from}`,
     };
   });
-  const widths = Math.min(60, Math.max(...shown.map(({ text }) => text.length)));
+  const widths = Math.min(60, Math.max(...lines.map(({ text }) => text.length)));
   io.out(
-    `${shown.map(({ name, text, origin }) => `${name}  ${text.padEnd(widths)}  ${origin}`).join("\n")}\n`,
+    `${lines.map(({ name, text, origin }) => `${name}  ${text.padEnd(widths)}  ${origin}`).join("\n")}\n`,
   );
+}
+
+function shown(value: Value): Value {
+  if (typeof value === "string") return withoutSecrets(value);
+  return Array.isArray(value) ? value.map((one: string) => withoutSecrets(one)) : value;
 }
