@@ -12,6 +12,7 @@ import {
   type ShareIndex,
   slotStart,
 } from "../spec/index.ts";
+import { signedCodecs } from "./codec/kinds.ts";
 import { encodeRandao } from "./codec/randao.ts";
 import { encodePartials } from "./codec/sets.ts";
 import { createExchange } from "./exchange.ts";
@@ -100,6 +101,31 @@ test("who says the same again is told once more what we signed, and no more ofte
   for (let i = 0; i < 5; i++) await receive(2, randao(3));
   await clock.run({ forMs: 1 });
   assert.deepEqual(sent, [1, 2, 2]);
+});
+
+test("a selection proof is told again as long as its slot lasts", async () => {
+  const selection: DutyId = { slot: 3, kind: "prepare-aggregator" };
+  const said = (share: number) => {
+    const signature = new Uint8Array(96).fill(share);
+    const data = signedCodecs["prepare-aggregator"].encode({
+      slot: 3,
+      validatorIndex: 7,
+      selectionProof: signature,
+    });
+    return { groupKey, share: share as ShareIndex, data, signature };
+  };
+  for (const [atSlot, expected] of [
+    [3, [1, 2, 2]],
+    [4, [1, 2]],
+  ] as const) {
+    const sent: number[] = [];
+    const { clock, exchange, receive } = exchanging(async (to) => void sent.push(to));
+    exchange.offer(selection, [{ ...said(1), part: 0, root: new Uint8Array(32) }], never);
+    await clock.run({ forMs: slotStart(chain, atSlot) + 1 - clock.now() });
+    for (let i = 0; i < 2; i++) await receive(2, selection, [said(3)]);
+    await clock.run({ forMs: 1 });
+    assert.deepEqual(sent, expected, `at the start of slot ${atSlot}`);
+  }
 });
 
 test("messages for a peer that takes none wait up to a number, and the oldest gives way", async () => {

@@ -12,6 +12,7 @@ import {
   type OperatorIndex,
   type ShareIndex,
   shareIndexOf,
+  slotStart,
   type UnixMs,
 } from "../spec/index.ts";
 import { type SignedKind, signedCodecOf } from "./codec/kinds.ts";
@@ -24,6 +25,12 @@ import { retry } from "./retry.ts";
 import { isStanding, type StandingId } from "./standing.ts";
 
 export const PARSIGEX_PROTOCOL = "/charon/parsigex/2.0.0";
+
+/** Proofs that nobody needs once their slot is over, although they are told apart from others for two epochs. */
+const USELESS_AFTER_SLOT: ReadonlySet<DutyKind> = new Set([
+  "prepare-aggregator",
+  "prepare-sync-contribution",
+]);
 
 /** A message of a peer that is not kept; the transport counts it against the peer. */
 export class ExchangeError extends DvError<"duty/impossible" | "duty/not-your-share" | "duty/equivocation"> {}
@@ -252,10 +259,14 @@ export function createExchange(context: ExchangeContext): Exchange {
     track: forgetInTime,
     offer(duty, partials, signal) {
       forgetInTime(duty);
-      const ours = offered.get(dutyName(duty));
+      const name = dutyName(duty);
+      const ours = offered.get(name);
       if (ours !== undefined) ours.partials.push(...partials);
-      else if (!isStanding(duty))
-        offered.set(dutyName(duty), { partials: [...partials], signal, repeatedTo: new Set() });
+      else if (!isStanding(duty)) {
+        offered.set(name, { partials: [...partials], signal, repeatedTo: new Set() });
+        if (USELESS_AFTER_SLOT.has(duty.kind))
+          clock.at(slotStart(chain, duty.slot + 1), () => void offered.delete(name));
+      }
       send(peers, duty, partials, signal);
     },
     offerTo: (peer, duty, partials, signal) => send([peer], duty, partials, signal),

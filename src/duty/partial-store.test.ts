@@ -58,6 +58,28 @@ test("a threshold over one root is combined; what was combined is not combined a
   assert.deepEqual(ready(partials), []);
 });
 
+test("of what is combined it is known who signed, and whether somebody says the same again; nobody's bytes are kept", () => {
+  const store = new PartialStore([groupKey]);
+  for (const i of [1, 2, 3]) store.add(duty(1), share(i), [partial(i)]);
+  const partials = store.of(duty(1));
+  const [job] = partials.takeReady({ threshold: 3 }, publicShares);
+  assert.ok(job !== undefined);
+  partials.combined(job);
+  assert.equal(partials.dataOf(job, share(1)), undefined);
+  assert.deepEqual(store.add(duty(1), share(4), [partial(4)]), [], "the last one comes late");
+  for (const i of [1, 4]) {
+    assert.deepEqual(store.add(duty(1), share(i), [partial(i)]), ["duplicate"]);
+    assert.equal(store.spare(duty(1), share(i), partial(i)), "duplicate");
+    const another = partial(i, { data: Uint8Array.of(i, 2) });
+    assert.deepEqual(store.add(duty(1), share(i), [another]), ["equivocation"]);
+    assert.equal(store.spare(duty(1), share(i), another), undefined);
+  }
+  assert.deepEqual(ready(partials), []);
+  assert.ok(partials.has(groupKey, 0, share(4)));
+  assert.deepEqual([...partials.everyone], [0, 1, 2, 3]);
+  assert.deepEqual(partials.signers(groupKey), [0, 1, 2, 3]);
+});
+
 test("a bad share is left out, and the others are tried again with what comes", () => {
   const partials = stored(partial(1), partial(2), partial(3));
   const [job] = partials.takeReady({ threshold: 3 }, publicShares);

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { equalBytes, toHex } from "../base/index.ts";
 import type { Cluster } from "../cluster/index.ts";
 import type { CombineJob } from "../ports/index.ts";
@@ -38,42 +39,65 @@ const PARTS: readonly number[] = Array.from({ length: SYNC_SUBCOMMITTEES }, (_, 
 /** Why a partial signature was not kept; `duplicate` is harmless. */
 export type NotKept = "duplicate" | "equivocation" | "unknown-validator" | "too-many";
 
-interface Combination {
-  /** How many good partials the last attempt had; a new attempt needs more. */
-  tried: number;
-  done: boolean;
+/**
+ * What is kept of a share's word once the group signature is there: enough to tell the same again from something else. Two
+ * words with one fingerprint (one pair in four billion, or made so on purpose) are taken for one, which then changes nothing.
+ */
+type Fingerprint = number;
+
+function fingerprintOf(data: Uint8Array): Fingerprint {
+  return hash("sha256", data, "buffer").readInt32BE();
 }
 
 /** The partial signatures of one duty. */
 export class DutyPartials {
+  /** Words on what is still to be combined. */
   readonly #bySubject = new Map<Subject, Map<ShareIndex, Partial>>();
+  /**
+   * Who has signed what is combined. Proofs are kept for two epochs, of hundreds of validators in every slot: whole, they
+   * would be hundreds of megabytes.
+   */
+  readonly #combined = new Map<Subject, Map<ShareIndex, Fingerprint>>();
   readonly #bad = new Map<Subject, Set<ShareIndex>>();
-  readonly #combinations = new Map<Subject, Combination>();
+  /** How many good partials the last attempt to combine had; a new attempt needs more. */
+  readonly #tried = new Map<Subject, number>();
   #wake: (() => void) | undefined;
 
   add(partial: Partial): NotKept | undefined {
     const subject = subjectOf(partial.groupKey, partial.part);
-    const byShare = this.#bySubject.get(subject) ?? new Map<ShareIndex, Partial>();
-    const known = byShare.get(partial.share);
     // The first word of a share counts. A second, different one is not kept, and neither decides anything: the
     // first one is verified when it is combined.
-    if (known !== undefined) return equalBytes(known.data, partial.data) ? "duplicate" : "equivocation";
-    byShare.set(partial.share, partial);
-    this.#bySubject.set(subject, byShare);
+    const said = this.#said(subject, partial);
+    if (said !== undefined) return said ? "duplicate" : "equivocation";
+    const combined = this.#combined.get(subject);
+    if (combined !== undefined) combined.set(partial.share, fingerprintOf(partial.data));
+    else {
+      const byShare = this.#bySubject.get(subject) ?? new Map<ShareIndex, Partial>();
+      this.#bySubject.set(subject, byShare.set(partial.share, partial));
+    }
     return undefined;
+  }
+
+  /** Whether a share's word on a subject is this one; undefined when it has said nothing. */
+  #said(subject: Subject, { share, data }: Pick<Partial, "share" | "data">): boolean | undefined {
+    const known = this.#bySubject.get(subject)?.get(share);
+    if (known !== undefined) return equalBytes(known.data, data);
+    const fingerprint = this.#combined.get(subject)?.get(share);
+    return fingerprint === undefined ? undefined : fingerprint === fingerprintOf(data);
+  }
+
+  #sharesOf(subject: Subject): ReadonlyMap<ShareIndex, unknown> | undefined {
+    return this.#bySubject.get(subject) ?? this.#combined.get(subject);
   }
 
   /** Whether a share has said exactly this of a validator, of whatever part. */
   repeats(share: ShareIndex, { groupKey, data }: EncodedPartial): boolean {
-    return PARTS.some((part) => {
-      const known = this.#bySubject.get(subjectOf(groupKey, part))?.get(share);
-      return known !== undefined && equalBytes(known.data, data);
-    });
+    return PARTS.some((part) => this.#said(subjectOf(groupKey, part), { share, data }) === true);
   }
 
   /** Whether a share's word on this part is here. */
   has(groupKey: GroupKey, part: number, share: ShareIndex): boolean {
-    return this.#bySubject.get(subjectOf(groupKey, part))?.has(share) ?? false;
+    return this.#sharesOf(subjectOf(groupKey, part))?.has(share) ?? false;
   }
 
   /** Wakes whoever waits in `changed`. */
@@ -103,14 +127,13 @@ export class DutyPartials {
     const jobs: PartJob[] = [];
     for (const [subject, byShare] of this.#bySubject) {
       if (byShare.size < cluster.threshold) continue;
-      const combination = this.#combinations.get(subject) ?? { tried: 0, done: false };
-      if (combination.done) continue;
       const partials = this.#agreeing(subject);
       const [first] = partials;
       const shares = first && publicShares.get(first.groupKey);
       if (first === undefined || shares === undefined) continue;
-      if (partials.length < cluster.threshold || partials.length <= combination.tried) continue;
-      this.#combinations.set(subject, { tried: partials.length, done: false });
+      const tried = this.#tried.get(subject) ?? 0;
+      if (partials.length < cluster.threshold || partials.length <= tried) continue;
+      this.#tried.set(subject, partials.length);
       jobs.push({
         groupKey: first.groupKey,
         part: first.part,
@@ -141,16 +164,20 @@ export class DutyPartials {
     return (partials.find(({ share }) => share === preferred) ?? partials[0])?.data;
   }
 
+  /** Its group signature is there; from now on only who signed is kept. */
   combined({ groupKey, part }: PartJob): void {
-    this.#combinations.set(subjectOf(groupKey, part), { tried: 0, done: true });
+    const subject = subjectOf(groupKey, part);
+    const byShare = [...(this.#bySubject.get(subject) ?? [])];
+    this.#combined.set(subject, new Map(byShare.map(([share, { data }]) => [share, fingerprintOf(data)])));
+    this.#bySubject.delete(subject);
+    this.#tried.delete(subject);
   }
 
   markBad({ groupKey, part }: PartJob, share: ShareIndex): void {
     const subject = subjectOf(groupKey, part);
     const bad = this.#bad.get(subject) ?? new Set();
     this.#bad.set(subject, bad.add(share));
-    const combination = this.#combinations.get(subject);
-    if (combination !== undefined && !combination.done) combination.tried = 0;
+    this.#tried.delete(subject);
   }
 
   hasBad(groupKey: GroupKey): boolean {
@@ -159,14 +186,13 @@ export class DutyPartials {
 
   /** Operators that sent a partial signature for any validator. */
   get everyone(): ReadonlySet<OperatorIndex> {
-    return new Set([...this.#bySubject.values()].flatMap((byShare) => [...byShare.keys()].map(operatorOf)));
+    const all = [...this.#bySubject.values(), ...this.#combined.values()];
+    return new Set(all.flatMap((byShare) => [...byShare.keys()].map(operatorOf)));
   }
 
   /** Operators that sent a partial signature for this validator, for whatever part. */
   signers(groupKey: GroupKey): readonly OperatorIndex[] {
-    const shares = PARTS.flatMap((part) => [
-      ...(this.#bySubject.get(subjectOf(groupKey, part))?.keys() ?? []),
-    ]);
+    const shares = PARTS.flatMap((part) => [...(this.#sharesOf(subjectOf(groupKey, part))?.keys() ?? [])]);
     return [...new Set(shares)].map(operatorOf);
   }
 }
