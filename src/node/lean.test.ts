@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { fitCollector, fitThreadPool, LEAN_ENVIRONMENT, LEAN_FLAGS } from "./lean.ts";
+import { fitBuffers, fitCollector, fitThreadPool, LEAN_ENVIRONMENT, LEAN_FLAGS } from "./lean.ts";
 
 test("the installed program starts as lean as the nodes of the demonstration", () => {
   const script = readFileSync(new URL("../../bin/trireme", import.meta.url), "utf8");
@@ -20,6 +20,17 @@ test("the collector is frugal while validators are few, and quick where they are
   // It takes back what the process was started with.
   assert.deepEqual(flags(64), ["--no-optimize-for-size"]);
   assert.ok(LEAN_FLAGS.includes("--optimize-for-size"));
+});
+
+test("a small buffer that is kept keeps no large block of memory with it", () => {
+  const before = Buffer.poolSize;
+  try {
+    fitBuffers();
+    const kept = Array.from({ length: 3_000 }, () => Buffer.allocUnsafe(32)); // More than what is left of the block in use.
+    assert.ok((kept.at(-1)?.buffer.byteLength ?? 0) <= 4_096);
+  } finally {
+    Buffer.poolSize = before;
+  }
 });
 
 test("the thread pool has a thread for every processor and one for files, unless the operator has chosen", () => {

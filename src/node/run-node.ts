@@ -49,7 +49,7 @@ import {
 import { systemClock } from "./clock.ts";
 import { untilClockAgrees, watchForSetBack } from "./clock-checks.ts";
 import type { RunConfig } from "./config.ts";
-import { fitCollector } from "./lean.ts";
+import { fitBuffers, fitCollector } from "./lean.ts";
 import { addressBookFile, slashingDatabase } from "./paths.ts";
 import { version } from "./version.ts";
 import { serveMonitoring } from "./wire-monitoring.ts";
@@ -90,6 +90,7 @@ class Running {
  * @throws DvError of the part that could not start, with what to do.
  */
 export async function runNode(config: RunConfig, signal: AbortSignal): Promise<void> {
+  fitBuffers();
   // A node whose clock was set back would wait for the time to come round again, and one that learned the chain's forks
   // before its beacon nodes were upgraded would sign for the old ones; a new one does not.
   while ((await runOnce(config, signal)) === "begin anew");
