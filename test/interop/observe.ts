@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { countDuties } from "../e2e/local-run.ts";
 import { type Sample, sumOf } from "./metrics.ts";
-import type { MixedCluster, MixedNode } from "./mixed-cluster.ts";
+import { FIRST_WATCHED_SLOT, type MixedCluster, type MixedNode } from "./mixed-cluster.ts";
 
 /** Duties of a span of slots as the chain judged them, and what was wrong with those that were not on time. */
 export function dutiesOf(
@@ -47,7 +47,10 @@ export function charonNames(charon: MixedNode): readonly string[] {
   return (match[1] as string).split(" ").map((entry) => entry.split(":")[1] as string);
 }
 
-/** Lines at warning or error level in Charon's log that name an operator and were written after a moment (HH:MM:SS). */
+/**
+ * Lines at warning or error level in Charon's log that name an operator, were written after a moment (HH:MM:SS), and are not about
+ * a duty from before the watch: Charon looks at a failed slot when two epochs are over, and before it some clients were not up.
+ */
 export function complaints(
   { nodes }: MixedCluster,
   charon: MixedNode,
@@ -59,7 +62,10 @@ export function complaints(
     .log()
     .split("\n")
     .filter((line) => /^\d\d:\d\d:\d\d\.\d+ (WARN|ERRO)/.test(line) && line.slice(0, 8) >= after)
-    .filter((line) => line.includes(name) && !(mocked && FORGOTTEN_DUTIES.test(line)));
+    .filter((line) => line.includes(name) && !(mocked && FORGOTTEN_DUTIES.test(line)))
+    .filter(
+      (line) => Number(/"duty": "(\d+)\//.exec(line)?.[1] ?? Number.POSITIVE_INFINITY) >= FIRST_WATCHED_SLOT,
+    );
 }
 
 /**
