@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ const FULL_DISK = "/dev/full";
 /** Runs a relay whose log goes to `stderr` until it serves, then asks it to stop; gives its exit code. */
 async function exitCodeOfRelay(
   stderr: "pipe" | number,
-  onServing: (pid: number) => void = () => {},
+  onServing: (child: ChildProcess) => void = () => {},
 ): Promise<unknown> {
   const folder = mkdtempSync(join(tmpdir(), "trireme-output-"));
   const [port] = await freePorts(1);
@@ -21,7 +21,7 @@ async function exitCodeOfRelay(
   const child = spawn(
     process.execPath,
     [join(import.meta.dirname, "main.ts"), ...args, "--http-address", `127.0.0.1:${port}`],
-    { stdio: ["ignore", "pipe", stderr] },
+    { stdio: ["ignore", "pipe", stderr, "ipc"] },
   );
   const ended = once(child, "exit");
   try {
@@ -32,8 +32,8 @@ async function exitCodeOfRelay(
       await new Promise((resolve) => setTimeout(resolve, 20));
       serves = (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined))?.ok === true;
     }
-    onServing(child.pid ?? 0);
-    child.kill("SIGTERM");
+    onServing(child);
+    if (child.connected) child.kill("SIGTERM");
     return (await ended)[0];
   } finally {
     child.kill("SIGKILL");
@@ -57,7 +57,11 @@ test("a program whose log finds the disk full runs on, and stops when it is aske
 });
 
 test("a program whose log is elsewhere outlives its terminal, and a log rotation that tells it of new files", async () => {
-  assert.equal(await exitCodeOfRelay("pipe", (pid) => process.kill(pid, "SIGHUP")), 0);
+  assert.equal(await exitCodeOfRelay("pipe", (child) => child.kill("SIGHUP")), 0);
+});
+
+test("a program that was started with a channel to its parent stops when the parent is gone", async () => {
+  assert.equal(await exitCodeOfRelay("pipe", (child) => child.disconnect()), 0);
 });
 
 test("a command whose reader has gone ends as if it had read everything", async () => {

@@ -6,6 +6,10 @@ const LINGER_MS = 1_000;
 // enough is no failure: without a listener Node ends the process at the first write that fails.
 for (const output of [process.stdout, process.stderr]) output.on("error", () => {});
 
+// Who was started with a channel to its parent, as the nodes of the demonstration, ends with it, however that ended.
+process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+process.channel?.unref();
+
 // Before anything else is loaded: an older Node lacks modules that the program imports.
 if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR) {
   process.stderr.write(

@@ -53,7 +53,7 @@ export class OperatorProcess {
     const main = fileURLToPath(new URL(`../main.${ending}`, import.meta.url));
     const child = spawn(process.execPath, [...LEAN_FLAGS, main, "run", ...this.#args], {
       env: { ...process.env, ...LEAN_ENVIRONMENT },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", "ipc"], // Through the channel it learns that we are gone.
     });
     this.#child = child;
     this.#stopping = false;
@@ -68,8 +68,8 @@ export class OperatorProcess {
         .filter((line) => line.trim() !== "");
       this.#lastLines = [...this.#lastLines, ...lines].slice(-LAST_LINES_MAX);
     };
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
+    child.stdout?.on("data", keep);
+    child.stderr?.on("data", keep);
     child.on("error", (error) => keep(Buffer.from(`${error.message}\n`)));
     child.on("close", (code) => {
       log.end();
