@@ -13,7 +13,7 @@ export const lingerMs = 5_000;
 
 /** Streams a peer may have open on one connection; a burst of a slot's messages from a large cluster stays below. */
 export const streamsMaxPerConnection = 512;
-/** Streams a peer may open per second on one connection, sustained and at once; far above what duties need. */
+/** Streams a peer may open per second, sustained and at once; far above what duties need. */
 export const streamsPerSecondMax = 500;
 export const streamsBurstMax = 2_000;
 /** A relay opens one for each circuit to us, and asks who we are every ten seconds. */

@@ -15,12 +15,18 @@ import {
 } from "./limits.ts";
 import { tellGuard, withStreamGuard } from "./stream-guard.ts";
 
-/** A guarded muxer that never negotiates, and a client to it. */
-function guarded(now: () => number) {
-  const [near, far] = multiaddrConnectionPair();
+const open = { maxInboundStreams: 100_000, maxOutboundStreams: 100_000, enableKeepAlive: false };
+
+/** Guarded muxers that never negotiate, each with a client to it. */
+function guardedMuxers(now: () => number) {
   const refused: string[] = [];
-  const open = { maxInboundStreams: 100_000, maxOutboundStreams: 100_000, enableKeepAlive: false };
   const guard = withStreamGuard(yamux(open), (reason, peer) => void refused.push(reason, peer), now);
+  return () => connectionOf(guard, refused);
+}
+const guarded = (now: () => number): ReturnType<typeof connectionOf> => guardedMuxers(now)();
+
+function connectionOf(guard: ReturnType<typeof withStreamGuard>, refused: string[]) {
+  const [near, far] = multiaddrConnectionPair();
   const server = guard({}).createStreamMuxer(far);
   server.addEventListener("stream", () => {}); // Taken, and left alone.
   return {
@@ -58,6 +64,27 @@ test("once it is known that a relay is at the other end it may open fewer stream
   await once(surplus, "close");
   assert.deepEqual(refused, ["stream-rate", "relay-3"]);
   end();
+});
+
+test("all connections of a peer share what it may open, and those of another have their own", async () => {
+  const connect = guardedMuxers(() => 0);
+  const [one, other, another] = [connect(), connect(), connect()];
+  for (const [connection, name] of [
+    [one, "relay-0"],
+    [other, "relay-0"],
+    [another, "relay-1"],
+  ] as const)
+    connection.told(name);
+  const { client } = one;
+  for (let i = 0; i < relayStreamsBurstMax; i++) await client.createStream();
+  for (const beyond of [client, other.client]) {
+    const surplus = await beyond.createStream(); // It may be reset by now.
+    while (surplus.status === "open") await tick();
+  }
+  await another.client.createStream();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(one.refused, ["stream-rate", "relay-0", "stream-rate", "relay-0"]);
+  for (const { end } of [one, other, another]) end();
 });
 
 test("bytes for streams that never say their protocol stay below a cap, over all streams of a connection", async () => {

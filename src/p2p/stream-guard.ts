@@ -21,7 +21,8 @@ export type OnRefused = (
 ) => void;
 
 /**
- * Caps what one connection may cost before any of our handlers is asked: streams opened per second, bytes that pile up on
+ * Caps what one connection may cost before any of our handlers is asked: streams opened per second (those of all connections of
+ * a peer), bytes that pile up on
  * streams that have not said their protocol, what is held of a frame that is not whole yet, and pings of the muxer. libp2p
  * itself would hold 4 MB for each such stream, of one frame the 4 GB that its header may announce, and an answer to every
  * ping for a peer that reads none.
@@ -33,13 +34,20 @@ export function withStreamGuard<C>(
   refused: OnRefused,
   now: () => number,
 ): (components: C) => StreamMuxerFactory {
+  // One for each operator and relay: who opens several connections, or one after the other, has no more than one may.
+  const buckets = new Map<string, TokenBucket>();
+  const bucketOf = ({ kind, name }: Who): TokenBucket => {
+    const bucket = buckets.get(name) ?? newBucket(kind, now());
+    buckets.set(name, bucket);
+    return bucket;
+  };
   return (components) => {
     const inner = factory(components);
     return {
       protocol: inner.protocol,
       createStreamMuxer: (connection) => {
         const muxer = inner.createStreamMuxer(connection) as InnerMuxer;
-        guard(muxer, refused, now);
+        guard(muxer, { refused, now, bucketOf });
         return muxer;
       },
     };
@@ -74,17 +82,21 @@ interface InnerStream extends Stream {
 const frameHeaderBytes = 12;
 const frameLengthAt = 8;
 
-function guard(muxer: InnerMuxer, refused: OnRefused, now: () => number): void {
-  let bucket = new TokenBucket({ perSecond: streamsPerSecondMax, burst: streamsBurstMax, now: now() });
+const newBucket = (kind: Who["kind"], now: number): TokenBucket =>
+  kind === "relay"
+    ? new TokenBucket({ perSecond: relayStreamsPerSecondMax, burst: relayStreamsBurstMax, now })
+    : new TokenBucket({ perSecond: streamsPerSecondMax, burst: streamsBurstMax, now });
+
+function guard(
+  muxer: InnerMuxer,
+  needs: { refused: OnRefused; now: () => number; bucketOf: (who: Who) => TokenBucket },
+): void {
+  const { refused, now } = needs;
+  let bucket = newBucket("operator", now());
   let name = "unknown";
   muxer[guarding] = (who) => {
     name = who.name;
-    if (who.kind === "relay")
-      bucket = new TokenBucket({
-        perSecond: relayStreamsPerSecondMax,
-        burst: relayStreamsBurstMax,
-        now: now(),
-      });
+    bucket = needs.bucketOf(who);
   };
   const decode = muxer.onData.bind(muxer);
   let pieces = 0;
