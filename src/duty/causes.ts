@@ -18,6 +18,8 @@ export const CAUSES = {
     "Signing would have contradicted an earlier signature of this validator. Nothing to do; ask why if it repeats.",
   "slashing-memory-unavailable":
     "The slashing memory could not record the vote, so nothing was signed. Check disk space and permissions.",
+  "slashing-memory-doubted":
+    "A bug was found on the way to the slashing memory, so this node signs nothing more. Report it with the log, then start the node again.",
   "no-key-share": "This node has no share of this validator's key. Check the keystores in the data folder.",
   "signer-failed": "The signer gave no signature. Check the key shares or the remote signer.",
   "client-silent":

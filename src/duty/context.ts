@@ -3,6 +3,7 @@ import type { Consensus } from "../consensus/index.ts";
 import type { BeaconNode, BlsWork, Clock, Logger, ShareSigner, SlashingStore } from "../ports/index.ts";
 import type { ChainSpec, GroupKey, OperatorIndex, ShareIndex } from "../spec/index.ts";
 import type { Exchange } from "./exchange.ts";
+import type { MemoryHealth } from "./memory-health.ts";
 import type { DutyMetrics } from "./metrics.ts";
 import type { Offers } from "./offers.ts";
 import type { PartialStore } from "./partial-store.ts";
@@ -18,6 +19,7 @@ export interface DutyContext {
   readonly beacon: BeaconNode;
   readonly consensus: Consensus;
   readonly slashing: SlashingStore;
+  readonly memory: MemoryHealth;
   /** Signs with our share at once; without it a validator client signs what lies on the desk. */
   readonly signer: ShareSigner | undefined;
   readonly offers: Offers;

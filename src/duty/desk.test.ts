@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { DutyWorld, type DutyWorldOptions, type SimOperator } from "../../sim/duty-world.ts";
+import { toHex } from "../base/index.ts";
 import type { DecidedOf, Submission } from "../ports/index.ts";
 import {
   domainAt,
@@ -156,6 +157,40 @@ test("a client that aggregates with its own selection proof hears what is wrong 
     /^duty\/not-what-was-decided: .*its selection proof is not the cluster's/,
   );
   assert.ok(!left.includes(`${slot}/aggregator`));
+});
+
+test("of two heads that a client signs at the same time peers are told one", async () => {
+  const made = await scene(37, { chain: { syncSeats: [[7]] } });
+  const { world, operator } = made;
+  const [member] = world.chain.duties.syncDuties();
+  assert.ok(member !== undefined);
+  const { pubkey: groupKey, validatorIndex } = member;
+  const told = new Set<string>();
+  world.network.intercept(({ from, protocol, message }) => {
+    const { duty, partials } = protocol === PARSIGEX_PROTOCOL ? decodePartials(message) : { duty: undefined };
+    if (from === CLIENT && duty?.kind === "sync-message" && duty.slot === 3)
+      for (const { data } of partials ?? []) told.add(toHex(data));
+    return undefined;
+  });
+  await world.runToSlot(3);
+  await world.clock.run({ forMs: world.spec.slotMs / 2 });
+  const domain = domainAt(world.spec, "syncCommittee", 0);
+  const verdicts = await Promise.all(
+    [1, 2].map(async (byte): Promise<unknown> => {
+      const beaconBlockRoot = new Uint8Array(32).fill(byte);
+      const signature = await sign(world, CLIENT, groupKey, signingRoot(beaconBlockRoot, domain));
+      const signed = { slot: 3, beaconBlockRoot, validatorIndex, signature };
+      const verdict = operator.runner.desk.submit(
+        [{ kind: "sync-message", slot: 3, groupKey, signed }],
+        never,
+      );
+      await world.clock.run({ forMs: 5 });
+      return (await verdict)[0];
+    }),
+  );
+  await world.clock.run({ forMs: 1_000 });
+  assert.deepEqual(verdicts, [undefined, undefined], "both are taken, as either may be the head");
+  assert.equal(told.size, 1);
 });
 
 test("before the decision there is nothing to sign, and after the deadline nothing is taken", async () => {

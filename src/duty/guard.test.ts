@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { AssertionFailed } from "../base/index.ts";
 import { silent } from "../ports/index.ts";
 import type { Verdict } from "../slashing/index.ts";
 import type { GroupKey } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
 import { DutyRecord } from "./duty-record.ts";
-import { guard, type ToSign } from "./guard.ts";
+import { GuardBroken, guard, type ToSign } from "./guard.ts";
+import { MemoryHealth } from "./memory-health.ts";
 
 const keys = ["aa", "bb", "cc"].map((text) => `0x${text.repeat(48)}` as GroupKey);
 const decided: readonly ToSign<number>[] = keys.map((groupKey, i) => ({
@@ -23,8 +25,10 @@ function guarding(verdicts: () => Promise<readonly (Verdict | undefined)[]>, sig
     onFinish: () => {},
   });
   const refused: string[] = [];
+  const memory = new MemoryHealth();
   const context = {
     slashing: { admit: verdicts },
+    memory,
     log: silent,
     metrics: { refused: (reason: string) => void refused.push(reason) },
   } as unknown as DutyContext;
@@ -37,7 +41,7 @@ function guarding(verdicts: () => Promise<readonly (Verdict | undefined)[]>, sig
     vote,
     signal,
   ).then((items) => items.map(({ value }) => value));
-  return { admitted, refused, record };
+  return { admitted, refused, record, memory };
 }
 
 test("only what the memory admitted goes on, each validator by itself", async () => {
@@ -71,4 +75,25 @@ test("a memory that fails, or is too late, lets nothing through", async () => {
   }, late.signal);
   await assert.rejects(slow.admitted, /the duty is over/);
   assert.equal(slow.record.causeOf(keys[0] as GroupKey), undefined, "that is not the memory's fault");
+});
+
+test("a bug on the way to the memory is one, though the duty ended meanwhile, and the memory is doubted from then on", async () => {
+  const late = new AbortController();
+  const { admitted, record, memory } = guarding(async () => {
+    late.abort(new Error("the duty is over"));
+    throw new AssertionFailed("as if a vote had no root");
+  }, late.signal);
+  await assert.rejects(admitted, GuardBroken);
+  assert.equal(record.causeOf(keys[0] as GroupKey), "slashing-memory-doubted");
+  memory.recorded();
+  memory.failed();
+  assert.equal(memory.state, "doubted");
+});
+
+test("a memory that records again is well again", async () => {
+  const failing = guarding(async () => Promise.reject(new Error("disk")));
+  await assert.rejects(failing.admitted);
+  assert.equal(failing.memory.state, "unavailable");
+  failing.memory.recorded();
+  assert.equal(failing.memory.state, "well");
 });

@@ -29,22 +29,27 @@ export async function guard<T>(
   vote: (item: ToSign<T>) => SlashableVote,
   signal: AbortSignal,
 ): Promise<readonly ToSign<T>[]> {
-  const { slashing, log, metrics } = context;
+  const { slashing, memory, log, metrics } = context;
   if (decided.length === 0) return [];
   const votes = decided.map((item) => ({ pubkey: item.groupKey, vote: vote(item) }));
   const verdicts = await slashing.admit(votes, signal).catch((error: unknown) => {
+    if (error instanceof AssertionFailed) {
+      memory.doubt();
+      duty.record.blame("slashing-memory-doubted");
+      throw new GuardBroken("duty/guard-broken", "the slashing memory was asked what it cannot be asked", {
+        cause: error,
+      });
+    }
     signal.throwIfAborted(); // The deadline passed while the disk was busy.
+    memory.failed();
     duty.record.blame("slashing-memory-unavailable");
     log.error("Slashing memory unavailable, nothing signed", {
       duty: dutyName(duty.id),
       why: explain(error),
     });
-    if (error instanceof AssertionFailed)
-      throw new GuardBroken("duty/guard-broken", "the slashing memory was asked what it cannot be asked", {
-        cause: error,
-      });
     throw error;
   });
+  memory.recorded();
   const admitted = decided.filter((item, i) => {
     const verdict = verdicts[i];
     if (verdict?.admitted === true) return true;

@@ -32,6 +32,7 @@ export {
 } from "./doppelganger.ts";
 export { ExchangeError, PARSIGEX_PROTOCOL } from "./exchange.ts";
 export { dutyGate } from "./gate.ts";
+export type { MemoryState } from "./memory-health.ts";
 export {
   createDutyRunner,
   type DutyRunner,

@@ -49,6 +49,7 @@ import { GuardBroken } from "./guard.ts";
 import { createInclusion } from "./inclusion.ts";
 import { Known } from "./known.ts";
 import { LIMITS } from "./limits.ts";
+import { MemoryHealth, type MemoryState } from "./memory-health.ts";
 import { createMetrics } from "./metrics.ts";
 import { observeDuty } from "./observe.ts";
 import { Offers } from "./offers.ts";
@@ -93,6 +94,8 @@ export interface DutyRunnerStatus {
   readonly scheduled: boolean;
   /** Why this node signs nothing yet; undefined when it signs. */
   readonly watching: WatchStatus | undefined;
+  /** How the slashing memory does; nothing is signed while it is not well. */
+  readonly memory: MemoryState;
   /** Duties at work, by name. */
   readonly running: readonly string[];
   /** Votes and blocks that were sent and not yet seen on chain. */
@@ -146,8 +149,7 @@ export function createDutyRunner(ports: {
   const ended = new AbortController();
   const ticking = new AbortController();
   const running = new Map<string, Running>();
-  /** Since a bug was found on the way to the slashing memory: nothing leaves this node any more. */
-  let doubting = false;
+  const memory = new MemoryHealth();
   const publicShares = new Map(cluster.validators.map((v) => [v.groupKey, v.publicShares]));
   const store = new PartialStore(publicShares.keys());
   const exchange = createExchange({
@@ -156,7 +158,7 @@ export function createDutyRunner(ports: {
     transport,
     store,
     gate: dutyGate(chain, clock),
-    maySign: (kind) => !doubting && (watch?.maySign(kind) ?? true),
+    maySign: (kind) => memory.state !== "doubted" && (watch?.maySign(kind) ?? true),
     log,
     meter,
     onReceived: (duty, from, groupKeys) =>
@@ -168,6 +170,7 @@ export function createDutyRunner(ports: {
   const context: DutyContext = {
     ...ports,
     signer: ports.signer,
+    memory,
     offers,
     log,
     metrics,
@@ -234,7 +237,7 @@ export function createDutyRunner(ports: {
     begun: (id) => begun.has(dutyName(id)),
     silentBecause() {
       if (ticking.signal.aborted) return "the node is stopping";
-      if (doubting) return "a bug was found on the way to the slashing memory; see the log";
+      if (memory.state === "doubted") return "a bug was found on the way to the slashing memory; see the log";
       return watch === undefined || watch.over ? undefined : "the node watches for a double before it signs";
     },
   });
@@ -286,13 +289,12 @@ export function createDutyRunner(ports: {
     begun.set(name, id.slot);
     entry.work = script({ id, validators, record }, over.signal)
       .catch((error: unknown) => {
-        if (error instanceof GuardBroken) {
-          doubting = true;
+        if (error instanceof GuardBroken)
           logBug(log, error, {
             duty: name,
             effect: "this node signs nothing more until it is started again",
           });
-        } else if (error instanceof AssertionFailed) logBug(log, error, { duty: name });
+        else if (error instanceof AssertionFailed) logBug(log, error, { duty: name });
         else if (!(error instanceof DutyOver))
           log.warn("Duty ended early", { duty: name, why: explain(error) });
       })
@@ -446,6 +448,7 @@ export function createDutyRunner(ports: {
         slot,
         scheduled: schedule.knows(epochOf(chain, Math.max(0, slot))),
         watching: watch?.status,
+        memory: memory.state,
         running: [...running].filter(([, { done }]) => !done).map(([name]) => name),
         awaitingInclusion: inclusion.waiting,
         validators: {

@@ -60,3 +60,39 @@ test("after a bug on the way to the slashing memory a node lets nothing out any 
   for (const other of [1, 2, 3]) assert.ok(sent.includes(other));
   assert.ok(world.operators[0]?.log.some((line) => JSON.stringify(line).includes("A bug in Trireme")));
 });
+
+test("a node that doubts its slashing memory signs nothing, though the memory answers again and its signature alone is missing", async () => {
+  const state = { broken: false, asked: 0 };
+  const world = new DutyWorld(3, {
+    disk: (index, honest) => ({
+      ...honest,
+      admit: async (votes, signal) => {
+        if (index === 0 && state.broken) {
+          state.broken = false;
+          throw new AssertionFailed("as if a vote had no root");
+        }
+        return honest.admit(votes, signal);
+      },
+    }),
+    signer: (index, honest) => ({
+      ...honest,
+      sign: (requests, signal) => {
+        if (index === 0) state.asked++;
+        return honest.sign(requests, signal);
+      },
+    }),
+  });
+  world.start();
+  await world.runToSlot(6);
+  state.broken = true;
+  await world.runToSlot(8);
+  const [first] = world.operators;
+  assert.equal(first?.runner.status().memory, "doubted");
+  world.crash(3);
+  state.asked = 0;
+  const before = world.chain.votes.length;
+  await world.runToSlot(18);
+  assert.equal(state.asked, 0, "its share signs nothing");
+  assert.equal(world.chain.votes.length, before, "and what it signs is in no group signature");
+  assert.ok((world.summary(0)["attester failed slashing-memory-doubted"] ?? 0) > 0);
+});

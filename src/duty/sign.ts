@@ -1,6 +1,6 @@
 import { explain } from "../base/index.ts";
 import type { ShareSigner } from "../ports/index.ts";
-import { dutyName } from "../spec/index.ts";
+import { dutyName, type GroupKey } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
 import type { ToSign } from "./guard.ts";
 import type { Partial } from "./partial-store.ts";
@@ -18,9 +18,24 @@ export async function signAndOffer<T>(
   signal: AbortSignal,
 ): Promise<void> {
   const { signer } = context;
+  if (isDoubted(context, duty, admitted)) return;
   if (signer === undefined) return layOut(context, duty, admitted, encode, signal);
   if (admitted.length === 0) return;
   release(context, duty, await signAll(context, signer, duty, admitted, encode, signal), signal);
+}
+
+/** A node that doubts its slashing memory signs nothing, and what it has signed counts no more (docs/adr/0210). */
+function isDoubted(
+  { memory }: DutyContext,
+  duty: SlotDuty<unknown>,
+  items: readonly { readonly groupKey: GroupKey }[],
+): boolean {
+  if (memory.state !== "doubted") return false;
+  duty.record.blame(
+    "slashing-memory-doubted",
+    items.map(({ groupKey }) => groupKey),
+  );
+  return true;
 }
 
 async function signAll<T>(
@@ -76,14 +91,20 @@ function layOut<T>(
   offers.put(duty, items, signal);
 }
 
-/** Keeps our partial signatures beside those of the peers, and sends them to every peer until they are delivered. */
+/**
+ * Keeps our partial signatures beside those of the peers, and sends them to every peer until they are delivered. The first
+ * word counts: a client may sign two things at the same time, and peers must not be told both.
+ */
 export function release(
-  { exchange, store, share, metrics }: DutyContext,
+  context: DutyContext,
   duty: SlotDuty<unknown>,
-  partials: readonly Partial[],
+  made: readonly Partial[],
   signal: AbortSignal,
 ): void {
-  if (partials.length === 0) return;
+  const { exchange, store, share, metrics } = context;
+  const before = store.peek(duty.id);
+  const partials = made.filter(({ groupKey, part }) => !before.has(groupKey, part, share));
+  if (partials.length === 0 || isDoubted(context, duty, partials)) return;
   metrics.stage(duty.id, "signed");
   duty.record.note("signed", { validators: partials.length });
   exchange.offer(duty.id, partials, signal);

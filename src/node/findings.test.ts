@@ -55,6 +55,7 @@ const facts = (over: Partial<Facts> = {}): Facts => ({
     slot: 0,
     scheduled: true,
     watching: undefined,
+    memory: "well",
     running: [],
     awaitingInclusion: 0,
     validators: { known: 2, active: 2 },
@@ -114,6 +115,18 @@ test("the gravest is told first, whatever it is about", () => {
     ["bad", "warning", "note"],
   );
   assert.equal(found[1]?.what, "Beacon node second:5052 does not answer (refused).");
+});
+
+test("a memory that cannot be written, or that is doubted after a bug, is told of, and what to do", () => {
+  for (const [reason, said, advice] of [
+    ["slashing memory unavailable", /cannot be written/, /disk space/],
+    ["slashing memory doubted", /A bug was found .* signs nothing more/, /start the node again/],
+  ] as const) {
+    const [found] = findings(facts({ ready: [reason] }), []);
+    assert.equal(found?.level, "bad");
+    assert.match(found?.what ?? "", said);
+    assert.match(found?.advice ?? "", advice);
+  }
 });
 
 test("a beacon node without peers is told of, and one that does not say how many it has is not", () => {

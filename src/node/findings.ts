@@ -78,6 +78,10 @@ const REASONS: Readonly<Record<NotReady, (facts: Facts) => Omit<Finding, "level"
     what: "The slashing memory cannot be written, so nothing is signed.",
     advice: CAUSES["slashing-memory-unavailable"],
   }),
+  "slashing memory doubted": () => ({
+    what: "A bug was found on the way to the slashing memory, so this node signs nothing more. The other operators go on.",
+    advice: "Report the log's line on it, then start the node again.",
+  }),
   "key shares missing": () => ({
     what: "There are no key shares, so nothing is signed.",
     advice: "Put this operator's keystores into validator_keys/ of the data folder and restart.",

@@ -40,7 +40,7 @@ export interface NodeStatus {
   readonly slashingMemory: {
     /** How complete the memory was when the node started. */
     readonly origin: MemoryStanding["origin"];
-    /** Whether this node signs; `duties.watching` says why not. */
+    /** Whether this node signs; `duties.watching` and `duties.memory` say why not. */
     readonly signs: boolean;
   };
   /** Where a validator client signs. */

@@ -11,12 +11,12 @@ import {
   type EventLoopWatch,
   type ExposedMeter,
   type Monitoring,
-  type NotReady,
   startMonitoring,
 } from "../telemetry/index.ts";
 import type { RunConfig } from "./config.ts";
 import { type Facts, findings } from "./findings.ts";
 import { participation } from "./participation.ts";
+import { readiness } from "./readiness.ts";
 import { type NodeStatus, processStatus } from "./status.ts";
 import { version } from "./version.ts";
 import type { RunningValidatorApi } from "./wire-validator-api.ts";
@@ -69,6 +69,7 @@ function statusOf(node: Watched, nickname: string): NodeStatus {
   const from = now - chain.slotsPerEpoch;
   const lately = node.timelines.digests().duties.filter(({ slot }) => slot >= from);
   const operators = cluster.operators.map(({ index }) => index);
+  const duties = node.duties.status();
   const facts: Facts = {
     at,
     version,
@@ -92,22 +93,10 @@ function statusOf(node: Watched, nickname: string): NodeStatus {
     relays: p2p.relays(),
     participation: participation(lately, operators, { from, now }),
     beacon: beacon.status(),
-    duties: node.duties.status(),
-    slashingMemory: { origin: memory.origin, signs: watch.over },
+    duties,
+    slashingMemory: { origin: memory.origin, signs: watch.over && duties.memory === "well" },
     ...(validatorApi === undefined ? {} : { validatorClient: validatorApi.status() }),
     process: processStatus(loop.worstMs()),
   };
   return { ...facts, findings: findings(facts, lately) };
-}
-
-/** Why duties cannot be done now, the gravest reason first. */
-function readiness({ stopping, beacon, p2p, cluster, shares, validatorApi, watch }: Watched): NotReady[] {
-  const reasons: NotReady[] = [];
-  if (stopping.aborted) reasons.push("stopping");
-  if (!beacon.status().some(({ usable }) => usable)) reasons.push("beacon node down");
-  if (p2p.transport.connected().length + 1 < cluster.threshold) reasons.push("quorum peers not connected");
-  if (shares === 0) reasons.push("key shares missing");
-  if (shares === undefined && validatorApi()?.connected() !== true) reasons.push("vc not connected");
-  if (watch.status !== undefined) reasons.push("watching for a double");
-  return reasons;
 }

@@ -12,6 +12,7 @@ const CODES = {
   "key shares missing": 21,
   stopping: 22,
   "watching for a double": 23,
+  "slashing memory doubted": 24,
 } as const;
 
 export type NotReady = keyof typeof CODES;

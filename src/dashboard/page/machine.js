@@ -58,8 +58,11 @@ export function showSigning({ status: { duties, slashingMemory, validatorClient,
   const { watching, validators } = duties;
   /** @type {(readonly [string, string])[]} */
   const facts = [
-    ["This node", slashingMemory.signs ? "signs" : "watches and signs nothing"],
-    ["Slashing memory", MEMORY[slashingMemory.origin]],
+    [
+      "This node",
+      slashingMemory.signs ? "signs" : watching === undefined ? "signs nothing" : "watches and signs nothing",
+    ],
+    ["Slashing memory", duties.memory === "well" ? MEMORY[slashingMemory.origin] : duties.memory],
   ];
   if (watching !== undefined) {
     facts.push(["Why it watches", watching.reason]);
