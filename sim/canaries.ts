@@ -1,4 +1,5 @@
-import type { Consensus } from "../src/consensus/index.ts";
+import { AssertionFailed } from "../src/base/index.ts";
+import { type Consensus, QBFT_PROTOCOL } from "../src/consensus/index.ts";
 import { decodeUnsignedSet, encodeUnsignedSet } from "../src/duty/index.ts";
 import type { BeaconNode, BlsWork, CombineResult } from "../src/ports/index.ts";
 import { type DutyKind, forkAt, slotAt, slotStart } from "../src/spec/index.ts";
@@ -129,6 +130,11 @@ function wrongSelections(): Canary {
   };
 }
 
+/** What an assertion does that fails. */
+async function breakPromise(): Promise<never> {
+  throw new AssertionFailed("what never happens");
+}
+
 const AGREED = ["attester", "proposer", "aggregator", "sync-contribution"] as const;
 const hasSeats = ({ options }: Plan): boolean => (options.chain?.syncSeats ?? []).length > 0;
 
@@ -233,6 +239,27 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "registrations that nobody tells",
     noticed: "S7: operator",
     plant: swallow("registerValidators"),
+  },
+  {
+    name: "an assertion that fails in a duty",
+    noticed: "bug: operator",
+    where: ({ clients }) => clients.size === 0,
+    plant: () => ({ signer: (_index, honest) => ({ ...honest, sign: breakPromise }) }),
+  },
+  {
+    name: "an assertion that fails on the way to the slashing memory",
+    noticed: "bug: operator",
+    plant: () => ({ disk: (_index, honest) => ({ ...honest, admit: breakPromise }) }),
+  },
+  {
+    name: "an assertion that fails at the message of a peer",
+    noticed: "bug: operator",
+    plant: () => ({
+      prepare: ({ network, operators }) => {
+        for (const { index } of operators)
+          network.transport(index).handle(QBFT_PROTOCOL, {} as never, breakPromise);
+      },
+    }),
   },
   {
     name: "exits that are said to be on disk and are not",

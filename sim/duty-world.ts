@@ -75,6 +75,8 @@ export class DutyWorld {
   readonly operators: SimOperator[];
   /** All operators live in one process, so that each signature of a message is verified once. */
   readonly verifiedParts: Set<string> = new Set();
+  /** What operators said, in whatever life, of bugs of ours (docs/adr/0210). */
+  readonly bugs: { readonly by: OperatorIndex; readonly why: string }[] = [];
   /** Told of every step of every duty, while it is taken: who crashes there, crashes between two steps. */
   onStage: (index: OperatorIndex, duty: DutyId, entry: TimelineEntry) => void = () => {};
   /** Told of what each operator takes for decided. */

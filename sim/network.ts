@@ -1,5 +1,12 @@
-import { DvError, type SeededRandom } from "../src/base/index.ts";
-import type { Clock, MessageHandler, Transport } from "../src/ports/index.ts";
+import { AssertionFailed, DvError, type SeededRandom } from "../src/base/index.ts";
+import {
+  type Clock,
+  type Logger,
+  logBug,
+  type MessageHandler,
+  silent,
+  type Transport,
+} from "../src/ports/index.ts";
 import type { OperatorIndex } from "../src/spec/index.ts";
 
 /** How messages travel. All of it may be changed while the world runs. */
@@ -34,6 +41,7 @@ export class SimNetwork {
   #rejections = new Map<string, number>();
   /** When a link was cut last. */
   readonly #broken = new Map<string, number>();
+  readonly #logs = new Map<OperatorIndex, Logger>();
   readonly #listeners = new Map<number, ((to: OperatorIndex) => void)[]>();
 
   constructor(
@@ -138,12 +146,14 @@ export class SimNetwork {
 
   /**
    * @param how.beside - A second program with the same key: what comes for one reaches both.
+   * @param how.log - Told of bugs of ours that a message led to, for which no peer is to blame.
    * @param how.alive - Whether the program that uses it still runs; one that crashed sends nothing any more.
    */
   transport(
     self: OperatorIndex,
-    how: { readonly beside?: boolean; readonly alive?: () => boolean } = {},
+    how: { readonly beside?: boolean; readonly alive?: () => boolean; readonly log?: Logger } = {},
   ): Transport {
+    if (how.log !== undefined) this.#logs.set(self, how.log);
     const alive = how.alive ?? (() => true);
     const check = (to: OperatorIndex, signal?: AbortSignal): void => {
       signal?.throwIfAborted();
@@ -181,9 +191,18 @@ export class SimNetwork {
       handle: (protocol, _limits, handler) => {
         const name = `${self} ${protocol}`;
         const first = how.beside === true ? this.#handlers.get(name) : undefined;
+        const handle: MessageHandler = async (from, message) => {
+          try {
+            return await handler(from, message);
+          } catch (error) {
+            if (!(error instanceof AssertionFailed)) throw error;
+            logBug(this.#logs.get(self) ?? silent, error, { protocol, peer: from });
+            return undefined;
+          }
+        };
         this.#handlers.set(name, (from, message) => {
-          void first?.(from, message);
-          return handler(from, message);
+          void Promise.resolve(first?.(from, message)).catch(() => {});
+          return handle(from, message);
         });
       },
     };

@@ -8,7 +8,7 @@ import {
   dutyGate,
 } from "../src/duty/index.ts";
 import { canonicaliseResult, InfoSync } from "../src/infosync/index.ts";
-import type { DutyOutcome, TimelineEntry } from "../src/ports/index.ts";
+import { BUG, type DutyOutcome, type TimelineEntry } from "../src/ports/index.ts";
 import { type DutyId, dutyName, type OperatorIndex, type UnixMs } from "../src/spec/index.ts";
 import type { SimBeaconNode } from "./chain/beacon-node.ts";
 import { OperatorClock } from "./clock.ts";
@@ -54,12 +54,15 @@ export function createOperator(world: DutyWorld, index: OperatorIndex, { disk, d
   const clock = new OperatorClock(world.clock);
   const beacon = world.chain.node(index, clock);
   const asked = options.beacon?.(index, beacon) ?? beacon;
-  const transport = world.network.transport(index, { beside: double, alive: () => alive });
-  const log: SimOperator["log"] = [];
+  const lines: SimOperator["log"] = [];
+  const log = logTo(lines, ({ sentence, facts }) => {
+    if (sentence === BUG) world.bugs.push({ by: index, why: String(facts?.["why"]) });
+  });
+  const transport = world.network.transport(index, { beside: double, alive: () => alive, log });
   const counters: SimOperator["counters"] = new Map();
   const outcomes: DutyOutcome[] = [];
   const timeline: SimOperator["timeline"] = [];
-  const shared = { clock, chain: spec, transport, log: logTo(log), meter: countIn(counters) };
+  const shared = { clock, chain: spec, transport, log, meter: countIn(counters) };
   const past = double ? undefined : options.past?.(index, disk);
   const trusted: { at: UnixMs | undefined } = { at: undefined };
   const watch =
@@ -70,7 +73,7 @@ export function createOperator(world: DutyWorld, index: OperatorIndex, { disk, d
       chain: spec,
       cluster: keys.cluster,
       beacon,
-      log: shared.log,
+      log,
       trustMemory: async () => {
         await disk.trust();
         if (alive) trusted.at = clock.now();
@@ -154,7 +157,7 @@ export function createOperator(world: DutyWorld, index: OperatorIndex, { disk, d
     trusted,
     outcomes,
     timeline,
-    log,
+    log: lines,
     counters,
     start() {
       infosync?.start();

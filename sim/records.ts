@@ -9,11 +9,15 @@ export interface LogLine {
   readonly facts: Facts | undefined;
 }
 
-export function logTo(lines: LogLine[]): Logger {
+/** @param onLine - Told of every line, by whatever life of the operator. */
+export function logTo(lines: LogLine[], onLine: (line: LogLine) => void): Logger {
   const at =
     (level: string) =>
-    (sentence: string, facts?: Facts): void =>
-      void lines.push({ level, sentence, facts });
+    (sentence: string, facts?: Facts): void => {
+      const line = { level, sentence, facts };
+      lines.push(line);
+      onLine(line);
+    };
   const log: Logger = {
     error: at("error"),
     warn: at("warn"),

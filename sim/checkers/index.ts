@@ -60,7 +60,7 @@ export class Checkers {
     }
   }
 
-  /** What can be said at the end: of what the chain took and refused, of causes, and of what is missing where something is expected. */
+  /** What can be said at the end: of what the chain took and refused, of causes, of bugs, and of what is missing where something is expected. */
   finish(expected?: Expected): void {
     const { chain, wrong, operators, spec } = this.#world;
     for (const { groupKey, signed } of chain.published) {
@@ -82,6 +82,8 @@ export class Checkers {
       for (const { duty, outcome, cause } of outcomes)
         if (cause === undefined && (outcome === "failed" || outcome === "not-included"))
           this.violations.push(`no cause: operator ${index} does not say why ${dutyName(duty)} failed`);
+    for (const { by, why } of this.#world.bugs)
+      if (!this.#liars.has(by)) this.violations.push(`bug: operator ${by} found a bug of ours: ${why}`);
     if (expected === undefined) return;
     for (const one of missingDuties(this.#world, this.#agreed, expected)) this.violations.push(`S7: ${one}`);
   }

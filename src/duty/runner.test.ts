@@ -550,6 +550,29 @@ test("a clock that is set forward skips slots with a cause; one that is set back
   assertNothingSlashable(world);
 });
 
+test("a proof that a client brings slots later begins nothing anew", async () => {
+  const world = new DutyWorld(17);
+  const [first] = world.operators;
+  assert.ok(first !== undefined);
+  world.start();
+  const [duty] = world.chain.duties.attesterDuties(1);
+  assert.ok(duty !== undefined);
+  const { slot, pubkey: groupKey, validatorIndex } = duty;
+  await world.runToSlot(slot + 4);
+  const begun = (): number =>
+    first.timeline.filter(
+      (one) => one.duty === `${slot}/prepare-aggregator` && one.entry.stage === "scheduled",
+    ).length;
+  assert.equal(begun(), 1);
+  const signed = { validatorIndex, slot, selectionProof: new Uint8Array(96) };
+  const [verdict] = await first.runner.desk.submit(
+    [{ kind: "prepare-aggregator", slot, groupKey, signed }],
+    new AbortController().signal,
+  );
+  assert.equal(verdict?.code, "duty/not-decided", "the built-in signer signs here");
+  assert.equal(begun(), 1);
+});
+
 test("votes that all have decided and nobody has combined are finished by nodes that are told to stop", async () => {
   // Whoever decides first has to wait for partial signatures for longer than the last one for its decision.
   const world = new DutyWorld(14, { validatorCount: 48, weather: { latencyMs: { min: 60, max: 70 } } });

@@ -33,7 +33,7 @@ export type { Channel, Channels } from "./channel.ts";
 export { type Clock, sleepUntil } from "./clock.ts";
 export type { NoteStore } from "./note-store.ts";
 export type { MemoryStanding, SlashingStore } from "./slashing-store.ts";
-export { type Labels, type Logger, logBug, type Meter, silent, unmetered } from "./telemetry.ts";
+export { BUG, type Labels, type Logger, logBug, type Meter, silent, unmetered } from "./telemetry.ts";
 export type { DutyOutcome, DutyRecord, Stage, TimelineEntry, TimelineSink } from "./timeline.ts";
 export type { MessageHandler, ProtocolLimits, Transport } from "./transport.ts";
 export {

@@ -36,10 +36,13 @@ export interface Meter {
   ): { observe(value: number, labels?: Labels): void };
 }
 
+/** What a log says of a broken promise of our own code. */
+export const BUG = "A bug in Trireme; please report it";
+
 /** A broken promise of our own code where the process goes on: nobody else is to blame, and we want to hear of it. */
 export function logBug(log: Logger, error: unknown, facts: Facts = {}): void {
   const stack = error instanceof Error ? (error.stack ?? "") : "";
-  log.error("A bug in Trireme; please report it", { ...facts, why: explain(error), stack });
+  log.error(BUG, { ...facts, why: explain(error), stack });
 }
 
 const nothing = (): void => {};

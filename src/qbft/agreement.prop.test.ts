@@ -6,7 +6,7 @@ import { QbftCluster, type Step, UNACCEPTABLE } from "./testing/qbft-cluster.ts"
 // Goal: lost, late, doubled and forged messages never make two honest operators decide differently, nor decide what no
 // honest one would vote for, and every honest one decides once the network is well again. Method: per seed, a chaotic
 // phase, then a healed one in which the liars go on lying. All of it is drawn from the seed: size, faults, weather.
-const SEEDS = 700;
+const SEEDS = 900;
 
 function violation(seed: number, broken?: Step): string | undefined {
   const cluster = new QbftCluster(seed, broken);

@@ -5,6 +5,12 @@ const OVERHEARD_MAX = 300;
 const KINDS: readonly MessageKind[] = ["pre-prepare", "prepare", "commit", "round-change", "decided"];
 
 /**
+ * How an operator lies. "wild": in every way, as the dice fall. "boasts": it votes like everybody else, for whatever is proposed,
+ * and whenever a round is over it claims to have prepared a value of its own in it.
+ */
+export type Manner = "wild" | "boasts";
+
+/**
  * An operator that lies as well as it can: it tells every second peer another value, claims in its votes to have prepared
  * something, and makes up messages with justifications from whatever others have really signed, as often as it likes, and
  * from its own false statements. It cannot sign for others, as in real life. It hears everything that anybody sends, even
@@ -15,13 +21,15 @@ export class Liar {
   readonly #random: SeededRandom;
   /** Of its own, so that what is drawn of claims changes nothing else of a world. */
   readonly #claims: SeededRandom;
+  readonly #manner: Manner;
   #overheard: QbftMessage[] = [];
   #latestRound = 1;
 
-  constructor(config: QbftConfig, random: SeededRandom) {
+  constructor(config: QbftConfig, random: SeededRandom, manner: Manner) {
     this.#config = config;
     this.#random = random;
     this.#claims = random.fork("claims");
+    this.#manner = manner;
   }
 
   overhear(message: QbftMessage): void {
@@ -34,11 +42,29 @@ export class Liar {
 
   /** The same message for some peers, another value with the same justification for the others; claims are forgotten. */
   twist(message: QbftMessage, to: number): QbftMessage {
+    if (this.#manner === "boasts")
+      return message.kind === "round-change" ? this.#roundChange(message.round) : message;
     if (message.kind === "round-change" && this.#random.chance(0.5))
       return { ...message, preparedRound: 0, preparedValue: "", justification: [] };
     if (message.value === "" || message.kind === "decided") return message;
     if (to % 2 === 0) return this.#claims.chance(0.1) ? this.#claiming(message) : message;
     return { ...message, value: this.#twin(message.value) };
+  }
+
+  /** With a claim that nothing proves: who believes it leaves a value that may have been decided. */
+  #roundChange(round: number): QbftMessage {
+    const plain = { source: this.#config.self, preparedRound: 0, preparedValue: "", justification: [] };
+    const [preparedRound, preparedValue] = [round - 1, `another of ${this.#config.self}`];
+    const own: QbftMessage = { ...plain, kind: "prepare", round: preparedRound, value: preparedValue };
+    return {
+      ...own,
+      kind: "round-change",
+      round,
+      value: "",
+      preparedRound,
+      preparedValue,
+      justification: [own],
+    };
   }
 
   /** A vote with a claim that no vote makes, which must neither count nor spoil what others prove. */
@@ -67,6 +93,10 @@ export class Liar {
       justification: [],
       ...more,
     });
+    if (this.#manner === "boasts") {
+      if (kind === "round-change") return [this.#roundChange(round)];
+      return kind === "pre-prepare" ? [say("prepare", { value }), say("commit", { value })] : [];
+    }
     if (this.#random.chance(0.5)) return [];
     if (kind === "pre-prepare" || kind === "prepare" || kind === "commit") {
       const voted = this.#random.chance(0.8) ? value : this.#twin(value);

@@ -9,7 +9,7 @@ import {
   step,
   type Transition,
 } from "../index.ts";
-import { Liar } from "./liar.ts";
+import { Liar, type Manner } from "./liar.ts";
 
 /** A state machine like `step`; canaries pass broken ones. */
 export type Step = (config: QbftConfig, state: QbftState, event: QbftEvent) => Transition;
@@ -45,6 +45,12 @@ export class QbftCluster {
   #token = 0;
   #healed = false;
   readonly #lonely: boolean;
+  readonly #manner: Manner;
+  /**
+   * Where liars boast, this operator alone hears the commits of the first round, and is cut off as soon as it has decided: the
+   * others must find its value again among the liars' claims.
+   */
+  readonly #hermit: number | undefined;
   #partition: ReadonlySet<number> = new Set();
 
   constructor(seed: number, brokenStep: Step = step) {
@@ -55,10 +61,14 @@ export class QbftCluster {
     // and the others must find its value again by themselves.
     this.#lonely = this.#random.chance(0.4);
     this.#states = Array.from({ length: this.operatorCount }, initialState);
+    this.#manner = this.#random.fork("manner").chance(0.1) ? "boasts" : "wild";
     this.#drawFaults();
+    const sound = this.#states.findIndex((_, i) => !this.#liars.has(i) && !this.#crashes.has(i));
+    this.#hermit = this.#manner === "wild" ? undefined : sound;
     for (let i = 0; i < this.operatorCount; i++) {
-      this.#after(this.#random.integer(400), () => this.#handle(i, { kind: "start" }));
-      this.#after(this.#random.integer(900), () => this.#propose(i));
+      const late = (ms: number): number => (this.#hermit === undefined ? this.#random.integer(ms) : 0);
+      this.#after(late(400), () => this.#handle(i, { kind: "start" }));
+      this.#after(late(900), () => this.#propose(i));
     }
     this.#part();
   }
@@ -95,7 +105,10 @@ export class QbftCluster {
 
   /** Up to f operators are faulty; each lies or stops for good at some time. */
   #drawFaults(): void {
-    const count = this.#random.integer(faulty(this.operatorCount) + 1);
+    const count = Math.max(
+      this.#manner === "wild" ? 0 : 1,
+      this.#random.integer(faulty(this.operatorCount) + 1),
+    );
     const order = Array.from({ length: this.operatorCount }, (_, i) => i).toSorted(
       () => this.#random.next() - 0.5,
     );
@@ -105,7 +118,7 @@ export class QbftCluster {
         continue;
       }
       const config = this.#config(operator);
-      this.#liars.set(operator, new Liar(config, this.#random.fork(`liar ${operator}`)));
+      this.#liars.set(operator, new Liar(config, this.#random.fork(`liar ${operator}`), this.#manner));
       this.#forge(operator);
     }
   }
@@ -136,7 +149,7 @@ export class QbftCluster {
   /** Cuts the cluster in two for a while, again and again until it heals. */
   #part(): void {
     this.#after(300 + this.#random.integer(2_000), () => {
-      if (this.#healed) return;
+      if (this.#healed || this.#hermit !== undefined) return;
       const all = Array.from({ length: this.operatorCount }, (_, i) => i);
       const cut = this.#random.chance(0.5);
       this.#partition = new Set(cut ? all.filter(() => this.#random.chance(0.5)) : []);
@@ -173,6 +186,7 @@ export class QbftCluster {
     }
     if (this.decisions.has(operator)) this.contradicted = true;
     this.decisions.set(operator, value);
+    if (operator === this.#hermit && !this.#healed) this.#partition = new Set([operator]);
   }
 
   #startTimer(operator: number, round: number): void {
@@ -208,10 +222,11 @@ export class QbftCluster {
 
   #deliver(from: number, to: number, message: QbftMessage): void {
     const parted = this.#partition.size > 0 && this.#partition.has(from) !== this.#partition.has(to);
-    if (!this.#healed && (parted || this.#random.chance(this.#lossOf(message)))) return;
+    if (!this.#healed && (parted || this.#random.chance(this.#lossOf(message, to)))) return;
     const copies = !this.#healed && this.#random.chance(0.1) ? 2 : 1;
+    const latencyMsMax = this.#healed ? 20 : this.#hermit === undefined ? 350 : 100;
     for (let i = 0; i < copies; i++)
-      this.#after(1 + this.#random.integer(this.#healed ? 20 : 350), () => this.#receive(to, message));
+      this.#after(1 + this.#random.integer(latencyMsMax), () => this.#receive(to, message));
   }
 
   /** Liars hear everything, and answer honest messages at once. */
@@ -224,12 +239,16 @@ export class QbftCluster {
       const to =
         message.kind === "round-change" && this.#random.chance(0.7)
           ? leader
-          : this.#random.integer(this.operatorCount);
+          : message.kind === "pre-prepare" && this.#hermit !== undefined
+            ? this.#hermit
+            : this.#random.integer(this.operatorCount);
       if (to !== operator) for (const said of liar.react(message)) this.#deliver(operator, to, said);
     }
   }
 
-  #lossOf(message: QbftMessage): number {
+  #lossOf(message: QbftMessage, to: number): number {
+    if (this.#hermit !== undefined && message.round === 1)
+      return message.kind === "commit" && to !== this.#hermit ? 1 : 0;
     if (this.#lonely && message.kind === "decided") return 0.98;
     return this.#lonely && message.kind === "commit" && message.round === 1 ? 0.6 : 0.15;
   }
