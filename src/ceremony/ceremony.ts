@@ -7,7 +7,7 @@ import {
   makeLock,
   makeValidators,
 } from "../cluster/index.ts";
-import type { NodeKey } from "../crypto/index.ts";
+import type { NodeKey, ParsedKeys } from "../crypto/index.ts";
 import {
   type BlsWork,
   type Channels,
@@ -43,6 +43,8 @@ export interface CeremonyNeeds {
   readonly clock: Clock;
   readonly log: Logger;
   readonly bls: BlsWork;
+  /** Public keys of the ceremony that were read already. */
+  readonly parsedKeys: ParsedKeys;
   readonly output: OutputFolder;
   /** What the network knows of the other operators. */
   readonly peers: () => readonly PeerNews[];
@@ -289,7 +291,7 @@ export class Ceremony {
   /** From the first round of key generation to results that are stored here, though not yet where a node looks for them. */
   async #makeAndStore(seed: Uint8Array, signal: AbortSignal): Promise<void> {
     const { definition, network, key, publicKeys } = this.#options;
-    const { bls, transport } = this.#needs;
+    const { bls, parsedKeys, transport } = this.#needs;
     this.#enter("keys");
     const keys = await this.#keyMaker.make({
       entropy: seededEntropy(seed, "keys"),
@@ -300,7 +302,7 @@ export class Ceremony {
     const passwords = this.#seal(keys, signal);
     await this.#reach("keys", signal);
 
-    const signing: Signing = { definition, keys, exchange: this.#exchange, bls, signal };
+    const signing: Signing = { definition, keys, exchange: this.#exchange, bls, parsedKeys, signal };
     this.#enter("deposits");
     const deposits = await signDeposits(signing);
     await this.#reach("deposits", signal);

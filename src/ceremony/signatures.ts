@@ -6,7 +6,7 @@ import {
   type GroupSignatures,
   registrationsToSign,
 } from "../cluster/index.ts";
-import { aggregateSignatures, fastAggregateVerify } from "../crypto/index.ts";
+import { aggregateSignatures, fastAggregateVerify, type ParsedKeys } from "../crypto/index.ts";
 import type { BlsWork } from "../ports/index.ts";
 import { type GroupKey, operatorOf, type ShareIndex } from "../spec/index.ts";
 import { failed, lied } from "./errors.ts";
@@ -23,6 +23,7 @@ export interface Signing {
   readonly keys: readonly MadeKey[];
   readonly exchange: PartialExchange;
   readonly bls: BlsWork;
+  readonly parsedKeys: ParsedKeys;
   readonly signal: AbortSignal;
 }
 
@@ -53,12 +54,12 @@ export async function signLockHash(
   lockHash: Uint8Array,
   validators: readonly DistributedValidator[],
 ): Promise<Uint8Array> {
-  const { keys, bls, signal } = signing;
+  const { keys, bls, parsedKeys, signal } = signing;
   const own = await inTurns(keys, signal, ({ share }) => share.sign(lockHash));
   const byOperator = await signing.exchange.exchange(purposes.lockHash, groupKeys(keys), own, signal);
   const sum = aggregateSignatures(byOperator.flat());
   const publicShares = validators.flatMap((validator) => validator.publicShares);
-  if (sum !== undefined && fastAggregateVerify(lockHash, publicShares, sum)) return sum;
+  if (sum !== undefined && fastAggregateVerify(lockHash, publicShares, sum, parsedKeys)) return sum;
   for (const [operator, partials] of byOperator.entries()) {
     const verdicts = await bls.verify(
       partials.map((signature, i) => ({

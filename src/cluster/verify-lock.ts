@@ -31,13 +31,14 @@ export interface Check {
  * Everything that a lock claims, each check by itself; a later one relies on those before.
  *
  * @param answers - What contracts said to `contractQuestions` of its definition.
+ * @param keys - The lock's public keys, where they were read before.
  */
 export function lockChecks(
   lock: Lock,
   custom?: Network,
   answers: ContractAnswers = noAnswers,
+  keys: ParsedKeys = new ParsedKeys(),
 ): readonly Check[] {
-  const keys = new ParsedKeys();
   return [
     {
       name: "hashes",
@@ -98,8 +99,8 @@ function checksSinceV7(lock: Lock, keys: ParsedKeys): readonly Check[] {
  *
  * @throws ClusterError `cluster/hash-differs`, `cluster/bad-signature`, `cluster/malformed`
  */
-export function verifyLock(lock: Lock, custom?: Network, answers?: ContractAnswers): void {
-  for (const { run } of lockChecks(lock, custom, answers)) run();
+export function verifyLock(lock: Lock, custom?: Network, answers?: ContractAnswers, keys?: ParsedKeys): void {
+  for (const { run } of lockChecks(lock, custom, answers, keys)) run();
 }
 
 function verifyHashes(lock: Lock): void {

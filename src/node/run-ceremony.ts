@@ -18,7 +18,7 @@ import {
   parseEnr,
   verifyLock,
 } from "../cluster/index.ts";
-import { inlineBlsWork, type NodeKey } from "../crypto/index.ts";
+import { inlineBlsWork, type NodeKey, ParsedKeys } from "../crypto/index.ts";
 import { createP2p, fileAddressBook } from "../p2p/index.ts";
 import { type Logger, sleepUntil, unmetered } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
@@ -107,6 +107,7 @@ export async function runCeremony(
       meter: unmetered,
       readEnr: (text) => parseEnr(text),
     });
+    const parsedKeys = new ParsedKeys(); // Signing and the lock's verification read the same keys, 50 us each.
     const ceremony = await Ceremony.prepare(
       {
         transport: p2p.transport,
@@ -114,7 +115,8 @@ export async function runCeremony(
         clock,
         log: log.room("dkg"),
         // Nothing else waits for this thread; starting another costs as much as the signatures of a hundred validators.
-        bls: inlineBlsWork(),
+        bls: inlineBlsWork(parsedKeys),
+        parsedKeys,
         output: new OutputFolder(dataDir, ownFolder(dataDir)),
         peers: () => p2p.peers(),
         entropy: (bytes) => new Uint8Array(randomBytes(bytes)),
@@ -128,7 +130,7 @@ export async function runCeremony(
         nickname: config.nickname,
         keyMaker: chooseKeys(definition),
         verifyLock: (lock) => {
-          if (!config.noVerify) verifyLock(lock, config.custom, config.answers);
+          if (!config.noVerify) verifyLock(lock, config.custom, config.answers, parsedKeys);
         },
       },
     );

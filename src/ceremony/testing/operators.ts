@@ -11,7 +11,7 @@ import {
   verifyLock,
   writeDefinition,
 } from "../../cluster/index.ts";
-import { inlineBlsWork, type NodeKey } from "../../crypto/index.ts";
+import { inlineBlsWork, type NodeKey, ParsedKeys } from "../../crypto/index.ts";
 import { type Logger, silent } from "../../ports/index.ts";
 import { Ceremony } from "../ceremony.ts";
 import { chooseKeys } from "../choose-keys.ts";
@@ -69,6 +69,7 @@ export class Operators {
         clock: quickClock(30),
         log,
         bls: inlineBlsWork(),
+        parsedKeys: new ParsedKeys(),
         output: new OutputFolder(this.folder(i), join(this.folder(i), "trireme")),
         peers: () => [],
         entropy: (bytes) => new Uint8Array(randomBytes(bytes)),
