@@ -34,6 +34,7 @@ const ours = (slot: number) => ({ ...partialOf(slot, 1), part: 0, root: new Uint
 function exchanging(
   send: (to: number, message: Uint8Array, signal: AbortSignal) => Promise<void>,
   groupKeys: readonly GroupKey[] = [groupKey],
+  may: { readonly exist: boolean; readonly sign: boolean } = { exist: true, sign: true },
 ) {
   const store = new PartialStore(groupKeys);
   const clock = new SimClock(slotStart(chain, 0));
@@ -43,8 +44,8 @@ function exchanging(
     clock,
     chain,
     store,
-    gate: () => true,
-    maySign: () => true,
+    gate: () => may.exist,
+    maySign: () => may.sign,
     log: silent,
     meter: unmetered,
     onReceived: () => {},
@@ -177,4 +178,30 @@ test("other work goes on while a large message is decoded, and nothing of it is 
   await Promise.all([received, again, clock.run({ forMs: 10 })]);
   assert.ok(meanwhile);
   assert.equal(kept(), otherKeys.length);
+});
+
+test("what a peer cannot have signed is refused, and the first word stays", async () => {
+  const { store, receive } = exchanging(async () => {});
+  const good = partialOf(1, 2);
+  await assert.rejects(receive(1, randao(1), [partialOf(1, 3)]), { code: "duty/not-your-share" });
+  const otherEpoch = partialOf(1 + chain.slotsPerEpoch, 2);
+  await assert.rejects(receive(1, randao(1), [otherEpoch]), { code: "duty/impossible" });
+  assert.equal(store.peek(randao(1)).everyone.size, 0);
+  await receive(1, randao(1), [good]);
+  const signature = new Uint8Array(96).fill(9);
+  const second = { ...good, signature, data: encodeRandao({ epoch: 0, signature }) };
+  await assert.rejects(receive(1, randao(1), [second]), { code: "duty/equivocation" });
+  await receive(1, randao(1), [good]);
+});
+
+test("a duty that cannot be is not looked at, and a node that may not sign sends nothing", async () => {
+  const sent: number[] = [];
+  const send = async (to: number): Promise<void> => void sent.push(to);
+  const { store, receive, exchange } = exchanging(send, [groupKey], { exist: false, sign: false });
+  await assert.rejects(receive(1, randao(1)), { code: "duty/impossible" });
+  assert.equal(store.dutyCount, 0);
+  exchange.offer(randao(1), [ours(1)], never);
+  exchange.offerTo(1 as OperatorIndex, randao(1), [ours(1)], never);
+  await new Promise(setImmediate);
+  assert.deepEqual(sent, []);
 });
