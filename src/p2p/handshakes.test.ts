@@ -48,12 +48,12 @@ function caller(handshakes: Handshakes, address: string) {
 /** The n-th stranger's address. */
 const stranger = (n: number): string => `/ip4/10.${n >> 16}.${(n >> 8) & 255}.${n & 255}/tcp/1`;
 const known = "/ip4/192.168.0.1/tcp/1";
+const { now: steady } = performance;
 function setUp(t: import("node:test").TestContext) {
   t.mock.reset();
   t.mock.timers.reset();
   t.mock.timers.enable({ apis: ["setTimeout"] });
   let now = 0;
-  const { now: steady } = performance;
   performance.now = () => now; // A mock of the test runner would remember every call.
   t.after(() => void (performance.now = steady));
   let refused = 0;
