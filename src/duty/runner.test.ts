@@ -442,6 +442,26 @@ test("with one beacon node down the others carry its duties; when all come back,
   assertNothingSlashable(world);
 });
 
+test("a beacon node that answers one question about duties never, or wrongly once, costs no other duty", async () => {
+  const world = new DutyWorld(12, { chain: { ownProposers: 1, syncSeats: [[0], [1]] } });
+  for (const { beacon } of world.operators) {
+    const ask = beacon.syncDuties.bind(beacon);
+    beacon.syncDuties = async (epoch, indices, signal) => {
+      if (epoch < 2) return new Promise(() => {});
+      return epoch === 2 ? [] : ask(epoch, indices, signal);
+    };
+  }
+  world.start();
+  await world.runToSlot(34);
+  assert.equal(votesOf(world, 8, 32), 18, "six validators vote in each of three epochs");
+  for (let slot = 1; slot < 34; slot++)
+    assert.ok(world.chain.block(slot) !== undefined, `block of slot ${slot}`);
+  for (const { index, beacon } of world.operators) {
+    assert.ok(beacon.preparations.length > 0);
+    assert.ok((world.summary(index)["sync-message broadcast"] ?? 0) > 0, "the members are asked for again");
+  }
+});
+
 test("duties asked for ahead of an epoch and answered within it are asked for again, for its proposers", async () => {
   // Before Fulu an epoch's proposers are known only when it begins.
   const world = new DutyWorld(11, { fuluEpoch: 1_000, chain: { ownProposers: 1 } });

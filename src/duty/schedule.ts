@@ -27,12 +27,19 @@ import { scheduleMetrics } from "./metrics.ts";
 import { retry } from "./retry.ts";
 
 interface EpochDuties {
-  readonly attesters: Duties<AttesterDuty> | undefined;
-  readonly attestersBySlot: ReadonlyMap<Slot, ReadonlyMap<GroupKey, AttesterDuty>>;
-  readonly slotOfAttester: ReadonlyMap<GroupKey, Slot>;
-  readonly proposers: Duties<ProposerDuty> | undefined;
-  readonly syncMembers: readonly SyncDuty[] | undefined;
+  attesters: Duties<AttesterDuty> | undefined;
+  attestersBySlot: ReadonlyMap<Slot, ReadonlyMap<GroupKey, AttesterDuty>>;
+  slotOfAttester: ReadonlyMap<GroupKey, Slot>;
+  proposers: Duties<ProposerDuty> | undefined;
+  syncMembers: readonly SyncDuty[] | undefined;
 }
+const NOTHING_KNOWN: Readonly<EpochDuties> = {
+  attesters: undefined,
+  attestersBySlot: new Map(),
+  slotOfAttester: new Map(),
+  proposers: undefined,
+  syncMembers: undefined,
+};
 
 export interface ScheduleContext {
   readonly clock: Clock;
@@ -50,7 +57,7 @@ export interface ScheduleContext {
 export class Schedule {
   readonly #context: ScheduleContext;
   readonly #signal: AbortSignal;
-  readonly #epochs = new Map<Epoch, EpochDuties>();
+  readonly #epochs = new Map<Epoch, Readonly<EpochDuties>>();
   /** Epochs whose duties are being fetched; true when they have to be fetched once more afterwards. */
   readonly #fetching = new Map<Epoch, boolean>();
   /** Dependent roots that we have acted on, so that a beacon node with another view is not asked at every block. */
@@ -169,8 +176,8 @@ export class Schedule {
     this.#run(
       (async () => {
         if (!(await this.#refreshValidators(epoch))) return; // A later epoch has begun meanwhile and asks anew.
-        await this.#fetch(epoch);
         this.#run(this.#prepareProposers());
+        await this.#fetch(epoch);
         for (let ahead = 1; ahead <= this.#context.lookaheadEpochs; ahead++) await this.#fetch(epoch + ahead);
       })(),
     );
@@ -251,67 +258,92 @@ export class Schedule {
     }
   }
 
+  /** Each part is known as soon as it comes: a beacon node that does not answer one question must not cost the other duties. */
   async #fetchOnce(epoch: Epoch): Promise<void> {
-    const { beacon, chain, onChange } = this.#context;
+    const { beacon, chain } = this.#context;
     const indices = this.#indices();
     const isCurrent = (): boolean => epoch >= this.#refreshedFor;
-    const own = new Set(indices);
-    const none = { dependentRoot: "0x" as Hex, duties: [] };
     // Before Fulu the proposers of an epoch are known only when it begins.
     const early =
       epoch > this.#refreshedFor && ForkSeq[forkAt(chain, epoch * chain.slotsPerEpoch)] < ForkSeq.fulu;
-    const [attesters, proposers, syncMembers] = await Promise.all([
-      indices.length === 0
-        ? none
-        : this.#retry(
-            "attester duties",
-            () => beacon.attesterDuties(epoch, indices, this.#signal),
-            isCurrent,
-          ),
-      early
-        ? undefined
-        : indices.length === 0
-          ? none
-          : this.#retry("proposer duties", () => beacon.proposerDuties(epoch, this.#signal), isCurrent),
-      indices.length === 0 ? [] : this.#fetchSyncMembers(epoch, indices, isCurrent),
-    ]);
-    if (attesters === undefined) return;
-    const before = this.#epochs.get(epoch);
-    const ours = this.#context.cluster.validators.map(({ groupKey }) => groupKey as string);
-    const known = new Set(ours);
-    const ourMembers = syncMembers?.filter(({ pubkey }) => known.has(pubkey));
-    const ourAttesters = attesters.duties.filter(({ pubkey }) => known.has(pubkey));
-    const after: EpochDuties = {
-      attesters: { ...attesters, duties: ourAttesters },
-      attestersBySlot: bySlot(ourAttesters),
-      slotOfAttester: new Map(ourAttesters.map(({ pubkey, slot }) => [pubkey, slot])),
-      proposers: proposers && {
+    if (indices.length === 0) {
+      const none = { dependentRoot: "0x" as Hex, duties: [] };
+      return this.#learn(epoch, { attesters: none, syncMembers: [], ...(early ? {} : { proposers: none }) });
+    }
+    const ask = async <T>(
+      what: string,
+      attempt: () => Promise<T>,
+      take: (answer: T) => void,
+    ): Promise<void> => {
+      const answer = await this.#retry(what, attempt, isCurrent);
+      if (answer !== undefined) take(answer);
+    };
+    const votes = ask(
+      "attester duties",
+      () => beacon.attesterDuties(epoch, indices, this.#signal),
+      (attesters) => this.#learn(epoch, { attesters }),
+    );
+    const blocks = ask(
+      "proposer duties",
+      async () => (early ? undefined : beacon.proposerDuties(epoch, this.#signal)),
+      (proposers) => proposers && this.#learn(epoch, { proposers }),
+    );
+    this.#run(
+      ask(
+        "sync committee duties",
+        () => this.#syncMembers(epoch, indices),
+        (syncMembers) => {
+          this.#learn(epoch, { syncMembers });
+          this.#run(this.#subscribeToSyncCommittees(epoch));
+        },
+      ),
+    );
+    await Promise.all([votes, blocks]);
+  }
+
+  /** Takes what is ours of an answer in place of what was known. */
+  #learn(
+    epoch: Epoch,
+    {
+      attesters,
+      proposers,
+      syncMembers,
+    }: Partial<Pick<EpochDuties, "attesters" | "proposers" | "syncMembers">>,
+  ): void {
+    const keys = new Set(this.#context.cluster.validators.map(({ groupKey }) => groupKey as string));
+    const own = new Set(this.#indices());
+    const before = this.#epochs.get(epoch) ?? NOTHING_KNOWN;
+    const after = { ...before };
+    if (attesters !== undefined) {
+      const duties = attesters.duties.filter(({ pubkey }) => keys.has(pubkey));
+      after.attesters = { ...attesters, duties };
+      after.attestersBySlot = bySlot(duties);
+      after.slotOfAttester = new Map(duties.map(({ pubkey, slot }) => [pubkey, slot]));
+    }
+    if (proposers !== undefined)
+      after.proposers = {
         ...proposers,
         duties: proposers.duties.filter(
-          ({ pubkey, validatorIndex }) => known.has(pubkey) && own.has(validatorIndex),
+          ({ pubkey, validatorIndex }) => keys.has(pubkey) && own.has(validatorIndex),
         ),
-      },
-      syncMembers: ourMembers,
-    };
+      };
+    if (syncMembers !== undefined) after.syncMembers = syncMembers.filter(({ pubkey }) => keys.has(pubkey));
     this.#epochs.set(epoch, after);
-    onChange(epoch, vanished(before, after));
-    this.#run(this.#subscribeToSyncCommittees(epoch, ourMembers ?? []));
+    this.#context.onChange(epoch, vanished(before, after));
   }
 
-  /** The seats stay the same for a period, so those of the epoch before serve when they are of the same one. */
-  async #fetchSyncMembers(
-    epoch: Epoch,
-    indices: readonly number[],
-    isCurrent: () => boolean,
-  ): Promise<readonly SyncDuty[] | undefined> {
-    const before = this.#epochs.get(epoch - 1)?.syncMembers;
-    if (before !== undefined && epoch % EPOCHS_PER_SYNC_COMMITTEE_PERIOD !== 0) return before;
-    const { beacon } = this.#context;
-    const ask = (): Promise<readonly SyncDuty[]> => beacon.syncDuties(epoch, indices, this.#signal);
-    return this.#retry("sync committee duties", ask, isCurrent);
+  /**
+   * The seats stay the same for a period, so those of the epoch before serve when they are of the same one. Nobody's are asked
+   * for again: a beacon node that once answered wrongly must not cost them for a day.
+   */
+  async #syncMembers(epoch: Epoch, indices: readonly number[]): Promise<readonly SyncDuty[]> {
+    const before = this.#epochs.get(epoch - 1)?.syncMembers ?? [];
+    if (before.length > 0 && epoch % EPOCHS_PER_SYNC_COMMITTEE_PERIOD !== 0) return before;
+    return this.#context.beacon.syncDuties(epoch, indices, this.#signal);
   }
 
-  async #subscribeToSyncCommittees(epoch: Epoch, members: readonly SyncDuty[]): Promise<void> {
+  async #subscribeToSyncCommittees(epoch: Epoch): Promise<void> {
+    const members = this.#epochs.get(epoch)?.syncMembers ?? [];
     const period = Math.floor(epoch / EPOCHS_PER_SYNC_COMMITTEE_PERIOD);
     const untilEpoch = (period + 1) * EPOCHS_PER_SYNC_COMMITTEE_PERIOD;
     if (members.length === 0) return;
@@ -351,8 +383,8 @@ function bySlot(duties: readonly AttesterDuty[]): ReadonlyMap<Slot, ReadonlyMap<
 
 /** Duties that were there and are no more. */
 function vanished(
-  before: EpochDuties | undefined,
-  after: EpochDuties,
+  before: Readonly<EpochDuties>,
+  after: Readonly<EpochDuties>,
 ): readonly (AttesterDuty | ProposerDuty)[] {
   const name = (duty: AttesterDuty | ProposerDuty): string => `${duty.slot}/${duty.pubkey}`;
   const gone = <D extends AttesterDuty | ProposerDuty>(
@@ -363,7 +395,7 @@ function vanished(
     return (old ?? []).filter((duty) => !still.has(name(duty)));
   };
   return [
-    ...gone(before?.attesters?.duties, after.attesters?.duties),
-    ...gone(before?.proposers?.duties, after.proposers?.duties),
+    ...gone(before.attesters?.duties, after.attesters?.duties),
+    ...gone(before.proposers?.duties, after.proposers?.duties),
   ];
 }
