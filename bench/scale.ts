@@ -10,7 +10,7 @@ import { peerIdOf } from "../src/p2p/index.ts";
 import { RunningNode } from "../test/e2e/local-run.ts";
 import { writeTestCluster } from "../test/e2e/test-cluster.ts";
 import { readMetrics } from "../test/interop/metrics.ts";
-import { cpuSeconds, residentMb, sum } from "./processes.ts";
+import { cpuSeconds, residentMb, sum, waitedSeconds } from "./processes.ts";
 
 // Thousands of validators in a four-node cluster, everything on one machine: the chain that judges in a process of its own,
 // and four nodes with their signers. `npm run bench:scale`; Linux only. TRIREME_BENCH_VALIDATORS, TRIREME_BENCH_SLOTS.
@@ -31,9 +31,17 @@ interface Needs {
   readonly cpuPercent: number;
   readonly residentMb: number;
   readonly peakMb: number;
-  /** Of each window of ten seconds. */
-  readonly loopP99Ms: readonly number[];
-  readonly loopWorstMs: readonly number[];
+  /** Share of the time in which the main thread could have run and had no core. */
+  readonly waitedPercent: number;
+  /** Of each window of ten seconds: by the clock, and what of it the node computed. */
+  readonly late: Delays;
+  readonly held: Delays;
+}
+
+/** How late the event loop was in each window, in milliseconds. */
+interface Delays {
+  readonly p99: number[];
+  readonly worst: number[];
 }
 
 const log = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -54,7 +62,6 @@ function startChain(folder: string, port: number, genesisTime: number) {
   const child: ChildProcess = spawn(
     process.execPath,
     [
-      ...profiling("chain"),
       BUILT,
       "chain",
       "--address",
@@ -83,10 +90,10 @@ function startChain(folder: string, port: number, genesisTime: number) {
   };
 }
 
-/** TRIREME_BENCH_PROFILE=folder writes a CPU profile of every process there. */
-function profiling(name: string): readonly string[] {
+/** TRIREME_BENCH_PROFILE=folder writes a CPU profile of the first node there; the others show what it costs. */
+function profiling(node: number): readonly string[] {
   const folder = process.env["TRIREME_BENCH_PROFILE"];
-  return folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${join(folder, name)}`];
+  return folder === undefined || node > 0 ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`];
 }
 
 const until = (at: number): Promise<void> =>
@@ -104,7 +111,7 @@ async function measure(folder: string): Promise<void> {
   const nodes = homes.map((home, i) => {
     rmSync(join(home, "trireme"), { recursive: true, force: true });
     return new RunningNode(home, ports[NODES + i] as number, [
-      ...profiling(`node${i}`),
+      ...profiling(i),
       BUILT,
       "run",
       "--data-dir",
@@ -158,7 +165,9 @@ async function watch(
 ): Promise<readonly Needs[]> {
   const before = pids.map(cpuSeconds);
   const from = Date.now();
-  const loops = pids.map(() => ({ p99: [] as number[], worst: [] as number[], peakMb: 0 }));
+  const waitedBefore = pids.map(waitedSeconds);
+  const none = (): Delays => ({ p99: [], worst: [] });
+  const loops = pids.map(() => ({ late: none(), held: none(), peakMb: 0 }));
   while (Date.now() < end) {
     await until(Math.min(end, Date.now() + WINDOW_MS));
     for (const [i, pid] of pids.entries()) {
@@ -166,13 +175,16 @@ async function watch(
       loop.peakMb = Math.max(loop.peakMb, residentMb(pid));
       const node = nodes[i];
       if (node === undefined) continue;
-      const delays = (await readMetrics(`127.0.0.1:${node.monitoringPort}`)).filter(
-        ({ name }) => name === "trireme_node_event_loop_delay_seconds",
-      );
-      const of = (quantile: string): number =>
-        1000 * (delays.find(({ labels }) => labels["quantile"] === quantile)?.value ?? Number.NaN);
-      loop.p99.push(of("0.99"));
-      loop.worst.push(of("1"));
+      const metrics = await readMetrics(`127.0.0.1:${node.monitoringPort}`);
+      for (const what of ["late", "held"] as const) {
+        const name = `trireme_node_event_loop_${what === "late" ? "delay" : "held"}_seconds`;
+        const of = (quantile: string): number =>
+          1000 *
+          (metrics.find((one) => one.name === name && one.labels["quantile"] === quantile)?.value ??
+            Number.NaN);
+        loop[what].p99.push(of("0.99"));
+        loop[what].worst.push(of("1"));
+      }
     }
   }
   const elapsed = (Date.now() - from) / 1000;
@@ -180,8 +192,9 @@ async function watch(
     cpuPercent: (100 * (cpuSeconds(pid) - (before[i] as number))) / elapsed,
     residentMb: residentMb(pid),
     peakMb: loops[i]?.peakMb ?? 0,
-    loopP99Ms: loops[i]?.p99 ?? [],
-    loopWorstMs: loops[i]?.worst ?? [],
+    waitedPercent: (100 * (waitedSeconds(pid) - (waitedBefore[i] as number))) / elapsed,
+    late: loops[i]?.late ?? none(),
+    held: loops[i]?.held ?? none(),
   }));
 }
 
@@ -196,10 +209,14 @@ function processTable(seen: readonly Needs[]): string {
     row("CPU (% of a core)", ({ cpuPercent }) => cpuPercent.toFixed(1)),
     row("resident at the end (MB)", (needs) => needs.residentMb.toFixed(0)),
     row("resident, most seen (MB)", ({ peakMb }) => peakMb.toFixed(0)),
-    row("event loop, p99 of 10 s windows: median (ms)", ({ loopP99Ms }) => shown(median(loopP99Ms))),
-    row("event loop, p99 of 10 s windows: worst (ms)", ({ loopP99Ms }) => shown(Math.max(...loopP99Ms))),
-    row("event loop, longest delay: median (ms)", ({ loopWorstMs }) => shown(median(loopWorstMs))),
-    row("event loop, longest delay: worst (ms)", ({ loopWorstMs }) => shown(Math.max(...loopWorstMs))),
+    row("main thread waited for a core (% of the time)", ({ waitedPercent }) => waitedPercent.toFixed(1)),
+    ...(["late", "held"] as const).flatMap((what) => [
+      row(`event loop ${what}, p99 of 10 s windows: median (ms)`, (n) => shown(median(n[what].p99))),
+      row(`event loop ${what}, p99 of 10 s windows: worst (ms)`, (n) => shown(Math.max(...n[what].p99))),
+      row(`event loop ${what}, longest: median (ms)`, (n) => shown(median(n[what].worst))),
+      row(`event loop ${what}, longest: worst (ms)`, (n) => shown(Math.max(...n[what].worst))),
+    ]),
+    "  late: by the clock; held: what of that the main thread computed itself",
     `  all processes together: ${sum(seen.map(({ cpuPercent }) => cpuPercent)).toFixed(0)}% of a core`,
   ].join("\n");
 }

@@ -61,7 +61,14 @@ const facts = (over: Partial<Facts> = {}): Facts => ({
     validators: { known: 2, active: 2 },
   },
   slashingMemory: { origin: "kept", signs: true },
-  process: { pid: 1, uptimeSeconds: 1, cpuSeconds: 1, residentBytes: 1, eventLoopWorstMs: 3 },
+  process: {
+    pid: 1,
+    uptimeSeconds: 1,
+    cpuSeconds: 1,
+    residentBytes: 1,
+    eventLoopWorstMs: 3,
+    eventLoopHeldMs: 2,
+  },
   ...over,
 });
 const duty = (slot: number, over: Partial<DutyDigest> = {}): DutyDigest => ({

@@ -211,13 +211,16 @@ function isBad(outcome: string): boolean {
   return outcome === "failed" || outcome === "not-included";
 }
 
-function aboutProcess({ process: { eventLoopWorstMs } }: Facts): readonly Finding[] {
+function aboutProcess({ process: { eventLoopWorstMs, eventLoopHeldMs } }: Facts): readonly Finding[] {
   if (eventLoopWorstMs < LOOP_HELD_MS) return [];
+  const ours = 2 * eventLoopHeldMs > eventLoopWorstMs;
   return [
     {
       level: "warning",
       what: `The process stood still for ${Math.round(eventLoopWorstMs)} ms.`,
-      advice: "The machine is overloaded, or it slept: duties may come late.",
+      advice: ours
+        ? "The node itself computed in that time: duties may come late, and its developers should know of it."
+        : "The machine is overloaded, or it slept: duties may come late.",
     },
   ];
 }

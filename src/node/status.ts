@@ -3,7 +3,7 @@ import type { DutyRunnerStatus } from "../duty/index.ts";
 import type { PeerStatus } from "../p2p/index.ts";
 import type { MemoryStanding } from "../ports/index.ts";
 import type { UnixMs } from "../spec/index.ts";
-import type { NotReady } from "../telemetry/index.ts";
+import type { LoopDelays, NotReady } from "../telemetry/index.ts";
 import type { ValidatorApiStatus } from "../validator-api/index.ts";
 import type { Finding } from "./findings.ts";
 import type { Participation } from "./participation.ts";
@@ -50,18 +50,21 @@ export interface NodeStatus {
     readonly uptimeSeconds: number;
     readonly cpuSeconds: number;
     readonly residentBytes: number;
+    /** How late the event loop came round at worst in ten seconds, and how much of such a delay was our own work. */
     readonly eventLoopWorstMs: number;
+    readonly eventLoopHeldMs: number;
   };
 }
 
 /** What the process costs, by its own account. */
-export function processStatus(eventLoopWorstMs: number): NodeStatus["process"] {
+export function processStatus({ worstMs, heldMs }: LoopDelays): NodeStatus["process"] {
   const { user, system } = process.cpuUsage();
   return {
     pid: process.pid,
     uptimeSeconds: process.uptime(),
     cpuSeconds: (user + system) / 1e6,
     residentBytes: process.memoryUsage.rss(),
-    eventLoopWorstMs,
+    eventLoopWorstMs: worstMs,
+    eventLoopHeldMs: heldMs,
   };
 }

@@ -96,7 +96,7 @@ function statusOf(node: Watched, nickname: string): NodeStatus {
     duties,
     slashingMemory: { origin: memory.origin, signs: watch.over && duties.memory === "well" },
     ...(validatorApi === undefined ? {} : { validatorClient: validatorApi.status() }),
-    process: processStatus(loop.worstMs()),
+    process: processStatus(loop.delays()),
   };
   return { ...facts, findings: findings(facts, lately) };
 }

@@ -3,7 +3,7 @@
  * Nothing depends on any of it, and none of it can stop the node.
  */
 export type { DutyDigest, DutyDigests, DutyState } from "./duty-digest.ts";
-export { type EventLoopWatch, watchEventLoop } from "./event-loop.ts";
+export { type EventLoopWatch, type LoopDelays, watchEventLoop } from "./event-loop.ts";
 export { createLogger, type LogFormat, type LoggerOptions, type LogLevel } from "./logger.ts";
 export { charonLabels, createMeter, type ExposedMeter } from "./meter.ts";
 export {

@@ -18,6 +18,11 @@ export function telemetryMetrics(meter: Meter) {
       "How late the event loop came round in the last ten seconds, by quantile (1 is the worst)",
       ["quantile"],
     ),
+    eventLoopHeld: meter.gauge(
+      "trireme_node_event_loop_held_seconds",
+      "The part of that delay in which the node itself computed; for the rest it waited for a processor or a disk",
+      ["quantile"],
+    ),
   };
 }
 

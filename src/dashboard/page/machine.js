@@ -88,7 +88,7 @@ let samples = [];
 
 /** @param {Known} known */
 export function showProcess({ status, answeredAt }) {
-  const { pid, cpuSeconds, residentBytes, eventLoopWorstMs, uptimeSeconds } = status.process;
+  const { pid, cpuSeconds, residentBytes, eventLoopWorstMs, eventLoopHeldMs, uptimeSeconds } = status.process;
   samples = [...samples, { at: answeredAt, cpuSeconds, pid }].filter(
     (sample) => sample.pid === pid && answeredAt - sample.at <= CPU_WINDOW_MS,
   );
@@ -102,7 +102,8 @@ export function showProcess({ status, answeredAt }) {
     list([
       ["CPU", `${(100 * share).toFixed(1)} % of a core`],
       ["Memory", bytes(residentBytes)],
-      ["Event loop, worst of 10 s", milliseconds(eventLoopWorstMs)],
+      ["Event loop late, worst of 10 s", milliseconds(eventLoopWorstMs)],
+      ["… by the node's own work", milliseconds(eventLoopHeldMs)],
       ["Version", status.version],
       ["Up for", duration(uptimeSeconds)],
       ["Process", String(pid)],
