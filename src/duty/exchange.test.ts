@@ -68,7 +68,10 @@ function exchanging(
     duty: DutyId,
     partials = [partialOf(duty.slot, from + 1)],
   ): Promise<void> => void (await handler(from as OperatorIndex, encodePartials(duty, partials)));
-  return { store, clock, exchange, receive, forgotten };
+  /** The same for a large message, which is read bit by bit. */
+  const receiveLarge = async (...message: Parameters<typeof receive>): Promise<void> =>
+    void (await Promise.all([receive(...message), clock.run({ forMs: 10 })]));
+  return { store, clock, exchange, receive, receiveLarge, forgotten };
 }
 
 test("what peers and we said of a duty is kept until its deadline, told of once more, and then forgotten", async () => {
@@ -153,10 +156,10 @@ test("messages for a peer that takes none wait up to a number, and the oldest gi
 const otherKeys = Array.from({ length: 300 }, (_, i) => `0x${String(i).padStart(96, "0")}` as GroupKey);
 
 test("of validators that are not ours nothing is decoded, and what is ours is kept beside them", async () => {
-  const { store, receive } = exchanging(async () => {});
+  const { store, receive, receiveLarge } = exchanging(async () => {});
   const junk = { ...partialOf(3, 2), data: Uint8Array.of(1, 2, 3) };
   const foreign = otherKeys.map((key) => ({ ...junk, groupKey: key }));
-  await receive(1, randao(3), [...foreign, partialOf(3, 2)]);
+  await receiveLarge(1, randao(3), [...foreign, partialOf(3, 2)]);
   assert.deepEqual(store.peek(randao(3)).signers(groupKey), [1]);
   await assert.rejects(receive(2, randao(3), [{ ...junk, share: 3 as ShareIndex }]), "of ours it is");
 });

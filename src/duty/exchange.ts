@@ -17,7 +17,7 @@ import {
 } from "../spec/index.ts";
 import { type SignedKind, signedCodecOf } from "./codec/kinds.ts";
 import { decodePartials, type EncodedPartial, encodePartials } from "./codec/sets.ts";
-import { inTurns } from "./in-turns.ts";
+import { inTurns, Turns } from "./in-turns.ts";
 import { LIMITS } from "./limits.ts";
 import { exchangeMetrics } from "./metrics.ts";
 import type { Partial, PartialStore } from "./partial-store.ts";
@@ -104,6 +104,7 @@ export function createExchange(context: ExchangeContext): Exchange {
   const { dropped, stored } = exchangeMetrics(meter);
   const forgetting = new Set<string>();
   const offered = new Map<string, Offered>();
+  const turns = new Turns<OperatorIndex>(clock);
 
   /** Everything that is kept goes at its deadline. */
   function forgetInTime(duty: DutyId): void {
@@ -121,6 +122,9 @@ export function createExchange(context: ExchangeContext): Exchange {
 
   /** What a peer says again, or of validators that are not ours, is not decoded: that would cost us far more than it costs the peer. */
   async function receive(from: OperatorIndex, bytes: Uint8Array): Promise<undefined> {
+    const turn = (): Promise<void> => turns.next(from);
+    // The large messages of all peers come at once, at the same moment of a slot: each piece of them gets its own turn.
+    if (bytes.length > LIMITS.readAtOnceBytesMax) await turn();
     const { duty, partials } = decodePartials(bytes);
     if (!gate(duty))
       throw new ExchangeError(
@@ -132,9 +136,9 @@ export function createExchange(context: ExchangeContext): Exchange {
       );
     if (!isStanding(duty) && !SCRIPTED.has(duty.kind)) return;
     const share = shareIndexOf(from);
-    const spared = partials.map((partial) => store.spare(duty, share, partial));
+    const spared = store.spare(duty, share, partials);
     const fresh = partials.filter((_, i) => spared[i] === undefined);
-    const read = await inTurns(clock, fresh, (partial) => readPartial(chain, duty, share, partial));
+    const read = await inTurns(turn, fresh, (partial) => readPartial(chain, duty, share, partial));
     if (isStanding(duty)) {
       const why = context.onStanding(duty, from, read);
       if (why !== undefined) dropped.add(read.length, { peer: String(from), reason: why });

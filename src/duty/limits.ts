@@ -13,6 +13,8 @@ export const LIMITS = {
   jsonBytesMax: 128 * 1024,
   /** Validators in one set. Clusters of 3 000 validators exist, and on a small chain all of them may attest in one slot. */
   validatorsPerSetMax: 8_192,
+  /** A message of partial signatures up to this size is read at once: some fifty votes, half a millisecond. */
+  readAtOnceBytesMax: 32 * 1024,
   /** Partial signatures of a message that are decoded and hashed in one go, and their bytes: some five milliseconds, measured. */
   partialsPerTurn: 128,
   partialBytesPerTurn: 256 * 1024,

@@ -61,6 +61,8 @@ export class DutyPartials {
   readonly #bad = new Map<Subject, Set<ShareIndex>>();
   /** How many good partials the last attempt to combine had; a new attempt needs more. */
   readonly #tried = new Map<Subject, number>();
+  /** Who has said anything here. */
+  readonly #heard = new Set<ShareIndex>();
   #wake: (() => void) | undefined;
 
   add(partial: Partial): NotKept | undefined {
@@ -69,6 +71,7 @@ export class DutyPartials {
     // first one is verified when it is combined.
     const said = this.#said(subject, partial);
     if (said !== undefined) return said ? "duplicate" : "equivocation";
+    this.#heard.add(partial.share);
     const combined = this.#combined.get(subject);
     if (combined !== undefined) combined.set(partial.share, fingerprintOf(partial.data));
     else {
@@ -92,6 +95,7 @@ export class DutyPartials {
 
   /** Whether a share has said exactly this of a validator, of whatever part. */
   repeats(share: ShareIndex, { groupKey, data }: EncodedPartial): boolean {
+    if (!this.#heard.has(share)) return false;
     return PARTS.some((part) => this.#said(subjectOf(groupKey, part), { share, data }) === true);
   }
 
@@ -221,14 +225,17 @@ export class PartialStore {
     return this.#duties.get(dutyName(duty)) ?? new DutyPartials();
   }
 
-  /** Why what a share sent need not even be decoded, if it need not. */
+  /** Of each of what a share sent: why it need not even be decoded, if it need not. */
   spare(
     duty: DutyId,
     share: ShareIndex,
-    partial: EncodedPartial,
-  ): "unknown-validator" | "duplicate" | undefined {
-    if (!this.#known.has(partial.groupKey)) return "unknown-validator";
-    return this.peek(duty).repeats(share, partial) ? "duplicate" : undefined;
+    partials: readonly EncodedPartial[],
+  ): readonly ("unknown-validator" | "duplicate" | undefined)[] {
+    const known = this.peek(duty);
+    return partials.map((partial) => {
+      if (!this.#known.has(partial.groupKey)) return "unknown-validator";
+      return known.repeats(share, partial) ? "duplicate" : undefined;
+    });
   }
 
   /** Keeps what is new, all of one share. @returns Why each of the others was not kept. */

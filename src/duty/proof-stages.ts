@@ -5,6 +5,7 @@ import {
   type GroupKey,
   type Root,
   type Slot,
+  SYNC_SUBCOMMITTEES,
   signingRoot,
   ssz,
   subcommitteesOf,
@@ -91,8 +92,10 @@ export function createSyncSelectionStages(
   return createProofStages(context, {
     items({ id: { slot }, validators }) {
       const domain = domainAt(chain, "syncSelectionProof", epochOf(chain, slot));
-      const rootOf = (subcommitteeIndex: number): Root =>
-        signingRoot(ssz.altair.SyncAggregatorSelectionData.hashTreeRoot({ slot, subcommitteeIndex }), domain);
+      // Hundreds of validators sign the same few.
+      const roots = Array.from({ length: SYNC_SUBCOMMITTEES }, (_, subcommitteeIndex) =>
+        signingRoot(ssz.altair.SyncAggregatorSelectionData.hashTreeRoot({ slot, subcommitteeIndex }), domain),
+      );
       const from = more.several(slot) === false ? -1 : 0;
       return [...validators].flatMap(([groupKey, { validatorIndex, positions }]) =>
         subcommitteesOf(positions)
@@ -100,7 +103,7 @@ export function createSyncSelectionStages(
           .map((part) => ({
             groupKey,
             part,
-            root: rootOf(part),
+            root: roots[part] as Root,
             value: { validatorIndex, slot, subcommitteeIndex: part },
           })),
       );

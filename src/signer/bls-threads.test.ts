@@ -109,6 +109,24 @@ test("an honest batch of a small cluster is done without a thread, a lie in it i
   await threads.close();
 });
 
+test("once a thread is there it also gets the batches that would be done without one", async () => {
+  const counting = program(
+    "counting.mjs",
+    `import { parentPort } from "node:worker_threads";
+    let seen = 0;
+    parentPort.on("message", ({ id }) => ++seen === 1 ? parentPort.postMessage({ id, packed: new Uint8Array(8) }) : process.exit(3));`,
+  );
+  const { log, errors } = errorsOf();
+  const threads = createBlsThreads({ threads: 1, log, program: counting });
+  const jobs = honest();
+  await threads.combine(jobs);
+  await threads.combine(jobs.slice(0, 4));
+  assert.equal(errors.length, 0, "four are done here");
+  assert.deepEqual(await threads.combine(jobs.slice(0, 16)), combineSlot(jobs.slice(0, 16)));
+  assert.equal(errors.length, 1, "sixteen went to the thread");
+  await threads.close();
+});
+
 test("a job of many operators goes to a thread even when it is alone", async () => {
   const large = testValidator(50, { threshold: 9, shareCount: 13 });
   const { log, errors } = errorsOf();

@@ -5,6 +5,7 @@ import { combineHonest, inlineBlsWork, ParsedKeys, type SignatureSet } from "../
 import { type BlsWork, type CombineJob, type CombineResult, type Logger, silent } from "../ports/index.ts";
 import type { ThreadAnswer, ThreadRequest } from "./bls-thread.ts";
 import {
+  HONEST_WEIGHT_BESIDE_THREAD,
   HONEST_WEIGHT_MAX,
   INLINE_ITEMS_MAX,
   INLINE_WEIGHT_MAX,
@@ -89,7 +90,8 @@ export function createBlsThreads(
   /** A small batch at once, when all is well with it. */
   function tryHere(jobs: readonly CombineJob[]): Promise<readonly CombineResult[]> | undefined {
     const weight = jobs.reduce((sum, { publicShares }) => sum + publicShares.length ** 3, 0);
-    const results = weight > HONEST_WEIGHT_MAX ? undefined : combineHonest(jobs, keys);
+    const weightMax = threads.length > 0 ? HONEST_WEIGHT_BESIDE_THREAD : HONEST_WEIGHT_MAX;
+    const results = weight > weightMax ? undefined : combineHonest(jobs, keys);
     return results && Promise.resolve(results);
   }
 

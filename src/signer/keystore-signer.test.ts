@@ -49,7 +49,7 @@ test("hundreds of requests leave the event loop its turns, and a small one does 
   } finally {
     over = true;
   }
-  // 512 signatures take 200 ms and a piece takes 8; a machine twice as fast still needs ten pieces.
+  // 512 signatures take 200 ms and a piece takes 4; a machine four times as fast still needs ten pieces.
   assert.ok(turns >= 10, `the event loop came round ${turns} times`);
 });
 
