@@ -7,6 +7,7 @@ import { sumOf } from "../test/interop/metrics.ts";
 import { type MixedNode, type Seat, startMixedCluster } from "../test/interop/mixed-cluster.ts";
 import { peerProgram } from "../test/interop/peers.ts";
 import { cpuSeconds, residentMb } from "./processes.ts";
+import { timeWaitingRoutes, type Waited } from "./waiting-routes.ts";
 
 // The validator API of both programs in one cluster, asked what a validator client asks: how long each route takes, what it
 // costs the beacon node, CPU and memory. `CHARON_BIN=… npm run bench:validator-api`; sizes as an argument: 1,200,3000.
@@ -72,7 +73,7 @@ function routesOf(publicShares: readonly string[]): readonly Route[] {
   ];
 }
 
-async function measure(validators: number, seats: readonly Seat[]): Promise<ReadonlyMap<string, Figures>> {
+async function measure(validators: number, seats: readonly Seat[]): Promise<void> {
   const cluster = await startMixedCluster({
     charon: peerProgram("CHARON_BIN").path,
     seats,
@@ -108,7 +109,9 @@ async function measure(validators: number, seats: readonly Seat[]): Promise<Read
         routes,
       });
     }
-    return found;
+    process.stdout.write(`${table(found)}\n`);
+    const first = slotAt(cluster.chain.spec, Date.now()) + 2;
+    process.stdout.write(`${waitedTable(await timeWaitingRoutes(cluster, validators, first))}\n`);
   } finally {
     await cluster.stop();
   }
@@ -168,6 +171,19 @@ function table(figures: ReadonlyMap<string, Figures>): string {
   ].join("\n");
 }
 
+/** Of the routes that wait for the cluster; a vote's data is counted from the moment when it is due. */
+function waitedTable(waited: Waited): string {
+  return [...waited]
+    .flatMap(([route, byProgram]) =>
+      [...byProgram].map(([program, { ms, failed }]) => {
+        const sorted = ms.toSorted((a, b) => a - b);
+        const [median, worst] = [sorted[sorted.length >>> 1], sorted.at(-1)];
+        return `  ${`${route}: median, worst ms; failed`.padEnd(46)}${program.padStart(10)}${`${median ?? "–"}, ${worst ?? "–"}; ${failed} of ${failed + ms.length}`.padStart(28)}`;
+      }),
+    )
+    .join("\n");
+}
+
 const { skip } = peerProgram("CHARON_BIN");
 if (skip !== false) process.stdout.write(`Charon is not measured: ${skip}\n`);
 const seats: readonly Seat[] =
@@ -178,5 +194,5 @@ for (const validators of (process.argv[2] ?? "1,200,3000").split(",").map(Number
   process.stdout.write(
     `\n${validators} validators, ${CALLS} calls of each route, all of them in each request:\n`,
   );
-  process.stdout.write(`${table(await measure(validators, seats))}\n`);
+  await measure(validators, seats);
 }
