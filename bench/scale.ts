@@ -10,7 +10,7 @@ import { peerIdOf } from "../src/p2p/index.ts";
 import { RunningNode } from "../test/e2e/local-run.ts";
 import { writeTestCluster } from "../test/e2e/test-cluster.ts";
 import { readMetrics } from "../test/interop/metrics.ts";
-import { cpuSeconds, residentMb, sum, waitedSeconds } from "./processes.ts";
+import { cpuSeconds, mean, residentMb, sum, waitedSeconds } from "./processes.ts";
 
 // Thousands of validators in a four-node cluster, everything on one machine: the chain that judges in a process of its own,
 // and four nodes with their signers. `npm run bench:scale`; Linux only. TRIREME_BENCH_VALIDATORS, TRIREME_BENCH_SLOTS.
@@ -29,8 +29,8 @@ const WINDOW_MS = 10_000;
 /** What one process was seen to need. */
 interface Needs {
   readonly cpuPercent: number;
-  readonly residentMb: number;
-  readonly peakMb: number;
+  /** At the begin, and after each window of ten seconds. */
+  readonly residentMb: readonly number[];
   /** Share of the time in which the main thread could have run and had no core. */
   readonly waitedPercent: number;
   /** Of each window of ten seconds: by the clock, and what of it the node computed. */
@@ -167,12 +167,12 @@ async function watch(
   const from = Date.now();
   const waitedBefore = pids.map(waitedSeconds);
   const none = (): Delays => ({ p99: [], worst: [] });
-  const loops = pids.map(() => ({ late: none(), held: none(), peakMb: 0 }));
+  const loops = pids.map((pid) => ({ late: none(), held: none(), residentMb: [residentMb(pid)] }));
   while (Date.now() < end) {
     await until(Math.min(end, Date.now() + WINDOW_MS));
     for (const [i, pid] of pids.entries()) {
       const loop = loops[i] as (typeof loops)[number];
-      loop.peakMb = Math.max(loop.peakMb, residentMb(pid));
+      loop.residentMb.push(residentMb(pid));
       const node = nodes[i];
       if (node === undefined) continue;
       const metrics = await readMetrics(`127.0.0.1:${node.monitoringPort}`);
@@ -190,8 +190,7 @@ async function watch(
   const elapsed = (Date.now() - from) / 1000;
   return pids.map((pid, i) => ({
     cpuPercent: (100 * (cpuSeconds(pid) - (before[i] as number))) / elapsed,
-    residentMb: residentMb(pid),
-    peakMb: loops[i]?.peakMb ?? 0,
+    residentMb: loops[i]?.residentMb ?? [],
     waitedPercent: (100 * (waitedSeconds(pid) - (waitedBefore[i] as number))) / elapsed,
     late: loops[i]?.late ?? none(),
     held: loops[i]?.held ?? none(),
@@ -207,8 +206,15 @@ function processTable(seen: readonly Needs[]): string {
   return [
     `  ${"".padEnd(52)}${seen.map((_, i) => (i < NODES ? `node${i}` : "chain").padStart(9)).join("")}`,
     row("CPU (% of a core)", ({ cpuPercent }) => cpuPercent.toFixed(1)),
-    row("resident at the end (MB)", (needs) => needs.residentMb.toFixed(0)),
-    row("resident, most seen (MB)", ({ peakMb }) => peakMb.toFixed(0)),
+    ...[0, 1, 2, 3].map((quarter) =>
+      row(`resident, mean of quarter ${quarter + 1} of the time (MB)`, ({ residentMb: seenMb }) => {
+        const at = (part: number): number => Math.round((part / 4) * seenMb.length);
+        return mean(seenMb.slice(at(quarter), at(quarter + 1))).toFixed(0);
+      }),
+    ),
+    row("resident at the begin (MB)", (needs) => shown(needs.residentMb[0] ?? Number.NaN)),
+    row("resident at the end (MB)", (needs) => shown(needs.residentMb.at(-1) ?? Number.NaN)),
+    row("resident, most seen (MB)", (needs) => shown(Math.max(...needs.residentMb))),
     row("main thread waited for a core (% of the time)", ({ waitedPercent }) => waitedPercent.toFixed(1)),
     ...(["late", "held"] as const).flatMap((what) => [
       row(`event loop ${what}, p99 of 10 s windows: median (ms)`, (n) => shown(median(n[what].p99))),
