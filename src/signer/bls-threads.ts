@@ -90,7 +90,9 @@ export function createBlsThreads(
   /** A small batch at once, when all is well with it. */
   function tryHere(jobs: readonly CombineJob[]): Promise<readonly CombineResult[]> | undefined {
     const weight = jobs.reduce((sum, { publicShares }) => sum + publicShares.length ** 3, 0);
-    const weightMax = threads.length > 0 ? HONEST_WEIGHT_BESIDE_THREAD : HONEST_WEIGHT_MAX;
+    // A thread at work may have hundreds of them before it: a slot's few aggregates do not wait for these.
+    const idle = threads.some(({ pending }) => pending === 0);
+    const weightMax = idle ? HONEST_WEIGHT_BESIDE_THREAD : HONEST_WEIGHT_MAX;
     const results = weight > weightMax ? undefined : combineHonest(jobs, keys);
     return results && Promise.resolve(results);
   }

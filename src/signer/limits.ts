@@ -16,7 +16,7 @@ export const INLINE_ITEMS_MAX = 2;
  */
 export const HONEST_WEIGHT_MAX: number = 16 * 4 ** 3;
 
-/** The same once a thread is there, which costs nothing more: 4 ms of the calling thread are then worth sparing. */
+/** The same while a thread is there without work, and costs nothing more: 4 ms of the calling thread are then worth sparing. */
 export const HONEST_WEIGHT_BESIDE_THREAD: number = 4 * 4 ** 3;
 
 /** Below this many one thread does them all: every part of a batch costs two pairings of its own. */
