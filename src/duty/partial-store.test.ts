@@ -69,10 +69,10 @@ test("of what is combined it is known who signed, and whether somebody says the 
   assert.deepEqual(store.add(duty(1), share(4), [partial(4)]), [], "the last one comes late");
   for (const i of [1, 4]) {
     assert.deepEqual(store.add(duty(1), share(i), [partial(i)]), ["duplicate"]);
-    assert.equal(store.spare(duty(1), share(i), partial(i)), "duplicate");
+    assert.deepEqual(store.spare(duty(1), share(i), [partial(i)]), ["duplicate"]);
     const another = partial(i, { data: Uint8Array.of(i, 2) });
     assert.deepEqual(store.add(duty(1), share(i), [another]), ["equivocation"]);
-    assert.equal(store.spare(duty(1), share(i), another), undefined);
+    assert.deepEqual(store.spare(duty(1), share(i), [another]), [undefined]);
   }
   assert.deepEqual(ready(partials), []);
   assert.ok(partials.has(groupKey, 0, share(4)));
