@@ -15,6 +15,7 @@ async function rootsAskedFor(several: boolean | undefined): Promise<number> {
   const context = {
     chain: simChainSpec(32),
     log: silent,
+    memory: { state: "well" },
     share: 1 as ShareIndex,
     signer: {
       sign: (requests: readonly SigningRequest[]) => {
