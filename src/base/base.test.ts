@@ -13,6 +13,7 @@ import {
   isOpenToOthers,
   assert as must,
   seededRandom,
+  systemAdvice,
   toHex,
 } from "./index.ts";
 
@@ -41,6 +42,32 @@ test("an error explains itself with its causes, outermost first", () => {
   assert.equal(explain("plain text"), "plain text");
   const refused = new DvError("beacon/refused", "publish block", { facts: { reason: "slot is over" } });
   assert.equal(explain(refused), "publish block (slot is over)");
+});
+
+test("what the system says is explained in words, without its codes", () => {
+  const said = {
+    "ENOENT: no such file or directory, open '/a/b'": "no such file or directory: /a/b",
+    "EEXIST: file already exists, mkdir 'f'": "file already exists: f",
+    "EACCES: permission denied, rename '/a' -> '/b'": "permission denied: /b",
+    "ENOSPC: no space left on device, write": "no space left on device",
+    "connect ECONNREFUSED 127.0.0.1:5052": "nothing listens at 127.0.0.1:5052",
+    "getaddrinfo ENOTFOUND relay.example": "nobody knows the name relay.example",
+    "listen EADDRINUSE: address already in use 127.0.0.1:22": "address already in use 127.0.0.1:22",
+    "record vote": "record vote",
+  };
+  for (const [message, words] of Object.entries(said)) assert.equal(explain(new Error(message)), words);
+  const refused = new Error("connect ECONNREFUSED ::1:1");
+  assert.equal(
+    explain(new TypeError("fetch failed", { cause: new AggregateError([refused]) })),
+    "nothing listens at ::1:1",
+  );
+  assert.equal(explain(new TypeError("fetch failed")), "fetch failed");
+});
+
+test("a failure of the system has advice, and no other has", () => {
+  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+  assert.match(systemAdvice(full) ?? "", /free some space/);
+  assert.equal(systemAdvice(new DvError("storage/unavailable", "record vote")), undefined);
 });
 
 test("a cause that points back at itself does not loop", () => {

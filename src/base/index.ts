@@ -7,6 +7,7 @@ export { type Brand, concatBytes, equalBytes, fromHex, type Hex, HexError, toHex
 export { each } from "./each.ts";
 export { DvError, explain, type Facts } from "./errors.ts";
 export { type HttpAddress, readHttpAddress } from "./http-address.ts";
+export { inWords, systemAdvice } from "./in-words.ts";
 export { type FieldFailure, JsonFields } from "./json-fields.ts";
 export { LOG_BACKLOG_BYTES_MAX, logOutput } from "./log-output.ts";
 export { isOpenToOthers, syncPath, type WriteFileOptions, writeWhole } from "./on-disk.ts";
