@@ -124,7 +124,11 @@ test("a wrong use ends with exit code 2, says what is wrong and what to write, a
       /--graffiti is longer than 32 bytes/,
     ],
     ["run --beacon-node-endpoints http://a --testnet-name mine", /needs all of --testnet-name/],
-    ["create cluster --num-validators 1", /--fee-recipient-addresses is missing/],
+    [
+      "create cluster --num-validators 1",
+      /--fee-recipient-addresses and --withdrawal-addresses are missing\n {2}Give them, or set TRIREME_FEE/,
+    ],
+    ["create enr mine", /too many arguments, expected 0: mine\.?\n {2}A value belongs behind its flag/],
     [createCluster(folder).replace("hoodi", "hodi"), /--network is "hodi"\n {2}Write one of mainnet/],
     [`${createCluster(folder)} --split-existing-keys`, /--num-validators goes with new keys only/],
     ["slashing-protection export", /missing required argument 'file'/],
@@ -243,4 +247,50 @@ test("a deposit amount that is no number is refused with a named error", async (
 test("docs/cli.md is what the table says; `npm run docs` writes it", () => {
   const written = readFileSync(join(import.meta.dirname, "../../docs/cli.md"), "utf8");
   assert.equal(written, commandReference());
+});
+
+test("every command has examples, and its help shows them; each begins with the command and has only flags of it", async () => {
+  for (const { path, examples, flags } of commands) {
+    const name = `trireme ${path.join(" ")}`;
+    assert.ok(examples.length > 0, `${name} has no example`);
+    const out = (await trireme(`${path.join(" ")} --help`)).out.replaceAll(/ \\\n +/g, " ");
+    for (const example of examples) {
+      assert.ok(example.startsWith(name), `${example} is no example of ${name}`);
+      assert.ok(out.includes(`  ${example}\n`), `${name} --help lacks an example`);
+      const used = [...example.matchAll(/--([a-z0-9-]+)/g)].map(([, flag]) => flag);
+      const known = ["config-file", ...flags.map((flag) => flag.name)];
+      assert.deepEqual(
+        used.filter((flag) => !known.includes(flag ?? "")),
+        [],
+        example,
+      );
+    }
+  }
+});
+
+test("an error ends its first line with the name under which docs/errors.md has it, and a failure of the system has advice", async (t) => {
+  const folder = folderOf(t);
+  const missing = await trireme(`enr --data-dir ${folder}`);
+  assert.match(
+    missing.err,
+    /^error: read the node key: no such file or directory: .* \[cluster\/missing\]\n/,
+  );
+  writeFileSync(join(folder, "file"), "");
+  const blocked = await trireme(`create enr --data-dir ${folder}/file`);
+  assert.match(blocked.err, /file already exists|not a directory/);
+  assert.match(blocked.err, /\n {2}A file is where a folder is wanted/);
+});
+
+test("`enr` prints the ENR alone; with --verbose what others need to reach the node too", async (t) => {
+  const folder = folderOf(t);
+  const { out: made } = await trireme(`create enr --data-dir ${folder}`);
+  assert.equal((await trireme(`enr --data-dir ${folder}`)).out, made);
+  const { out } = await trireme(`enr --data-dir ${folder} --verbose`);
+  const { peerId, enr } = JSON.parse((await trireme(`enr --data-dir ${folder} --json`)).out) as Record<
+    string,
+    string
+  >;
+  assert.equal(`${enr}\n`, made);
+  assert.match(peerId ?? "", /^16Uiu2HA/);
+  assert.ok(out.startsWith(made) && out.includes(`--p2p-peers /ip4/<address>/tcp/3610/p2p/${peerId}`));
 });

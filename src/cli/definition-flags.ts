@@ -97,6 +97,9 @@ export const definitionCommands: readonly CommandRow[] = [
   {
     path: ["create", "dkg"],
     help: "Define a cluster, for a ceremony that makes its keys",
+    examples: [
+      "trireme create dkg --network hoodi --num-validators 10 --operator-enrs enr:…,enr:…,enr:…,enr:… --fee-recipient-addresses 0x… --withdrawal-addresses 0x…",
+    ],
     flags: [
       {
         name: "output-dir",
@@ -144,6 +147,7 @@ export const definitionCommands: readonly CommandRow[] = [
   {
     path: ["definition", "sign"],
     help: "Sign the definition with a wallet, as operator or creator",
+    examples: ["trireme definition sign --definition-file cluster-definition.json --address 0x…"],
     flags: [
       definitionFile,
       dataDir,
@@ -198,6 +202,9 @@ export const definitionCommands: readonly CommandRow[] = [
     path: ["definition", "merge"],
     arguments: "<files...>",
     help: "Put the signatures of several copies of a definition into one",
+    examples: [
+      "trireme definition merge cluster-definition-*.json --output-file cluster-definition-signed.json",
+    ],
     flags: [
       {
         name: "output-file",
@@ -214,8 +221,9 @@ export const definitionCommands: readonly CommandRow[] = [
   },
   {
     path: ["verify"],
-    arguments: "<folder>",
+    arguments: "[folder]",
     help: "Say whether a node's folder belongs together, and its settings",
+    examples: ["trireme verify", "trireme verify /var/lib/trireme"],
     flags: [
       executionClient,
       { ...noVerify, help: "Failed checks are warnings: end with exit code 0" },

@@ -18,6 +18,8 @@ export interface CommandRow {
   readonly path: readonly string[];
   readonly help: string;
   readonly flags: readonly Flag[];
+  /** Lines that can be typed as they stand, but for "…". */
+  readonly examples: readonly string[];
   /** Positional arguments, as help shows them. */
   readonly arguments?: string;
 }

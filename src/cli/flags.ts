@@ -22,21 +22,45 @@ import { runFlags } from "./run-flags.ts";
 export type { CommandRow, Flag } from "./flag.ts";
 
 export const commands: readonly CommandRow[] = [
-  { path: ["run"], help: "Run this node of the cluster", flags: runFlags },
+  {
+    path: ["run"],
+    help: "Run this node of the cluster",
+    examples: [
+      "trireme run --data-dir .charon --beacon-node-endpoints http://localhost:5052",
+      "trireme run --config-file /etc/trireme.json --log-format json",
+    ],
+    flags: runFlags,
+  },
   {
     path: ["config", "show"],
     help: "Show every setting of `run` and where its value comes from",
+    examples: ["trireme config show --config-file /etc/trireme.json"],
     flags: [...runFlags, json],
   },
   {
     path: ["create", "enr"],
     help: "Make this operator's node key and print its ENR",
+    examples: ["trireme create enr", "trireme create enr --data-dir /var/lib/trireme"],
     flags: [dataDir, keyFile],
   },
-  { path: ["enr"], help: "Print this operator's ENR", flags: [dataDir, keyFile, json] },
+  {
+    path: ["enr"],
+    help: "Print this operator's ENR",
+    examples: ["trireme enr", "trireme enr --verbose"],
+    flags: [
+      dataDir,
+      keyFile,
+      { name: "verbose", kind: "switch", default: false, help: "Its public key and peer id too" },
+      json,
+    ],
+  },
   {
     path: ["create", "cluster"],
     help: "Make a whole cluster on this machine, with new keys or by splitting yours",
+    examples: [
+      "trireme create cluster --network hoodi --nodes 4 --num-validators 10 --cluster-dir cluster --fee-recipient-addresses 0x… --withdrawal-addresses 0x…",
+      "trireme create cluster --network mainnet --split-existing-keys --split-keys-dir keys --cluster-dir cluster --fee-recipient-addresses 0x… --withdrawal-addresses 0x…",
+    ],
     flags: [
       {
         name: "cluster-dir",
@@ -77,6 +101,10 @@ export const commands: readonly CommandRow[] = [
   {
     path: ["dkg"],
     help: "Make a cluster's keys together with its other operators",
+    examples: [
+      "trireme dkg --definition-file cluster-definition.json",
+      "trireme dkg --p2p-tcp-address 0.0.0.0:3610 --p2p-peers /ip4/203.0.113.7/tcp/3610/p2p/16Uiu2HA…",
+    ],
     flags: [
       dataDir,
       {
@@ -126,6 +154,7 @@ export const commands: readonly CommandRow[] = [
   {
     path: ["combine"],
     help: "Bring key shares back together to the whole validator keys",
+    examples: ["trireme combine --cluster-dir cluster --output-dir whole_keys"],
     flags: [
       {
         name: "cluster-dir",
@@ -151,6 +180,10 @@ export const commands: readonly CommandRow[] = [
     path: ["slashing-protection", "export"],
     arguments: "<file>",
     help: "Write what this node has signed as an EIP-3076 interchange file",
+    examples: [
+      "trireme slashing-protection export memory.json",
+      "trireme slashing-protection export --for-validator-client memory.json",
+    ],
     flags: [
       dataDir,
       {
@@ -167,11 +200,13 @@ export const commands: readonly CommandRow[] = [
     path: ["slashing-protection", "import"],
     arguments: "<file>",
     help: "Add an EIP-3076 interchange file to what this node remembers",
+    examples: ["trireme slashing-protection import --data-dir .charon memory.json"],
     flags: [dataDir, lockFile],
   },
   {
     path: ["relay"],
     help: "Serve a relay through which nodes that cannot be reached directly meet",
+    examples: ["trireme relay --http-address 0.0.0.0:3640 --p2p-external-ip 203.0.113.7"],
     flags: [
       { ...dataDir, help: "Where the relay's key is" },
       {
@@ -228,6 +263,7 @@ export const commands: readonly CommandRow[] = [
   {
     path: ["chain"],
     help: "Serve a simulated beacon chain that judges what it receives",
+    examples: ["trireme chain --lock-file .charon/cluster-lock.json --slot-ms 6000"],
     flags: [
       {
         name: "address",
@@ -296,6 +332,7 @@ export const commands: readonly CommandRow[] = [
   {
     path: ["demo"],
     help: "A whole cluster on this machine, on a simulated chain, to look at",
+    examples: ["trireme demo", "trireme demo --epochs 2 --slot-ms 4000"],
     flags: [
       { name: "nodes", kind: "number", default: 4, help: "How many operators" },
       { name: "validators", kind: "number", default: 16, help: "How many validators" },
@@ -305,5 +342,5 @@ export const commands: readonly CommandRow[] = [
       { name: "keep", kind: "switch", default: false, help: "Keep the folder with keys and logs" },
     ],
   },
-  { path: ["version"], help: "Print the version", flags: [json] },
+  { path: ["version"], help: "Print the version", examples: ["trireme version --json"], flags: [json] },
 ];

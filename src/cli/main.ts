@@ -1,4 +1,4 @@
-import { DvError, explain, printable, printableLines, withoutSecrets } from "../base/index.ts";
+import { DvError, explain, printable, printableLines, systemAdvice, withoutSecrets } from "../base/index.ts";
 import type { Io } from "./commands/index.ts";
 import { buildProgram, CommanderError, usageOf } from "./program.ts";
 import { UsageError } from "./settings.ts";
@@ -28,7 +28,7 @@ export function formatError(error: unknown, withStack: boolean): string {
 }
 
 function textOf(error: unknown, withStack: boolean): string {
-  const lines = [`error: ${printable(explain(error))}`];
+  const lines = [`error: ${printable(explain(error))}${nameOf(error)}`];
   for (let e: unknown = error; e instanceof Error; e = e.cause) {
     if (!(e instanceof DvError)) continue;
     for (const [name, value] of Object.entries(e.facts)) {
@@ -45,12 +45,22 @@ function textOf(error: unknown, withStack: boolean): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** The innermost hint says most about what to do. */
+/** The innermost hint says most about what to do; without any, what is known of failures of the system. */
 function hintOf(error: unknown): string | undefined {
   let hint: string | undefined;
-  for (let e: unknown = error; e instanceof Error; e = e.cause)
+  let advice: string | undefined;
+  for (let e: unknown = error; e instanceof Error; e = e.cause) {
     if (e instanceof DvError) hint = e.hint ?? hint;
-  return hint;
+    else advice = systemAdvice(e) ?? advice;
+  }
+  return hint ?? advice;
+}
+
+/** Under which docs/errors.md has it. A wrong use explains itself. */
+function nameOf(error: unknown): string {
+  let code = "";
+  for (let e: unknown = error; e instanceof Error; e = e.cause) if (e instanceof DvError) code = e.code;
+  return code === "" || code === "cli/usage" ? "" : ` [${code}]`;
 }
 
 /** What every program is asked for its version with, as our command for it. */

@@ -13,15 +13,22 @@ Join a cluster:    trireme create enr, trireme dkg, trireme run
 Split your keys:   trireme create cluster --help
 Look at a folder:  trireme verify <folder>`;
 
+/** So many choices stand in the place of the value; more are listed behind the sentence. */
+const CHOICES_IN_TERM_MAX = 4;
+
 function term(flag: Flag): string {
-  return flag.kind === "switch"
-    ? `--${flag.name}`
-    : `--${flag.name} <${flag.value ?? (flag.kind === "number" ? "n" : flag.kind)}>`;
+  if (flag.kind === "switch") return `--${flag.name}`;
+  const choices = choicesOf(flag);
+  const value = choices.length > 1 && choices.length <= CHOICES_IN_TERM_MAX ? choices.join("|") : flag.value;
+  return `--${flag.name} <${value ?? (flag.kind === "number" ? "n" : flag.kind)}>`;
 }
+
+const choicesOf = (flag: Flag): readonly string[] => (flag.choices ?? []).filter((choice) => choice !== "");
 
 /** Default and choices, as the help shows them behind the sentence. */
 function suffix(flag: Flag): string {
-  const parts = flag.choices === undefined ? [] : [flag.choices.join(" | ")];
+  const choices = choicesOf(flag);
+  const parts = choices.length === 1 || choices.length > CHOICES_IN_TERM_MAX ? [choices.join(" | ")] : [];
   const value = Array.isArray(flag.default) ? flag.default.join(",") : flag.default;
   if (flag.kind !== "switch" && value !== undefined && value !== "" && value !== 0)
     parts.push(`default ${String(value)}`);
@@ -32,7 +39,10 @@ function suffix(flag: Flag): string {
 /** "create cluster", with its positional argument. */
 function fullName(command: Command): string {
   const parent = command.parent;
-  const name = [command.name(), ...command.registeredArguments.map((one) => `<${one.name()}>`)].join(" ");
+  const name = [
+    command.name(),
+    ...command.registeredArguments.map((one) => (one.required ? `<${one.name()}>` : `[${one.name()}]`)),
+  ].join(" ");
   return parent === null || parent.parent === null ? name : `${fullName(parent)} ${name}`;
 }
 
@@ -66,6 +76,17 @@ export function buildProgram(io: CommandInput["io"]): Command {
   return program;
 }
 
+/** A command line as a shell takes it, broken before flags where it is long. */
+function inLines(example: string): string {
+  const lines = [""];
+  for (const part of example.split(/ (?=--)/)) {
+    const line = lines.at(-1) ?? "";
+    if (line !== "" && line.length + part.length > HELP_WIDTH - 4) lines.push(part);
+    else lines[lines.length - 1] = line === "" ? part : `${line} ${part}`;
+  }
+  return `  ${lines.join(" \\\n    ")}`;
+}
+
 function addCommand(program: Command, row: CommandRow, io: CommandInput["io"]): void {
   let parent = program;
   for (const name of row.path.slice(0, -1)) {
@@ -81,19 +102,20 @@ function addCommand(program: Command, row: CommandRow, io: CommandInput["io"]): 
   if (row.arguments !== undefined) command.argument(row.arguments);
   command.usage([...(row.arguments === undefined ? [] : [row.arguments]), "[flags]"].join(" "));
   command.option("--config-file <file>", "JSON file with flag names as keys");
+  const examples = row.examples.map(inLines).join("\n");
   command.addHelpText(
     "after",
-    `\nEvery flag can be set in the environment too, e.g. ${environmentNames(row.flags[0] ?? { name: "data-dir", kind: "text", help: "" })[0]}.`,
+    `\nEvery flag can be set in the environment too, e.g. ${environmentNames(row.flags[0] ?? { name: "data-dir", kind: "text", help: "" })[0]}.\n\nExamples:\n${examples}`,
   );
   command.action(async (...received: unknown[]) => {
     const typed = typedFlags(command, row.flags);
     const file = command.opts<{ configFile?: string }>().configFile ?? io.environment["TRIREME_CONFIG_FILE"];
     const chosen = new Chosen(resolveSettings(row.flags, { typed, environment: io.environment, file }));
-    for (const flag of row.flags)
-      if (flag.required === true && row.path[0] !== "config") chosen.require(flag.name);
+    const required = row.flags.filter((flag) => flag.required === true);
+    if (row.path[0] !== "config") chosen.require(...required.map(({ name }) => name));
     const run = runners[row.path.join(" ")];
     if (run === undefined) throw new Error(`no runner for ${row.path.join(" ")}`);
-    const given = row.arguments === undefined ? [] : [received[0]].flat().map(String);
+    const given = row.arguments === undefined ? [] : [received[0] ?? []].flat().map(String);
     await run({ chosen, io, positional: given[0] ?? "", positionals: given });
   });
 }
@@ -124,15 +146,24 @@ export function usageOf(error: CommanderError): UsageError | undefined {
   if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return undefined;
   if (error.code === "commander.help")
     return new UsageError("cli/usage", "no command", { hint: "The commands are listed above." });
+  const message = error.message.replace(/^error: /, "").replace(/\s*\(Did you mean.*$/s, "");
+  if (error.code === "commander.missingArgument")
+    return new UsageError("cli/usage", message, {
+      hint: "Write it behind the command; --help has examples.",
+    });
+  if (error.code === "commander.excessArguments")
+    return new UsageError(
+      "cli/usage",
+      message.replace(/ for '.*?'\. Expected (\d+) arguments? but got .*: /, ", expected $1: "),
+      {
+        hint: "A value belongs behind its flag; several are separated by commas, without spaces.",
+      },
+    );
   const typed = /'([^']+)'/.exec(error.message)?.[1] ?? "";
   const names = typed.startsWith("-")
     ? commands.flatMap((row) => row.flags.map((flag) => `--${flag.name}`))
     : commands.flatMap((row) => [row.path.join(" "), row.path[0] as string, row.path.at(-1) as string]);
-  return new UsageError(
-    "cli/usage",
-    error.message.replace(/^error: /, "").replace(/\s*\(Did you mean.*$/s, ""),
-    { hint: nearest(typed, [...new Set(names)]) },
-  );
+  return new UsageError("cli/usage", message, { hint: nearest(typed, [...new Set(names)]) });
 }
 
 export { CommanderError };

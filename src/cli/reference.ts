@@ -21,7 +21,8 @@ function section(row: CommandRow): string[] {
     row.flags.length === 0
       ? []
       : ["| flag | default | meaning |", "|---|---|---|", ...row.flags.map(line), ""];
-  return [title, "", `${row.help}.`, "", ...table];
+  const examples = row.examples.map((example) => `    ${example}`);
+  return [title, "", `${row.help}.`, "", ...table, ...examples, ""];
 }
 
 function line(flag: Flag): string {

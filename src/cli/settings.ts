@@ -201,13 +201,19 @@ export class Chosen {
     return Array.isArray(value) ? (value as readonly string[]) : [];
   }
 
-  /** @throws UsageError when nothing says it */
-  require(name: string): void {
-    const value = this.#value(name);
-    if (value === "" || (Array.isArray(value) && value.length === 0))
-      throw usage(
-        `--${name} is missing`,
-        `Give --${name}, or set ${`TRIREME_${name.toUpperCase().replaceAll("-", "_")}`}.`,
-      );
+  /** @throws UsageError names all that nothing says */
+  require(...names: readonly string[]): void {
+    const missing = names.filter((name) => {
+      const value = this.#value(name);
+      return value === "" || (Array.isArray(value) && value.length === 0);
+    });
+    if (missing.length === 0) return;
+    const and = (words: readonly string[]): string => words.join(" and ");
+    const flags = and(missing.map((name) => `--${name}`));
+    const variables = missing.map((name) => `TRIREME_${name.toUpperCase().replaceAll("-", "_")}`);
+    throw usage(
+      `${flags} ${missing.length === 1 ? "is" : "are"} missing`,
+      `Give ${missing.length === 1 ? flags : "them"}, or set ${and(variables)}.`,
+    );
   }
 }

@@ -15,6 +15,10 @@ export { version } from "./version.ts";
 
 // Each program is loaded when it runs: a ceremony needs no duties, which take 200 ms of CPU to load, and the version nothing of it.
 
+/** The name of a node among peers: "16Uiu2HA…". */
+export const peerIdText = async (publicKey: Uint8Array): Promise<string> =>
+  (await import("../p2p/index.ts")).peerIdOf(publicKey).toString();
+
 /** Runs a node until `signal` fires. */
 export const runNode: typeof import("./run-node.ts").runNode = async (...how) =>
   await (await import("./run-node.ts")).runNode(...how);

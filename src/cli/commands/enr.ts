@@ -1,5 +1,7 @@
 import { join } from "node:path";
+import { toHex } from "../../base/index.ts";
 import { createNodeKey, encodeEnr, loadNodeKey } from "../../cluster/index.ts";
+import { peerIdText } from "../../node/index.ts";
 import type { Chosen } from "../settings.ts";
 import type { CommandInput } from "./index.ts";
 
@@ -16,11 +18,25 @@ export async function createEnr({ chosen, io }: CommandInput): Promise<void> {
   io.out(`${encodeEnr(key)}\n`);
 }
 
+/** Prints the ENR alone, for scripts; more of it where that is asked for. */
 export async function printEnr({ chosen, io }: CommandInput): Promise<void> {
   const key = loadNodeKey(keyFile(chosen));
+  const enr = encodeEnr(key);
+  if (!chosen.flag("json") && !chosen.flag("verbose")) return io.out(`${enr}\n`);
+  const publicKey = toHex(key.publicKey);
+  const peerId = await peerIdText(key.publicKey);
   io.out(
     chosen.flag("json")
-      ? `${JSON.stringify({ enr: encodeEnr(key), publicKey: `0x${Buffer.from(key.publicKey).toString("hex")}` })}\n`
-      : `${encodeEnr(key)}\n`,
+      ? `${JSON.stringify({ enr, publicKey, peerId })}\n`
+      : [
+          enr,
+          "",
+          `public key  ${publicKey}`,
+          `peer id     ${peerId}`,
+          "",
+          "Others reach this node with, for example:",
+          `  --p2p-peers /ip4/<address>/tcp/3610/p2p/${peerId}`,
+          "",
+        ].join("\n"),
   );
 }

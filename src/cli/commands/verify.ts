@@ -21,9 +21,10 @@ import type { CommandInput } from "./index.ts";
 const keystoresWorthALine = 40;
 
 /** Says whether what is in an operator's folder belongs together, and what its validators' settings are. */
-export async function verifyCommand({ chosen, io, positional: folder }: CommandInput): Promise<void> {
+export async function verifyCommand({ chosen, io, positional }: CommandInput): Promise<void> {
+  const folder = positional === "" ? ".charon" : positional;
   if (!existsSync(folder))
-    throw new ClusterError("cluster/missing", "open the folder", {
+    throw new ClusterError("cluster/missing", "open the folder: there is none", {
       facts: { path: folder },
       hint: "Name an operator's folder: the one with cluster-lock.json in it.",
     });
