@@ -1,12 +1,10 @@
 import type { Meter } from "../ports/index.ts";
+import { reasonsWithCodes } from "./readiness.ts";
 
 /** What this room measures of the node itself. */
 export function telemetryMetrics(meter: Meter) {
   return {
-    readyz: meter.gauge(
-      "app_monitoring_readyz",
-      "1 when the node is ready; else 2 beacon node down, 3 beacon node syncing, 4 quorum peers not connected, 5 validator client not connected, 7 beacon node without peers, 8 beacon node far behind, 20 slashing memory unavailable, 21 key shares missing, 22 stopping, 23 watching for a double, 24 slashing memory doubted, 0 starting",
-    ),
+    readyz: meter.gauge("app_monitoring_readyz", `1 when the node is ready; else ${reasonsWithCodes()}`),
     errors: meter.counter("app_log_error_total", "Error lines written, per room", ["topic"]),
     warnings: meter.counter("app_log_warn_total", "Warning lines written, per room", ["topic"]),
     linesDropped: meter.counter(

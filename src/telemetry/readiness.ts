@@ -1,5 +1,5 @@
 /** Why a node is not ready, in Charon's words where Charon knows the reason, with the value of its gauge. */
-const CODES = {
+export const NOT_READY_CODES = {
   starting: 0,
   "beacon node down": 2,
   "beacon node not synced": 3,
@@ -15,10 +15,17 @@ const CODES = {
   "slashing memory doubted": 24,
 } as const;
 
-export type NotReady = keyof typeof CODES;
+/** "2 beacon node down, …", for the metric's help. */
+export function reasonsWithCodes(): string {
+  return Object.entries(NOT_READY_CODES)
+    .map(([reason, code]) => `${code} ${reason}`)
+    .join(", ");
+}
+
+export type NotReady = keyof typeof NOT_READY_CODES;
 
 /** The value of `app_monitoring_readyz`: 1 when ready, otherwise the code of the first reason. */
 export function readinessCode(reasons: readonly NotReady[]): number {
   const first = reasons[0];
-  return first === undefined ? 1 : CODES[first];
+  return first === undefined ? 1 : NOT_READY_CODES[first];
 }
