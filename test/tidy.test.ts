@@ -41,6 +41,7 @@ const rooms: Readonly<
   chain: { leansOn: ["base", "spec", "crypto", "ports", "http"], libraries: [] },
   dkg: { leansOn: ["base", "spec", "crypto"], libraries: [] },
   ceremony: { leansOn: ["base", "spec", "crypto", "cluster", "dkg", "ports"], libraries: [] },
+  exits: { leansOn: ["base", "spec", "crypto", "cluster"], libraries: [] },
   node: {
     leansOn: [
       "base",
@@ -81,6 +82,7 @@ const rooms: Readonly<
       "storage",
       "crypto",
       "execution",
+      "exits",
     ],
     libraries: ["commander", "zod"],
   },

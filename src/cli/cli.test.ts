@@ -48,10 +48,13 @@ test("facts of an error that come from files give the terminal no commands and n
 });
 
 test("`config show` prints every setting of `run` with its value and where it comes from", async () => {
-  const { code, out } = await trireme("config show --nickname odysseus --no-verify", {
-    CHARON_BEACON_NODE_ENDPOINTS: "http://a:5052, http://b:5052",
-    CHARON_BEACON_NODE_TIMEOUT: "3s",
-  });
+  const { code, out } = await trireme(
+    "config show --nickname odysseus --no-verify --beacon-node-headers x-key=hush",
+    {
+      CHARON_BEACON_NODE_ENDPOINTS: "http://a:5052, http://b:5052",
+      CHARON_BEACON_NODE_TIMEOUT: "3s",
+    },
+  );
   assert.equal(code, 0);
   const lines = out.trimEnd().split("\n");
   const run = commands.find(({ path }) => path.join(" ") === "run");
@@ -63,6 +66,7 @@ test("`config show` prints every setting of `run` with its value and where it co
     lines.find((one) => one.startsWith(`${name} `))?.replaceAll(/ +/g, " ") ?? "";
   assert.equal(line("nickname"), "nickname odysseus flag --nickname");
   assert.equal(line("no-verify"), "no-verify true flag --no-verify");
+  assert.equal(line("beacon-node-headers"), "beacon-node-headers [secret] flag --beacon-node-headers");
   assert.equal(
     line("beacon-node-timeout"),
     "beacon-node-timeout 3000 environment CHARON_BEACON_NODE_TIMEOUT",
@@ -122,6 +126,10 @@ test("a wrong use ends with exit code 2, says what is wrong and what to write, a
     [
       `run --beacon-node-endpoints http://a --graffiti ${"g".repeat(33)}`,
       /--graffiti is longer than 32 bytes/,
+    ],
+    [
+      "run --beacon-node-endpoints http://a --beacon-node-headers hush",
+      /has something that is no header\n {2}Write name=value/,
     ],
     ["run --beacon-node-endpoints http://a --testnet-name mine", /needs all of --testnet-name/],
     [

@@ -11,6 +11,8 @@ export interface Flag {
   /** Of a number that is given: the least and the most that make sense. */
   readonly range?: readonly [number, number];
   readonly required?: boolean;
+  /** Not shown by `config show`, which people send to each other. */
+  readonly secret?: boolean;
 }
 
 export interface CommandRow {

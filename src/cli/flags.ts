@@ -5,6 +5,7 @@ import {
   fileVersions,
   networkFlag,
 } from "./definition-flags.ts";
+import { exitCommands } from "./exit-flags.ts";
 import {
   type CommandRow,
   dataDir,
@@ -36,6 +37,31 @@ export const commands: readonly CommandRow[] = [
     help: "Show every setting of `run` and where its value comes from",
     examples: ["trireme config show --config-file /etc/trireme.json"],
     flags: [...runFlags, json],
+  },
+  {
+    path: ["test"],
+    help: "Look at all that `run` leans on, and say what is not well",
+    examples: [
+      "trireme test --config-file /etc/trireme.json",
+      "trireme test --data-dir .charon --beacon-node-endpoints http://localhost:5052 --skip-peers",
+    ],
+    flags: [
+      ...runFlags,
+      {
+        name: "skip-peers",
+        kind: "switch",
+        default: false,
+        help: "Leave the other operators alone",
+      },
+      {
+        name: "peers-patience",
+        kind: "number",
+        value: "ms",
+        default: 30_000,
+        help: "How long to wait for operators that are not there",
+      },
+      json,
+    ],
   },
   {
     path: ["create", "enr"],
@@ -98,6 +124,7 @@ export const commands: readonly CommandRow[] = [
     ],
   },
   ...definitionCommands,
+  ...exitCommands,
   {
     path: ["dkg"],
     help: "Make a cluster's keys together with its other operators",

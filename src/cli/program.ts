@@ -121,6 +121,7 @@ function addCommand(program: Command, row: CommandRow, io: CommandInput["io"]): 
 }
 
 const groupHelp: Readonly<Record<string, string>> = {
+  exit: "End validators: operators sign, and one sends what a threshold has signed",
   create: "Make a node key, a cluster, or the definition of one",
   definition: "Sign the definition of a cluster",
   config: "Look at the configuration",

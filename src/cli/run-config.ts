@@ -11,13 +11,7 @@ const VALIDATOR_API_ADDRESS = "127.0.0.1:3600";
 /** What the settings of `run` mean: complete and checked. @throws UsageError */
 export function readRunConfig(chosen: Chosen): RunConfig {
   const dataDir = chosen.text("data-dir");
-  chosen.require("beacon-node-endpoints");
-  for (const url of chosen.list("beacon-node-endpoints")) {
-    if (!URL.canParse(url) || !/^https?:/.test(url))
-      throw new UsageError("cli/usage", `--beacon-node-endpoints has "${url.slice(0, 80)}"`, {
-        hint: "Write URLs, e.g. http://localhost:5052.",
-      });
-  }
+  const beaconNodeEndpoints = readBeaconEndpoints(chosen);
   if (Buffer.byteLength(chosen.text("graffiti")) > GRAFFITI_BYTES_MAX)
     throw new UsageError("cli/usage", "--graffiti is longer than 32 bytes", { hint: "Shorten it." });
   return Object.freeze({
@@ -28,7 +22,8 @@ export function readRunConfig(chosen: Chosen): RunConfig {
     freshKeys: chosen.flag("fresh-keys"),
     noVerify: chosen.flag("no-verify"),
     executionClientRpcEndpoint: executionEndpoint(chosen),
-    beaconNodeEndpoints: chosen.list("beacon-node-endpoints"),
+    beaconNodeEndpoints,
+    beaconNodeHeaders: readBeaconHeaders(chosen),
     beaconNodeTimeoutMs: Math.max(100, chosen.number("beacon-node-timeout")),
     p2pTcpAddresses: chosen.list("p2p-tcp-address"),
     p2pExternalIp: chosen.text("p2p-external-ip"),
@@ -46,6 +41,28 @@ export function readRunConfig(chosen: Chosen): RunConfig {
     privateKeyFileLock: chosen.flag("private-key-file-lock"),
     testnet: readTestnet(chosen),
   });
+}
+
+/** @throws UsageError - there is none, or one is no URL */
+export function readBeaconEndpoints(chosen: Chosen): readonly string[] {
+  chosen.require("beacon-node-endpoints");
+  for (const url of chosen.list("beacon-node-endpoints")) {
+    if (!URL.canParse(url) || !/^https?:/.test(url))
+      throw new UsageError("cli/usage", `--beacon-node-endpoints has "${url.slice(0, 80)}"`, {
+        hint: "Write URLs, e.g. http://localhost:5052.",
+      });
+  }
+  return chosen.list("beacon-node-endpoints");
+}
+
+/** @throws UsageError; the text is not repeated, since it is likely a key */
+export function readBeaconHeaders(chosen: Chosen): Readonly<Record<string, string>> {
+  const headers = chosen.list("beacon-node-headers").map((pair) => /^([\w-]+)=([ -~]+)$/.exec(pair));
+  if (headers.includes(null))
+    throw new UsageError("cli/usage", "--beacon-node-headers has something that is no header", {
+      hint: "Write name=value, e.g. authorization=Bearer …; several are separated by commas.",
+    });
+  return Object.fromEntries(headers.map((pair) => [pair?.[1]?.toLowerCase() ?? "", pair?.[2] ?? ""]));
 }
 
 function readValidatorApi(chosen: Chosen): RunConfig["validatorApi"] {

@@ -31,6 +31,14 @@ export const runFlags: readonly Flag[] = [
     help: "Beacon nodes; several act as one",
   },
   {
+    name: "beacon-node-headers",
+    kind: "list",
+    value: "name=value,…",
+    default: [],
+    secret: true,
+    help: "Headers that every request to a beacon node carries, e.g. for a provider's key",
+  },
+  {
     name: "beacon-node-timeout",
     kind: "number",
     value: "ms",

@@ -12,6 +12,8 @@ export interface RunConfig {
   readonly freshKeys: boolean;
   /** URLs. */
   readonly beaconNodeEndpoints: readonly string[];
+  /** By name in small letters; sent with every request to a beacon node. */
+  readonly beaconNodeHeaders: Readonly<Record<string, string>>;
   readonly beaconNodeTimeoutMs: number;
   /** "host:port" */
   readonly p2pTcpAddresses: readonly string[];

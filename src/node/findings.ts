@@ -42,6 +42,32 @@ export function findings(facts: Facts, duties: readonly DutyDigest[]): readonly 
   return GRAVITY.flatMap((level) => all.filter((finding) => finding.level === level));
 }
 
+/** What an operator should know while the node starts. */
+export function findingsAtStart(doing: string, beacon: readonly BeaconNodeStatus[]): readonly Finding[] {
+  if (!isBeaconDown(beacon))
+    return [
+      { level: "note", what: `The node is starting: it ${doing}.`, advice: "This page goes on by itself." },
+    ];
+  const nodes = beacon
+    .map(
+      (node) =>
+        `${node.node} ${whyUnusable(node.chain === "unknown" ? { ...node, reachable: false } : node)}`,
+    )
+    .join("; ");
+  return [
+    {
+      level: "bad",
+      what: `The node waits for a beacon node: ${nodes}.`,
+      advice: "Start it, or correct --beacon-node-endpoints. It begins by itself once one can be used.",
+    },
+  ];
+}
+
+/** Whether all that were asked have failed to answer; not yet, while none was asked. */
+export function isBeaconDown(beacon: readonly BeaconNodeStatus[]): boolean {
+  return beacon.length > 0 && beacon.every(({ usable, lastError }) => !usable && lastError !== "");
+}
+
 function whyNotReady(reason: NotReady, facts: Facts): Finding {
   const { what, advice } = REASONS[reason](facts);
   return { level: reason === "watching for a double" ? "note" : "bad", what, advice };

@@ -2,18 +2,38 @@
  * Builds a running node from a configuration: who it is, what it is made of, and the order in which its parts start and
  * stop. Decides nothing about duties.
  */
+
+export type { BeaconNodes } from "../beacon/index.ts";
+export type { ValidatorRecord } from "../ports/index.ts";
+export type { ChainSpec } from "../spec/index.ts";
 export { createLogger } from "../telemetry/index.ts";
 export { systemClock } from "./clock.ts";
 export type { RunConfig } from "./config.ts";
 export type { Finding } from "./findings.ts";
 export { LEAN_ENVIRONMENT, LEAN_FLAGS } from "./lean.ts";
 export { addressBookFile, ownFolder, slashingDatabase } from "./paths.ts";
+export type { Verdict } from "./preflight.ts";
 export type { CeremonyConfig, CeremonyWatch } from "./run-ceremony.ts";
 export type { RelayConfig } from "./run-relay.ts";
-export type { NodeStatus } from "./status.ts";
+export type { NodeStatus, StartingStatus } from "./status.ts";
 export { version } from "./version.ts";
 
 // Each program is loaded when it runs: a ceremony needs no duties, which take 200 ms of CPU to load, and the version nothing of it.
+
+/** Looks at everything that `run` leans on. */
+export const preflight: typeof import("./preflight.ts").preflight = async (...how) =>
+  await (await import("./preflight.ts")).preflight(...how);
+
+/** Asks beacon nodes something outside of a running node. */
+export const withBeaconNodes: typeof import("./with-beacon-nodes.ts").withBeaconNodes = async (...how) =>
+  await (await import("./with-beacon-nodes.ts")).withBeaconNodes(...how);
+
+/** This operator's key shares, those that are there. @throws SignerError, ClusterError */
+export const loadKeyShares = async (
+  ...[folder, cluster, self]: Parameters<LoadKeystores>
+): ReturnType<LoadKeystores> =>
+  await (await import("../signer/index.ts")).loadKeystores(folder, cluster, self, { allowMissing: true });
+type LoadKeystores = typeof import("../signer/index.ts").loadKeystores;
 
 /** The name of a node among peers: "16Uiu2HA…". */
 export const peerIdText = async (publicKey: Uint8Array): Promise<string> =>

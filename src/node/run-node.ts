@@ -1,20 +1,7 @@
-import { randomInt } from "node:crypto";
-import { explain, fromHex, isOpenToOthers, logOutput, toHex } from "../base/index.ts";
+import { explain, logOutput, toHex } from "../base/index.ts";
 import { createBeaconNodes } from "../beacon/index.ts";
-import {
-  type Cluster,
-  contractQuestions,
-  type Lock,
-  loadNodeKey,
-  type Network,
-  networks,
-  operatorOfKey,
-  parseEnr,
-  readLock,
-  verifiedCluster,
-} from "../cluster/index.ts";
+import { readLock } from "../cluster/index.ts";
 import { createConsensus, QBFT_PROTOCOL } from "../consensus/index.ts";
-import type { NodeKey } from "../crypto/index.ts";
 import {
   CAUSES,
   type Cause,
@@ -24,19 +11,10 @@ import {
   dutyGate,
   PARSIGEX_PROTOCOL,
 } from "../duty/index.ts";
-import { askContracts } from "../execution/index.ts";
 import { canonicaliseResult, InfoSync, type Offer, PRIORITY_PROTOCOLS } from "../infosync/index.ts";
-import {
-  createP2p,
-  fileAddressBook,
-  newestCharonMinor,
-  type P2p,
-  peerIdOf,
-  peerinfoProtocol,
-} from "../p2p/index.ts";
+import { newestCharonMinor, peerIdOf, peerinfoProtocol } from "../p2p/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { createBlsThreads, createKeystoreSigner, loadKeystores } from "../signer/index.ts";
-import type { OperatorIndex } from "../spec/index.ts";
 import { lockDataFolder, lockPrivateKey, type NodeStore, openNodeStore } from "../storage/index.ts";
 import {
   charonLabels,
@@ -49,18 +27,13 @@ import {
 import { systemClock } from "./clock.ts";
 import { untilClockAgrees, watchForSetBack } from "./clock-checks.ts";
 import type { RunConfig } from "./config.ts";
+import { type Identity, networkName, readIdentity } from "./identity.ts";
 import { fitBuffers, fitCollector } from "./lean.ts";
-import { addressBookFile, slashingDatabase } from "./paths.ts";
+import { slashingDatabase } from "./paths.ts";
 import { version } from "./version.ts";
-import { serveMonitoring } from "./wire-monitoring.ts";
+import { type Beginning, serveMonitoring } from "./wire-monitoring.ts";
+import { makeP2p } from "./wire-p2p.ts";
 import { clientSigns, type RunningValidatorApi, startValidatorApi } from "./wire-validator-api.ts";
-
-/** Who this node is, read from its folder before anything is started. */
-interface Identity {
-  readonly cluster: Cluster;
-  readonly key: NodeKey;
-  readonly self: OperatorIndex;
-}
 
 /** What was started, ended in the opposite order. */
 class Running {
@@ -147,55 +120,6 @@ function makeLogger(config: RunConfig, meter?: ExposedMeter): Logger {
   });
 }
 
-async function readIdentity(
-  config: RunConfig,
-  lock: Lock,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<Identity> {
-  const custom = customNetwork(config);
-  const cluster = verifiedCluster(lock, {
-    custom,
-    answers: await askContracts(
-      config.executionClientRpcEndpoint,
-      contractQuestions(lock.definition, custom),
-      { signal },
-    ),
-    ...(config.noVerify
-      ? {
-          onUnverified: (error) =>
-            log.warn("The cluster lock does not verify; going on because of --no-verify", {
-              why: explain(error),
-              ...error.facts,
-            }),
-        }
-      : {}),
-  });
-  const key = loadNodeKey(config.privateKeyFile);
-  if (isOpenToOthers(config.privateKeyFile))
-    log.warn("The node key can be read by other users of this machine; chmod 600 would end that", {
-      file: config.privateKeyFile,
-    });
-  return { cluster, key, self: operatorOfKey(cluster, key) };
-}
-
-function customNetwork(config: RunConfig): Network | undefined {
-  const { testnet } = config;
-  return testnet === undefined
-    ? undefined
-    : {
-        name: testnet.name,
-        chainId: testnet.chainId,
-        genesisForkVersion: toHex(fromHex(testnet.forkVersion, 4)),
-        genesisTime: testnet.genesisTimestamp,
-      };
-}
-
-function networkName(config: RunConfig, { forkVersion }: Cluster): string {
-  const known = [customNetwork(config), ...networks];
-  return known.find((one) => one?.genesisForkVersion === toHex(forkVersion))?.name ?? "unknown";
-}
-
 function makeMeter(config: RunConfig, { cluster, self }: Identity): ExposedMeter {
   return createMeter(
     charonLabels({
@@ -252,6 +176,9 @@ async function startNode(
     });
     running.add(unlock);
   }
+  const beginning: Beginning = { cluster, self, doing: `opens ${cluster.validators.length} key shares` };
+  const monitoring = await serveMonitoring(config, beginning, { clock, meter, log });
+  running.add(() => monitoring.close());
   const signer = (await clientSigns(config))
     ? undefined
     : createKeystoreSigner(await loadKeystores(config.validatorKeysDir, cluster, self, { log, signal }));
@@ -263,6 +190,7 @@ async function startNode(
   const p2p = makeP2p(config, { cluster, key, self }, log, meter);
   const beacon = createBeaconNodes({
     endpoints: config.beaconNodeEndpoints,
+    headers: config.beaconNodeHeaders,
     timeoutMs: config.beaconNodeTimeoutMs,
     onNewSchedule,
     clock,
@@ -270,8 +198,12 @@ async function startNode(
     meter,
   });
   running.add(() => beacon.close());
+  beginning.doing = "asks its beacon nodes for the chain";
+  beginning.beacon = beacon;
   const chain = await beacon.connect(cluster.forkVersion, signal);
+  beginning.doing = "waits until this machine's clock agrees with the chain";
   await untilClockAgrees({ clock, chain, beacon, log }, signal);
+  beginning.doing = "opens its slashing memory";
   const store = await openNodeStore({
     path: slashingDatabase(config.dataDir),
     lockHash: cluster.lockHash,
@@ -353,28 +285,23 @@ async function startNode(
     },
   });
   let validatorApi: RunningValidatorApi | undefined;
-  const monitoring = await serveMonitoring(
-    config,
-    {
-      clock,
-      chain,
-      network: networkName(config, cluster),
-      cluster,
-      self,
-      p2p,
-      beacon,
-      duties,
-      timelines,
-      watch,
-      memory,
-      loop,
-      shares: signer?.groupKeys.length,
-      validatorApi: () => validatorApi,
-      stopping: signal,
-    },
-    { meter, log },
-  );
-  running.add(() => monitoring.close());
+  monitoring.show({
+    clock,
+    chain,
+    network: networkName(config, cluster),
+    cluster,
+    self,
+    p2p,
+    beacon,
+    duties,
+    timelines,
+    watch,
+    memory,
+    loop,
+    shares: signer?.groupKeys.length,
+    validatorApi: () => validatorApi,
+    stopping: signal,
+  });
 
   await p2p.start();
   running.add(() => p2p.stop());
@@ -414,32 +341,4 @@ function offerOf({ builderApi }: RunConfig): Offer {
     protocols: [QBFT_PROTOCOL, PARSIGEX_PROTOCOL, peerinfoProtocol, ...PRIORITY_PROTOCOLS],
     proposals: builderApi ? ["builder", "full"] : ["full"],
   };
-}
-
-function makeP2p(config: RunConfig, { cluster, key, self }: Identity, log: Logger, meter: ExposedMeter): P2p {
-  const port = /:(\d+)$/.exec(config.p2pTcpAddresses[0] ?? "")?.[1] ?? "3610";
-  const announce = [
-    ...(config.p2pExternalIp === "" ? [] : [`/ip4/${config.p2pExternalIp}/tcp/${port}`]),
-    ...(config.p2pExternalHostname === "" ? [] : [`/dns/${config.p2pExternalHostname}/tcp/${port}`]),
-  ];
-  return createP2p({
-    privateKey: key.revealBytes(),
-    self,
-    operators: cluster.operators,
-    lockHash: cluster.lockHash,
-    clusterUuid: cluster.uuid,
-    listen: config.p2pTcpAddresses,
-    announce,
-    peers: config.p2pPeers,
-    relays: config.p2pRelays,
-    addressBook: fileAddressBook(addressBookFile(config.dataDir)),
-    version,
-    nickname: config.nickname,
-    builderApi: config.builderApi,
-    clock: systemClock,
-    random: () => randomInt(1 << 20) / (1 << 20),
-    log,
-    meter,
-    readEnr: parseEnr,
-  });
 }

@@ -56,6 +56,16 @@ export interface NodeStatus {
   };
 }
 
+/** What a node says while it starts: nothing is known of the chain yet. */
+export interface StartingStatus
+  extends Pick<
+    NodeStatus,
+    "at" | "version" | "operator" | "nickname" | "cluster" | "ready" | "findings" | "beacon" | "process"
+  > {
+  /** What it does just now, e.g. "opens 500 key shares". */
+  readonly starting: string;
+}
+
 /** What the process costs, by its own account. */
 export function processStatus({ worstMs, heldMs }: LoopDelays): NodeStatus["process"] {
   const { user, system } = process.cpuUsage();

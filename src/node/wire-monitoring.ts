@@ -5,7 +5,7 @@ import { dashboardFiles } from "../dashboard/index.ts";
 import type { DoppelgangerWatch, DutyRunner } from "../duty/index.ts";
 import type { P2p } from "../p2p/index.ts";
 import type { Clock, Logger, MemoryStanding } from "../ports/index.ts";
-import { type ChainSpec, type OperatorIndex, slotAt } from "../spec/index.ts";
+import { type ChainSpec, type OperatorIndex, slotAt, type UnixMs } from "../spec/index.ts";
 import {
   type DutyTimelines,
   type EventLoopWatch,
@@ -14,10 +14,10 @@ import {
   startMonitoring,
 } from "../telemetry/index.ts";
 import type { RunConfig } from "./config.ts";
-import { type Facts, findings } from "./findings.ts";
+import { type Facts, findings, findingsAtStart, isBeaconDown } from "./findings.ts";
 import { participation } from "./participation.ts";
 import { readiness } from "./readiness.ts";
-import { type NodeStatus, processStatus } from "./status.ts";
+import { type NodeStatus, processStatus, type StartingStatus } from "./status.ts";
 import { version } from "./version.ts";
 import type { RunningValidatorApi } from "./wire-validator-api.ts";
 
@@ -43,22 +43,81 @@ export interface Watched {
   readonly stopping: AbortSignal;
 }
 
-/** Serves health, status, duties, metrics and the dashboard of a node. @throws TelemetryError */
-export function serveMonitoring(
+/** What is known of a node before it is built. */
+export interface Beginning {
+  readonly cluster: Cluster;
+  readonly self: OperatorIndex;
+  /** What it does just now; continues "it". */
+  doing: string;
+  beacon?: Pick<BeaconNodes, "status">;
+}
+
+/** The port on which a node tells how it is, from its start on. */
+export interface NodeMonitoring extends Monitoring {
+  /** From now on it shows the node that was built. */
+  show(node: Watched): void;
+}
+
+/**
+ * Serves health, status, duties, metrics and the dashboard of a node, and while it starts what it does (record 222).
+ *
+ * @param beginning - May change until the node is shown.
+ * @throws TelemetryError
+ */
+export async function serveMonitoring(
   { monitoringAddress, nickname }: RunConfig,
-  node: Watched,
-  { meter, log }: { readonly meter: ExposedMeter; readonly log: Logger },
-): Promise<Monitoring> {
-  return startMonitoring({
+  beginning: Beginning,
+  { clock, meter, log }: { readonly clock: Clock; readonly meter: ExposedMeter; readonly log: Logger },
+): Promise<NodeMonitoring> {
+  let node: Watched | undefined;
+  const monitoring = await startMonitoring({
     address: monitoringAddress,
     meter,
-    ready: () => readiness(node),
-    status: () => statusOf(node, nickname),
-    duties: (limit) => node.timelines.recent(limit),
-    digests: (since) => node.timelines.digests(since),
+    ready: () => (node === undefined ? readinessAtStart(beginning) : readiness(node)),
+    status: () =>
+      node === undefined ? statusAtStart(beginning, nickname, clock.now()) : statusOf(node, nickname),
+    duties: (limit) => node?.timelines.recent(limit) ?? [],
+    digests: (since) => node?.timelines.digests(since) ?? { token: "", whole: true, duties: [], causes: {} },
     pages: dashboardFiles(),
     log,
   });
+  return {
+    ...monitoring,
+    show: (built) => {
+      node = built;
+    },
+  };
+}
+
+function readinessAtStart({ beacon }: Beginning): NotReady[] {
+  return [isBeaconDown(beacon?.status() ?? []) ? "beacon node down" : "starting"];
+}
+
+function statusAtStart(beginning: Beginning, nickname: string, at: UnixMs): StartingStatus {
+  const { cluster, self, doing } = beginning;
+  const beacon = beginning.beacon?.status() ?? [];
+  return {
+    at,
+    version,
+    operator: self,
+    nickname,
+    cluster: clusterStatus(cluster),
+    ready: readinessAtStart(beginning),
+    findings: findingsAtStart(doing, beacon),
+    beacon,
+    process: processStatus(0),
+    starting: doing,
+  };
+}
+
+function clusterStatus(cluster: Cluster): NodeStatus["cluster"] {
+  return {
+    name: cluster.name,
+    lockHash: toHex(cluster.lockHash),
+    operators: cluster.operators.length,
+    threshold: cluster.threshold,
+    validators: cluster.validators.length,
+  };
 }
 
 function statusOf(node: Watched, nickname: string): NodeStatus {
@@ -75,13 +134,7 @@ function statusOf(node: Watched, nickname: string): NodeStatus {
     version,
     operator: self,
     nickname,
-    cluster: {
-      name: cluster.name,
-      lockHash: toHex(cluster.lockHash),
-      operators: cluster.operators.length,
-      threshold: cluster.threshold,
-      validators: cluster.validators.length,
-    },
+    cluster: clusterStatus(cluster),
     chain: {
       network,
       genesisTime: chain.genesisTime,

@@ -1,4 +1,5 @@
 import { withoutSecrets } from "../../base/index.ts";
+import { runFlags } from "../run-flags.ts";
 import type { Value } from "../settings.ts";
 import type { CommandInput } from "./index.ts";
 
@@ -6,7 +7,7 @@ import type { CommandInput } from "./index.ts";
 export async function configShow({ chosen, io }: CommandInput): Promise<void> {
   const rows = [...chosen.settings.values]
     .filter(([name]) => name !== "json")
-    .map(([name, { value, ...where }]) => [name, { value: shown(value), ...where }] as const);
+    .map(([name, { value, ...where }]) => [name, { value: shown(name, value), ...where }] as const);
   if (chosen.flag("json")) {
     io.out(
       `${JSON.stringify(Object.fromEntries(rows.map(([name, { value, origin, from }]) => [name, { value, origin, from }])), null, 1)}\n`,
@@ -28,7 +29,9 @@ export async function configShow({ chosen, io }: CommandInput): Promise<void> {
   );
 }
 
-function shown(value: Value): Value {
+function shown(name: string, value: Value): Value {
+  const isSet = Array.isArray(value) ? value.length > 0 : value !== "";
+  if (isSet && runFlags.some((flag) => flag.name === name && flag.secret === true)) return "[secret]";
   if (typeof value === "string") return withoutSecrets(value);
   return Array.isArray(value) ? value.map((one: string) => withoutSecrets(one)) : value;
 }

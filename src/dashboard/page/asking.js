@@ -2,7 +2,7 @@
  * Asks the node for its status and for the duties that changed, again and again; less and less often while it does not
  * answer, and not at all while nobody looks at the page.
  *
- * @import { NodeStatus } from "../../node/index.ts"
+ * @import { NodeStatus, StartingStatus } from "../../node/index.ts"
  * @import { DutyDigest, DutyDigests } from "../../telemetry/index.ts"
  */
 
@@ -30,15 +30,17 @@ let token = "";
 /**
  * @param {object} tell
  * @param {(known: Known) => void} tell.answered
+ * @param {(status: StartingStatus) => void} tell.starts
  * @param {(why: string) => void} tell.failed
  */
-export async function keepAsking({ answered, failed }) {
+export async function keepAsking({ answered, starts, failed }) {
   for (let failures = 0; ; ) {
     let waitMs = EVERY_MS;
     try {
-      known = await askOnce();
+      const now = await askOnce();
       failures = 0;
-      answered(known);
+      if ("starting" in now) starts(now);
+      else answered((known = now));
     } catch (error) {
       waitMs = Math.min(AGAIN_MAX_MS, EVERY_MS * 2 ** failures++);
       failed(error instanceof Error ? error.message : String(error));
@@ -48,11 +50,12 @@ export async function keepAsking({ answered, failed }) {
   }
 }
 
-/** @returns {Promise<Known>} */
+/** @returns {Promise<Known | StartingStatus>} */
 async function askOnce() {
-  const [status, digests] = /** @type {[NodeStatus, DutyDigests]} */ (
+  const [status, digests] = /** @type {[NodeStatus | StartingStatus, DutyDigests]} */ (
     await Promise.all([json("status"), json(`duties?digest&since=${encodeURIComponent(token)}`)])
   );
+  if ("starting" in status) return status;
   const { genesisTime, slotMs } = status.chain;
   const slot = Math.floor((status.at - genesisTime) / slotMs);
   const duties = new Map(digests.whole ? [] : known?.duties);

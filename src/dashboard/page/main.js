@@ -3,6 +3,7 @@
  * chosen duty is remembered, in duties.js.
  *
  * @import { Known } from "./asking.js"
+ * @import { StartingStatus } from "../../node/index.ts"
  */
 import { keepAsking } from "./asking.js";
 import { el, show } from "./dom.js";
@@ -10,7 +11,7 @@ import { showDuties } from "./duties.js";
 import { showLatency } from "./latency.js";
 import { showBeaconNodes, showProcess, showSigning } from "./machine.js";
 import { showOperators } from "./operators.js";
-import { showVerdict } from "./verdict.js";
+import { showFindings, showVerdict } from "./verdict.js";
 import { counted, whole } from "./words.js";
 
 /** An answer older than this is not of now. */
@@ -20,12 +21,21 @@ const STALE_MS = 10_000;
 let known;
 /** Why the node does not answer. @type {string | undefined} */
 let failure;
+/** What a node says that is not built yet; it may come after one that ran. @type {StartingStatus | undefined} */
+let start;
 
 void keepAsking({
   answered(now) {
     known = now;
+    start = undefined;
     failure = undefined;
     draw(now);
+    tick();
+  },
+  starts(now) {
+    start = now;
+    failure = undefined;
+    showNames(now);
     tick();
   },
   failed(why) {
@@ -37,7 +47,7 @@ setInterval(tick, 1_000);
 
 /** @param {Known} now */
 function draw(now) {
-  showNames(now);
+  showNames(now.status);
   showOperators(now);
   showDuties(now);
   showLatency(now);
@@ -51,17 +61,22 @@ function tick() {
   const ageMs = known === undefined ? Number.POSITIVE_INFINITY : performance.now() - known.answeredAt;
   const isStale = failure !== undefined && ageMs > STALE_MS;
   document.body.classList.toggle("stale", isStale);
+  const starting = failure === undefined ? start : undefined;
+  document.body.classList.toggle("starting", starting !== undefined);
+  if (starting !== undefined) return showFindings(starting.findings);
   showVerdict(known, isStale ? failure : undefined);
   if (known !== undefined) showSlot(known, ageMs);
 }
 
-/** @param {Known} now */
-function showNames({ status: { cluster, chain, operator, nickname, version } }) {
+/** @param {Known["status"] | StartingStatus} status */
+function showNames(status) {
+  const { cluster, operator, nickname, version } = status;
+  const network = "chain" in status ? status.chain.network : "unknown";
   const facts = [
     `operator-${operator}${nickname === "" ? "" : ` “${nickname}”`}`,
     counted(cluster.validators, "validator"),
     `any ${cluster.threshold} of ${cluster.operators} operators sign`,
-    ...(chain.network === "unknown" ? [] : [chain.network]),
+    ...(network === "unknown" ? [] : [network]),
     `Trireme ${version}`,
   ];
   show("names", el("h1", {}, cluster.name === "" ? "Trireme" : cluster.name), el("p", {}, facts.join(" · ")));

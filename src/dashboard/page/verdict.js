@@ -24,6 +24,11 @@ export function showVerdict(known, failure) {
   return tell(gravest.level, findings);
 }
 
+/** @param {readonly Finding[]} findings The gravest first; not empty. */
+export function showFindings(findings) {
+  tell(findings[0]?.level ?? "note", findings);
+}
+
 /**
  * @param {keyof typeof SIGNS} level
  * @param {readonly Pick<Finding, "what" | "advice">[]} findings

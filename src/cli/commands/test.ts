@@ -1,0 +1,44 @@
+import { DvError, printable } from "../../base/index.ts";
+import { preflight, type Verdict } from "../../node/index.ts";
+import { readRunConfig } from "../run-config.ts";
+import type { CommandInput } from "./index.ts";
+
+/** Something that `run` needs is not as it must be. */
+export class TestError extends DvError<"cli/test-failed"> {}
+
+const marks: Readonly<Record<Verdict["state"], string>> = { good: "✔", odd: "!", bad: "✘" };
+const NAME_WIDTH = 12;
+
+/** Says of each thing that `run` leans on whether it is well, as soon as that is known. */
+export async function testCommand({ chosen, io }: CommandInput): Promise<void> {
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort(new Error("asked to stop"));
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+  const config = readRunConfig(chosen);
+  const peersMs = chosen.flag("skip-peers") ? 0 : chosen.number("peers-patience");
+  const verdicts: Verdict[] = [];
+  const tell = (verdict: Verdict): void => {
+    verdicts.push(verdict);
+    if (!chosen.flag("json")) io.out(lineOf(verdict));
+  };
+  if (peersMs > 0) io.err(`Operators that are not there are waited for, up to ${peersMs / 1_000} s.\n`);
+  try {
+    await preflight(config, tell, { peersMs }, stopping.signal);
+  } finally {
+    process.removeListener("SIGTERM", stop);
+    process.removeListener("SIGINT", stop);
+  }
+  const failed = verdicts.filter(({ state }) => state === "bad").length;
+  if (chosen.flag("json")) io.out(`${JSON.stringify({ passed: failed === 0, verdicts }, null, 1)}\n`);
+  if (failed > 0)
+    throw new TestError("cli/test-failed", `${failed} of ${verdicts.length} checks failed`, {
+      hint: "Each says above what to do. `trireme run` with the same flags would meet the same.",
+    });
+  io.err("Nothing stands in the way of `trireme run` with these flags.\n");
+}
+
+function lineOf({ name, state, says, advice = "" }: Verdict): string {
+  const margin = " ".repeat(NAME_WIDTH + 6);
+  return `  ${marks[state]} ${name.padEnd(NAME_WIDTH)}  ${printable(says)}\n${advice === "" ? "" : `${margin}${printable(advice)}\n`}`;
+}

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { BeaconNodeStatus } from "../beacon/index.ts";
+import type { PeerStatus } from "../p2p/index.ts";
+import type { OperatorIndex } from "../spec/index.ts";
+import { judgeBeaconNode, judgeClock, judgePeers } from "./preflight-verdicts.ts";
+
+const chain = { genesisTime: 0, slotMs: 12_000 };
+const status: BeaconNodeStatus = {
+  node: "localhost:5052",
+  version: "Node/v1",
+  usable: true,
+  reachable: true,
+  chain: "ours",
+  syncDistance: 0,
+  optimistic: false,
+  executionOffline: false,
+  peers: 50,
+  latencyMs: 3,
+  score: 1,
+  lastError: "",
+};
+const seen = { chain, headSlot: 99, median: 3, now: 100 * 12_000 + 500 };
+
+test("a beacon node is well when it is synced, verified, quick, has peers and a block of now; each lack is told with what to do", () => {
+  const cases: readonly (readonly [more: object, seen: object, state: string, says: RegExp])[] = [
+    [{}, {}, "good", /synced, answers in 3\.0 ms, 50 peers/],
+    [{ syncDistance: 40 }, {}, "bad", /40 slots behind/],
+    [{ optimistic: true }, {}, "bad", /not verified/],
+    [{ executionOffline: true }, {}, "bad", /no execution client/],
+    [{ peers: 0 }, {}, "odd", /no peers/],
+    [{}, { median: 900 }, "odd", /900 ms/],
+    [{}, { headSlot: 90 }, "odd", /10 slots old/],
+    // A clock that is ten seconds behind, early in a slot; and one that is a minute behind.
+    [{}, { headSlot: 105 }, "bad", /5 slots from now/],
+    [{ peers: undefined }, { headSlot: undefined }, "good", /synced, answers in 3\.0 ms$/],
+  ];
+  for (const [more, other, state, says] of cases) {
+    const [verdict] = judgeBeaconNode({ ...status, ...more }, { ...seen, ...other });
+    assert.equal(verdict?.state, state, says.source);
+    assert.match(verdict?.says ?? "", says);
+    if (state !== "good") assert.ok((verdict?.advice ?? "") !== "");
+  }
+});
+
+const peer = (operator: number, more: Partial<PeerStatus> = {}): PeerStatus => ({
+  operator: operator as OperatorIndex,
+  peerId: "16Uiu2HA",
+  connected: true,
+  path: "direct",
+  rttMs: 20,
+  silentMs: 0,
+  version: "v1",
+  nickname: "ana",
+  client: "trireme",
+  clockOffsetMs: 10,
+  sameLock: true,
+  lastError: undefined,
+  ...more,
+});
+const states = (verdicts: readonly { readonly state: string }[]): string[] =>
+  verdicts.map(({ state }) => state);
+
+test("operators that are away, relayed or on another lock are told, and whether the rest is a threshold", () => {
+  assert.deepEqual(states(judgePeers([peer(1), peer(2), peer(3)], 3)), ["good", "good", "good", "good"]);
+  const mixed = [peer(1, { connected: false }), peer(2, { path: "relayed" }), peer(3)];
+  assert.deepEqual(states(judgePeers(mixed, 3)), ["odd", "odd", "good", "good"]);
+  const few = [peer(1, { connected: false }), peer(2, { sameLock: false }), peer(3)];
+  assert.deepEqual(states(judgePeers(few, 3)), ["odd", "bad", "good", "bad"]);
+});
+
+test("a clock that differs from those of most operators is ours to set; one that differs alone is its operator's", () => {
+  assert.equal(judgeClock([peer(1), peer(2), peer(3)]).state, "good");
+  const ours = judgeClock([peer(1, { clockOffsetMs: 10_000 }), peer(2, { clockOffsetMs: 10_100 }), peer(3)]);
+  assert.equal(ours.state, "bad");
+  assert.match(ours.says, /10\.1 s/);
+  const theirs = judgeClock([peer(1), peer(2, { clockOffsetMs: -10_000 }), peer(3)]);
+  assert.equal(theirs.state, "odd");
+  assert.match(theirs.says, /operator 2/);
+  assert.equal(judgeClock([peer(1, { clockOffsetMs: undefined })]).state, "odd");
+});

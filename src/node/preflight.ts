@@ -1,0 +1,206 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { DvError, explain, systemAdvice, writeWhole } from "../base/index.ts";
+import { readLock } from "../cluster/index.ts";
+import { readAddress } from "../http/index.ts";
+import { type Logger, silent, sleepUntil, unmetered } from "../ports/index.ts";
+import { lockDataFolder } from "../storage/index.ts";
+import { systemClock } from "./clock.ts";
+import type { RunConfig } from "./config.ts";
+import { type Identity, readIdentity } from "./identity.ts";
+import { slashingDatabase } from "./paths.ts";
+import { judgeClock, judgePeers, testBeaconNode, type Verdict } from "./preflight-verdicts.ts";
+import { makeP2p } from "./wire-p2p.ts";
+
+export type { Verdict } from "./preflight-verdicts.ts";
+
+const FREE_BYTES_MIN = 1e9;
+const WRITES = 9;
+/** A vote is on the disk before it is sent, and a slot has several. */
+const SLOW_WRITE_MS = 50;
+const LOOK_MS = 250;
+
+/**
+ * Looks at everything that `run` leans on, and tells each verdict as soon as it is known. Signs nothing and leaves nothing
+ * behind but what peers were found at.
+ *
+ * @param options.peersMs - How long to wait for the other operators; 0 leaves them alone.
+ */
+export async function preflight(
+  config: RunConfig,
+  tell: (verdict: Verdict) => void,
+  { peersMs, log = silent }: { readonly peersMs: number; readonly log?: Logger },
+  signal: AbortSignal,
+): Promise<void> {
+  const identity = await testFolder(config, tell, log, signal);
+  // Its folder may be a mistyped name, in which nothing is to be made.
+  if (identity === undefined) return;
+  tell(testMemory(config));
+  tell(await testDisk(config));
+  for (const endpoint of config.beaconNodeEndpoints)
+    for (const verdict of await testBeaconNode(endpoint, config, identity.cluster.forkVersion)) tell(verdict);
+  let folder: { release(): void };
+  try {
+    folder = lockDataFolder(config.dataDir, "test");
+  } catch (error) {
+    const isRunning = error instanceof DvError && error.code === "storage/locked";
+    return tell(
+      isRunning
+        ? {
+            name: "node",
+            state: "odd",
+            says: "a node runs on this folder; its ports and peers are its own affair (see its page)",
+          }
+        : bad("node", error),
+    );
+  }
+  try {
+    for (const verdict of await testPorts(config)) tell(verdict);
+    if (peersMs > 0) await testPeers(config, identity, tell, { peersMs, log }, signal);
+  } finally {
+    folder.release();
+  }
+}
+
+function bad(name: string, error: unknown): Verdict {
+  const hint = error instanceof DvError ? error.hint : undefined;
+  return { name, state: "bad", says: explain(error), advice: hint ?? systemAdvice(error) ?? "" };
+}
+
+async function testFolder(
+  config: RunConfig,
+  tell: (verdict: Verdict) => void,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Identity | undefined> {
+  try {
+    const identity = await readIdentity(config, readLock(config.lockFile), log, signal);
+    const { cluster, self } = identity;
+    const keystores = existsSync(config.validatorKeysDir)
+      ? readdirSync(config.validatorKeysDir).filter((name) => /^keystore-.*\.json$/.test(name)).length
+      : 0;
+    const who = `operator ${self} of ${cluster.operators.length}, ${cluster.validators.length} validators`;
+    const signs =
+      config.validatorApi.wanted || keystores === 0 ? "a validator client signs" : `${keystores} keystores`;
+    tell(
+      keystores > 0 && keystores < cluster.validators.length
+        ? {
+            name: "folder",
+            state: "bad",
+            says: `${who}, and only ${keystores} keystores`,
+            advice: "`trireme verify` says which are missing.",
+          }
+        : { name: "folder", state: "good", says: `${who}; ${signs}` },
+    );
+    return identity;
+  } catch (error) {
+    tell(bad("folder", error));
+    return undefined;
+  }
+}
+
+function testMemory({ dataDir, freshKeys }: RunConfig): Verdict {
+  const name = "memory";
+  if (existsSync(slashingDatabase(dataDir)))
+    return { name, state: "good", says: "there is a slashing memory" };
+  return freshKeys
+    ? {
+        name,
+        state: "good",
+        says: "no slashing memory yet, and --fresh-keys says that nothing was ever signed",
+      }
+    : {
+        name,
+        state: "odd",
+        says: "no slashing memory yet: the node will watch for two epochs before it signs",
+        advice: "Import one if these keys have signed before (docs/moving.md).",
+      };
+}
+
+/** Space, rights, and the time until a small file is on the disk for good. */
+async function testDisk({ dataDir }: RunConfig): Promise<Verdict> {
+  const name = "disk";
+  try {
+    const folder = join(dataDir, "trireme");
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const { bavail, bsize } = statfsSync(folder);
+    const probe = join(folder, "test-of-the-disk");
+    const times: number[] = [];
+    for (let i = 0; i < WRITES; i++) {
+      const began = performance.now();
+      await writeWhole(probe, "0".repeat(512), { replace: true });
+      times.push(performance.now() - began);
+    }
+    rmSync(probe, { force: true });
+    const median = times.toSorted((a, b) => a - b)[WRITES >> 1] ?? 0;
+    const says = `${((bavail * bsize) / 1e9).toFixed(1)} GB free; a file is safe on it after ${median.toFixed(1)} ms`;
+    if (bavail * bsize < FREE_BYTES_MIN)
+      return {
+        name,
+        state: "bad",
+        says,
+        advice: "Free some space: a node whose memory cannot be written signs nothing.",
+      };
+    if (median > SLOW_WRITE_MS)
+      return { name, state: "odd", says, advice: "Every vote waits for the disk; use a local SSD." };
+    return { name, state: "good", says };
+  } catch (error) {
+    return bad(name, error);
+  }
+}
+
+/** That nobody else has the ports. The port for peers is tried by the network itself. */
+async function testPorts({ monitoringAddress, validatorApi }: RunConfig): Promise<readonly Verdict[]> {
+  const wanted = [
+    { what: "monitoring", address: monitoringAddress },
+    ...(validatorApi.wanted ? [{ what: "validator API", address: validatorApi.address }] : []),
+  ];
+  return await Promise.all(
+    wanted.map(async ({ what, address }): Promise<Verdict> => {
+      try {
+        await listenOnce(readAddress(address));
+        return { name: "port", state: "good", says: `${what} at ${address} is free` };
+      } catch (error) {
+        const verdict = bad("port", error);
+        return { ...verdict, says: `${what} at ${address}: ${verdict.says}` };
+      }
+    }),
+  );
+}
+
+function listenOnce(where: { readonly host: string; readonly port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(where, () => server.close(() => resolve()));
+  });
+}
+
+/** Meets the other operators under this node's own name. */
+async function testPeers(
+  config: RunConfig,
+  identity: Identity,
+  tell: (verdict: Verdict) => void,
+  { peersMs, log }: { readonly peersMs: number; readonly log: Logger },
+  signal: AbortSignal,
+): Promise<void> {
+  let p2p: ReturnType<typeof makeP2p>;
+  try {
+    p2p = makeP2p(config, identity, log, unmetered);
+    await p2p.start();
+  } catch (error) {
+    return tell(bad("port", error));
+  }
+  try {
+    const until = systemClock.now() + peersMs;
+    const areKnown = (): boolean =>
+      p2p.peers().every(({ connected, version }) => connected && version !== undefined);
+    while (!areKnown() && systemClock.now() < until)
+      await sleepUntil(systemClock, systemClock.now() + LOOK_MS, signal);
+    for (const verdict of judgePeers(p2p.peers(), identity.cluster.threshold)) tell(verdict);
+    tell(judgeClock(p2p.peers()));
+  } finally {
+    await p2p.stop();
+  }
+}
