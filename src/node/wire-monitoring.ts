@@ -11,6 +11,7 @@ import {
   type EventLoopWatch,
   type ExposedMeter,
   type Monitoring,
+  type NotReady,
   startMonitoring,
 } from "../telemetry/index.ts";
 import type { RunConfig } from "./config.ts";
