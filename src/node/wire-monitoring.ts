@@ -106,7 +106,7 @@ function statusAtStart(beginning: Beginning, nickname: string, at: UnixMs): Star
     ready: readinessAtStart(beginning),
     findings: findingsAtStart(doing, beacon),
     beacon,
-    process: processStatus(0),
+    process: processStatus({ worstMs: 0, heldMs: 0 }),
     starting: doing,
   };
 }
