@@ -1,4 +1,4 @@
-import { constants, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { link, open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
@@ -24,19 +24,24 @@ export async function writeWhole(
   const temporary = join(folder, `.${basename(path)}.${process.pid}.${performance.now()}.tmp`);
   try {
     // A name of our own that nobody can have put there before, as a link to somewhere else for instance.
-    const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
-    try {
-      await file.writeFile(content);
-      await file.chmod(mode);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeSynced(temporary, content, mode);
     if (replace) await rename(temporary, path);
     else await link(temporary, path);
     await syncPath(folder);
   } finally {
     await unlink(temporary).catch(() => undefined); // Gone already when it was renamed.
+  }
+}
+
+/** A file that was not there, its content on the disk for good; its name in the folder is not yet. @throws the system's error */
+export async function writeSynced(path: string, content: string | Uint8Array, mode: number): Promise<void> {
+  const file = await open(path, "wx", 0o600);
+  try {
+    await file.writeFile(content);
+    await file.chmod(mode);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

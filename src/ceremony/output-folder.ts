@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { access, chmod, mkdir, open, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
+import { access, chmod, mkdir, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { each, syncPath } from "../base/index.ts";
+import { each, syncPath, writeSynced } from "../base/index.ts";
 import { depositFileName, type Lock, sealKey, writeDepositFile, writeLock } from "../cluster/index.ts";
 import type { SecretKey } from "../crypto/index.ts";
 import { CeremonyError } from "./errors.ts";
@@ -195,16 +195,4 @@ function refused(
     hint,
     ...(cause === undefined ? {} : { cause }),
   });
-}
-
-/** A new file, on the disk for good but for its name in the folder. */
-async function writeSynced(path: string, text: string, mode: number): Promise<void> {
-  const file = await open(path, "wx", mode);
-  try {
-    await file.writeFile(text);
-    await file.chmod(mode);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

@@ -190,8 +190,7 @@ export class DutyPartials {
 
   /** Operators that sent a partial signature for any validator. */
   get everyone(): ReadonlySet<OperatorIndex> {
-    const all = [...this.#bySubject.values(), ...this.#combined.values()];
-    return new Set(all.flatMap((byShare) => [...byShare.keys()].map(operatorOf)));
+    return new Set([...this.#heard].map(operatorOf));
   }
 
   /** Operators that sent a partial signature for this validator, for whatever part. */

@@ -57,6 +57,7 @@ export interface ScheduleContext {
 export class Schedule {
   readonly #context: ScheduleContext;
   readonly #signal: AbortSignal;
+  readonly #groupKeys: ReadonlySet<string>;
   readonly #epochs = new Map<Epoch, Readonly<EpochDuties>>();
   /** Epochs whose duties are being fetched; true when they have to be fetched once more afterwards. */
   readonly #fetching = new Map<Epoch, boolean>();
@@ -70,6 +71,7 @@ export class Schedule {
   constructor(context: ScheduleContext, signal: AbortSignal) {
     this.#context = context;
     this.#signal = signal;
+    this.#groupKeys = new Set(context.cluster.validators.map(({ groupKey }) => groupKey));
     const { active, status } = scheduleMetrics(context.meter);
     this.#active = active;
     this.#status = status;
@@ -310,8 +312,7 @@ export class Schedule {
       syncMembers,
     }: Partial<Pick<EpochDuties, "attesters" | "proposers" | "syncMembers">>,
   ): void {
-    const keys = new Set(this.#context.cluster.validators.map(({ groupKey }) => groupKey as string));
-    const own = new Set(this.#indices());
+    const keys = this.#groupKeys;
     const before = this.#epochs.get(epoch) ?? NOTHING_KNOWN;
     const after = { ...before };
     if (attesters !== undefined) {
@@ -320,13 +321,13 @@ export class Schedule {
       after.attestersBySlot = bySlot(duties);
       after.slotOfAttester = new Map(duties.map(({ pubkey, slot }) => [pubkey, slot]));
     }
-    if (proposers !== undefined)
-      after.proposers = {
-        ...proposers,
-        duties: proposers.duties.filter(
-          ({ pubkey, validatorIndex }) => keys.has(pubkey) && own.has(validatorIndex),
-        ),
-      };
+    if (proposers !== undefined) {
+      const own = new Set(this.#indices());
+      const duties = proposers.duties.filter(
+        ({ pubkey, validatorIndex }) => keys.has(pubkey) && own.has(validatorIndex),
+      );
+      after.proposers = { ...proposers, duties };
+    }
     if (syncMembers !== undefined) after.syncMembers = syncMembers.filter(({ pubkey }) => keys.has(pubkey));
     this.#epochs.set(epoch, after);
     this.#context.onChange(epoch, vanished(before, after));
