@@ -1,44 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BeaconNodeStatus } from "../beacon/index.ts";
 import { CAUSES } from "../duty/index.ts";
-import type { PeerStatus } from "../p2p/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import type { DutyDigest } from "../telemetry/index.ts";
 import { type Facts, type Finding, findings } from "./findings.ts";
 import { participation } from "./participation.ts";
+import { beaconNode, peer } from "./testing/statuses.ts";
 
 const op = (operator: number): OperatorIndex => operator as OperatorIndex;
-const beaconNode = (over: Partial<BeaconNodeStatus> = {}): BeaconNodeStatus => ({
-  node: "first:5052",
-  version: "",
-  usable: true,
-  reachable: true,
-  chain: "ours",
-  syncDistance: 0,
-  optimistic: false,
-  executionOffline: false,
-  peers: 50,
-  latencyMs: 20,
-  score: 20,
-  lastError: "",
-  ...over,
-});
-const peer = (operator: number, over: Partial<PeerStatus> = {}): PeerStatus => ({
-  operator: op(operator),
-  peerId: "",
-  connected: true,
-  path: "direct",
-  rttMs: 20,
-  silentMs: 100,
-  version: "v1",
-  nickname: "",
-  client: "trireme",
-  clockOffsetMs: 3,
-  sameLock: true,
-  lastError: undefined,
-  ...over,
-});
 const facts = (over: Partial<Facts> = {}): Facts => ({
   at: 0,
   version: "v1",

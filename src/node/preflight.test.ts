@@ -1,25 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BeaconNodeStatus } from "../beacon/index.ts";
 import type { PeerStatus } from "../p2p/index.ts";
-import type { OperatorIndex } from "../spec/index.ts";
 import { judgeBeaconNode, judgeClock, judgePeers } from "./preflight-verdicts.ts";
+import { beaconNode, peer as peerStatus } from "./testing/statuses.ts";
 
 const chain = { genesisTime: 0, slotMs: 12_000 };
-const status: BeaconNodeStatus = {
-  node: "localhost:5052",
-  version: "Node/v1",
-  usable: true,
-  reachable: true,
-  chain: "ours",
-  syncDistance: 0,
-  optimistic: false,
-  executionOffline: false,
-  peers: 50,
-  latencyMs: 3,
-  score: 1,
-  lastError: "",
-};
+const status = beaconNode({ node: "localhost:5052", version: "Node/v1", latencyMs: 3, score: 1 });
 const seen = { chain, headSlot: 99, median: 3, now: 100 * 12_000 + 500 };
 
 test("a beacon node is well when it is synced, verified, quick, has peers and a block of now; each lack is told with what to do", () => {
@@ -43,21 +29,8 @@ test("a beacon node is well when it is synced, verified, quick, has peers and a 
   }
 });
 
-const peer = (operator: number, more: Partial<PeerStatus> = {}): PeerStatus => ({
-  operator: operator as OperatorIndex,
-  peerId: "16Uiu2HA",
-  connected: true,
-  path: "direct",
-  rttMs: 20,
-  silentMs: 0,
-  version: "v1",
-  nickname: "ana",
-  client: "trireme",
-  clockOffsetMs: 10,
-  sameLock: true,
-  lastError: undefined,
-  ...more,
-});
+const peer = (operator: number, more: Partial<PeerStatus> = {}): PeerStatus =>
+  peerStatus(operator, { peerId: "16Uiu2HA", silentMs: 0, nickname: "ana", clockOffsetMs: 10, ...more });
 const states = (verdicts: readonly { readonly state: string }[]): string[] =>
   verdicts.map(({ state }) => state);
 
