@@ -253,23 +253,30 @@ test("circuits that a relay makes up come to nothing: strangers, rubbish, silenc
 });
 
 test("operators who have nothing but relays meet through the honest one, though another swallows their circuits", async () => {
-  const swallowed: Stream[] = [];
+  const swallowed = Promise.withResolvers<void>();
   const hole = await hostileRelay((stream, _, wish) => {
-    if (wish === "circuit") swallowed.push(stream);
+    if (wish === "circuit") swallowed.resolve();
     // A slot for everybody; a circuit is said to be open, and leads nowhere.
     stream.send(frame(slotUntil(Math.floor(Date.now() / 1000) + 3_600)));
   });
   const good = await relayServer();
-  const relays = [...hole.getMultiaddrs(), ...good.getMultiaddrs()].map(String);
-  const keys = [newKey(), newKey()];
-  const [a, b] = [testNode(keys, 0, { listen: [], relays }), testNode(keys, 1, { listen: [], relays })];
+  // The honest one is found only once the other has swallowed a circuit; else they may meet before it had its chance.
+  const places = JSON.stringify(good.getMultiaddrs());
+  const answer = (response: ServerResponse): void => void swallowed.promise.then(() => response.end(places));
   try {
-    await Promise.all([a.p2p.start(), b.p2p.start()]);
-    await Promise.all([connected(a, b), connected(b, a)]);
-    assert.equal(a.p2p.peers()[0]?.path, "relayed");
-    assert.ok(swallowed.length > 0);
+    await relayUrl(answer, async (url) => {
+      const relays = [...hole.getMultiaddrs().map(String), url];
+      const keys = [newKey(), newKey()];
+      const [a, b] = [testNode(keys, 0, { listen: [], relays }), testNode(keys, 1, { listen: [], relays })];
+      try {
+        await Promise.all([a.p2p.start(), b.p2p.start()]);
+        await Promise.all([connected(a, b), connected(b, a)]);
+        assert.equal(a.p2p.peers()[0]?.path, "relayed");
+      } finally {
+        await Promise.all([a.p2p.stop(), b.p2p.stop()]);
+      }
+    });
   } finally {
-    await Promise.all([a.p2p.stop(), b.p2p.stop()]);
     await Promise.all([hole.stop(), good.stop()]);
   }
 });
