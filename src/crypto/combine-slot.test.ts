@@ -159,16 +159,18 @@ test("honest jobs are signed and only liars are blamed, whoever lies where", () 
   });
   fc.assert(
     fc.property(scene, ({ lying, silent, distinctRoots }) => {
-      const jobs = validators.map((validator, at) => {
+      const allHonest = validators.map((validator, at) => {
         const signers = [1, 2, 3, 4].filter((s) => !silent.some(([j, share]) => j === at && share === s));
         return honestJob(validator, distinctRoots ? testRoot(`distinct ${at}`) : root, signers);
       });
+      const jobs = [...allHonest];
       const planted = jobs.map(() => new Set<number>());
       for (const { job: at, share, kind } of lying) {
-        const job = jobs[at] as SlotJob;
+        // A lie departs from the truth, not from an earlier lie: what another's lie was made of may be one's own truth.
+        const job = allHonest[at] as SlotJob;
         if (!job.partials.some((partial) => partial.share === share) || job.partials.length < 2) continue;
         jobs[at] = withLie(
-          job,
+          jobs[at] as SlotJob,
           share,
           (lies[kind] as (job: SlotJob, share: number) => Uint8Array)(job, share),
         );
