@@ -1,6 +1,6 @@
-import { randomBytes, randomInt } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { explain, toHex } from "../base/index.ts";
+import { toHex } from "../base/index.ts";
 import {
   Ceremony,
   CeremonyError,
@@ -22,11 +22,14 @@ import { inlineBlsWork, type NodeKey, ParsedKeys } from "../crypto/index.ts";
 import { createP2p, fileAddressBook } from "../p2p/index.ts";
 import { type Logger, sleepUntil, unmetered } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
-import { lockDataFolder, lockPrivateKey } from "../storage/index.ts";
+import { lockDataFolder } from "../storage/index.ts";
 import { systemClock } from "./clock.ts";
 import { fitCollector, fitThreadPool } from "./lean.ts";
 import { addressBookFile, ceremonyJournal, ownFolder } from "./paths.ts";
+import { Running } from "./running.ts";
 import { version } from "./version.ts";
+import { holdNodeKey } from "./wire-key-lock.ts";
+import { announced, random } from "./wire-p2p.ts";
 
 /** What `trireme dkg` was asked for, complete and checked. */
 export interface CeremonyConfig {
@@ -74,20 +77,10 @@ export async function runCeremony(
   const network = networkOf(config);
   const folder = lockDataFolder(dataDir, "dkg");
   const clock = systemClock;
-  const ends: (() => Promise<void> | void)[] = [() => folder.release()];
+  const running = new Running();
+  running.add(() => folder.release());
   try {
-    ends.push(
-      await lockPrivateKey(clock, {
-        keyPath,
-        command: "trireme dkg",
-        signal,
-        onWait: (ms) =>
-          log.info("The node key was in use a moment ago; waiting to see whether it still is", {
-            seconds: Math.ceil(ms / 1_000),
-          }),
-        onLost: (error) => log.error("The lock of the node key cannot be renewed", { why: explain(error) }),
-      }),
-    );
+    running.add(await holdNodeKey({ keyPath, command: "trireme dkg" }, log, signal));
     const p2p = createP2p({
       privateKey: key.revealBytes(),
       self,
@@ -102,7 +95,7 @@ export async function runCeremony(
       version,
       nickname: config.nickname,
       clock,
-      random: () => randomInt(1 << 20) / (1 << 20),
+      random,
       log,
       meter: unmetered,
       readEnr: (text) => parseEnr(text),
@@ -136,12 +129,12 @@ export async function runCeremony(
     );
     if (ceremony.isResumed) log.info("Going on with an interrupted ceremony", { dataDir });
     await p2p.start();
-    ends.push(() => p2p.stop());
+    running.add(() => p2p.stop());
     watch(() => ceremony.progress());
     await ceremony.run(signal);
     await sleepUntil(clock, clock.now() + config.shutdownDelayMs, signal).catch(() => {});
   } finally {
-    for (const end of ends.toReversed()) await end();
+    await running.end(log);
   }
 }
 
@@ -163,16 +156,4 @@ function networkOf({ definition, custom }: CeremonyConfig): Network {
     facts: { forkVersion },
     hint: "Describe a network of your own with the four --testnet flags, the same at every operator.",
   });
-}
-
-function announced({
-  p2pTcpAddresses,
-  p2pExternalIp,
-  p2pExternalHostname,
-}: CeremonyConfig): readonly string[] {
-  const port = /:(\d+)$/.exec(p2pTcpAddresses[0] ?? "")?.[1] ?? "3610";
-  return [
-    ...(p2pExternalIp === "" ? [] : [`/ip4/${p2pExternalIp}/tcp/${port}`]),
-    ...(p2pExternalHostname === "" ? [] : [`/dns/${p2pExternalHostname}/tcp/${port}`]),
-  ];
 }

@@ -1,26 +1,16 @@
-import { explain, logOutput, toHex } from "../base/index.ts";
-import { createBeaconNodes } from "../beacon/index.ts";
+import { toHex } from "../base/index.ts";
+import { type BeaconNodes, createBeaconNodes } from "../beacon/index.ts";
 import { readLock } from "../cluster/index.ts";
-import { createConsensus, QBFT_PROTOCOL } from "../consensus/index.ts";
-import {
-  CAUSES,
-  type Cause,
-  canonicalise,
-  createDutyRunner,
-  DoppelgangerWatch,
-  dutyGate,
-  PARSIGEX_PROTOCOL,
-} from "../duty/index.ts";
-import { canonicaliseResult, InfoSync, type Offer, PRIORITY_PROTOCOLS } from "../infosync/index.ts";
-import { newestCharonMinor, peerIdOf, peerinfoProtocol } from "../p2p/index.ts";
-import type { Logger } from "../ports/index.ts";
+import { CAUSES, type Cause, DoppelgangerWatch } from "../duty/index.ts";
+import type { Clock, Logger, ShareSigner } from "../ports/index.ts";
 import { createBlsThreads, createKeystoreSigner, loadKeystores } from "../signer/index.ts";
-import { lockDataFolder, lockPrivateKey, type NodeStore, openNodeStore } from "../storage/index.ts";
+import type { ChainSpec, OperatorIndex } from "../spec/index.ts";
+import { lockDataFolder, type NodeStore, openNodeStore } from "../storage/index.ts";
 import {
   charonLabels,
-  createLogger,
   createMeter,
   createTimelineSink,
+  type DutyTimelines,
   type ExposedMeter,
   watchEventLoop,
 } from "../telemetry/index.ts";
@@ -30,31 +20,14 @@ import type { RunConfig } from "./config.ts";
 import { type Identity, networkName, readIdentity } from "./identity.ts";
 import { fitBuffers, fitCollector } from "./lean.ts";
 import { slashingDatabase } from "./paths.ts";
+import { Running } from "./running.ts";
 import { version } from "./version.ts";
+import { makeDuties } from "./wire-duties.ts";
+import { holdNodeKey } from "./wire-key-lock.ts";
+import { makeLogger } from "./wire-logger.ts";
 import { type Beginning, serveMonitoring } from "./wire-monitoring.ts";
 import { makeP2p } from "./wire-p2p.ts";
 import { clientSigns, type RunningValidatorApi, startValidatorApi } from "./wire-validator-api.ts";
-
-/** What was started, ended in the opposite order. */
-class Running {
-  readonly #ends: (() => Promise<void> | void)[] = [];
-
-  add(end: () => Promise<void> | void): void {
-    this.#ends.push(end);
-  }
-
-  async end(log: Logger): Promise<void> {
-    for (const end of this.#ends.toReversed()) {
-      try {
-        await end();
-      } catch (error) {
-        log.debug("Could not stop a part of the node in order", {
-          why: error instanceof Error ? error.message : "",
-        });
-      }
-    }
-  }
-}
 
 /**
  * Runs a node until `signal` fires, then finishes the signatures under way and stops. Everything on disk is checked before
@@ -109,17 +82,6 @@ async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped
   return signal.aborted ? "stopped" : "begin anew";
 }
 
-function makeLogger(config: RunConfig, meter?: ExposedMeter): Logger {
-  const color = config.logColor === "force" || (config.logColor === "auto" && process.stderr.isTTY);
-  return createLogger({
-    level: config.logLevel,
-    format: config.logFormat,
-    color,
-    write: logOutput(process.stderr),
-    ...(meter === undefined ? {} : { meter }),
-  });
-}
-
 function makeMeter(config: RunConfig, { cluster, self }: Identity): ExposedMeter {
   return createMeter(
     charonLabels({
@@ -133,76 +95,42 @@ function makeMeter(config: RunConfig, { cluster, self }: Identity): ExposedMeter
   );
 }
 
+/** What a node has from its first moment to its last. */
+interface Life {
+  readonly log: Logger;
+  readonly meter: ExposedMeter;
+  readonly running: Running;
+  readonly onNewSchedule: () => void;
+}
+
+/** Makes the parts, those first that others lean on, and starts them. @returns What tells that the memory broke. */
 async function startNode(
   config: RunConfig,
-  { cluster, key, self }: Identity,
-  {
-    log,
-    meter,
-    running,
-    onNewSchedule,
-  }: {
-    readonly log: Logger;
-    readonly meter: ExposedMeter;
-    readonly running: Running;
-    readonly onNewSchedule: () => void;
-  },
+  identity: Identity,
+  life: Life,
   signal: AbortSignal,
 ): Promise<Pick<NodeStore, "broken">> {
+  const { cluster, self } = identity;
+  const { log, meter, running } = life;
   const clock = systemClock;
-  log.info("Trireme starts", {
-    version,
-    cluster: cluster.name,
-    operator: self,
-    operators: cluster.operators.length,
-    threshold: cluster.threshold,
-    validators: cluster.validators.length,
-  });
+  greet(identity, log);
   if (config.privateKeyFileLock) {
-    const onLost = (error: unknown): void =>
-      log.error("The lock of the node key cannot be renewed; another program could take the key", {
-        why: explain(error),
-      });
-    const unlock = await lockPrivateKey(clock, {
+    const what = {
       keyPath: config.privateKeyFile,
       command: "trireme run",
-      signal,
-      onWait: (ms) =>
-        log.info("The node key was in use a moment ago; waiting to see whether it still is", {
-          seconds: Math.ceil(ms / 1_000),
-        }),
       lockHash: toHex(cluster.lockHash),
-      onLost,
-    });
-    running.add(unlock);
+    };
+    running.add(await holdNodeKey(what, log, signal));
   }
   const beginning: Beginning = { cluster, self, doing: `opens ${cluster.validators.length} key shares` };
   const monitoring = await serveMonitoring(config, beginning, { clock, meter, log });
   running.add(() => monitoring.close());
-  const signer = (await clientSigns(config))
-    ? undefined
-    : createKeystoreSigner(await loadKeystores(config.validatorKeysDir, cluster, self, { log, signal }));
+  const signer = await openSigner(config, identity, log, signal);
   const bls = createBlsThreads({ log });
   running.add(() => bls.close());
-  if (signer !== undefined)
-    log.info("Key shares opened", { shares: signer.groupKeys.length, of: cluster.validators.length });
 
-  const p2p = makeP2p(config, { cluster, key, self }, log, meter);
-  const beacon = createBeaconNodes({
-    endpoints: config.beaconNodeEndpoints,
-    headers: config.beaconNodeHeaders,
-    timeoutMs: config.beaconNodeTimeoutMs,
-    onNewSchedule,
-    clock,
-    log,
-    meter,
-  });
-  running.add(() => beacon.close());
-  beginning.doing = "asks its beacon nodes for the chain";
-  beginning.beacon = beacon;
-  const chain = await beacon.connect(cluster.forkVersion, signal);
-  beginning.doing = "waits until this machine's clock agrees with the chain";
-  await untilClockAgrees({ clock, chain, beacon, log }, signal);
+  const p2p = makeP2p(config, identity, log, meter);
+  const { beacon, chain } = await meetChain(config, beginning, life, signal);
   beginning.doing = "opens its slashing memory";
   const store = await openNodeStore({
     path: slashingDatabase(config.dataDir),
@@ -211,79 +139,17 @@ async function startNode(
   });
   running.add(() => store.close());
   const memory = await store.standing();
-  const watch = new DoppelgangerWatch({
-    clock,
-    chain,
-    cluster,
-    beacon,
-    log,
-    memory,
-    freshKeys: config.freshKeys,
-    trustMemory: () => store.trust(),
-  });
-  const timelines = createTimelineSink(
-    { clock, log: log.room("duty") },
-    {
-      save: (records) => store.saveDuties(records),
-      chain,
-      self,
-      meaning: (cause) => CAUSES[cause as Cause],
-    },
-  );
+  const { freshKeys } = config;
+  const trustMemory = (): Promise<void> => store.trust();
+  const watch = new DoppelgangerWatch({ clock, chain, cluster, beacon, log, memory, freshKeys, trustMemory });
+  const timelines = makeTimelines({ clock, chain, self, store, log });
   running.add(() => timelines.flush());
   const loop = watchEventLoop(meter);
   running.add(() => loop.stop());
 
-  const consensus = createConsensus({
-    transport: p2p.transport,
-    clock,
-    chain,
-    key,
-    publicKeys: cluster.operators.map((operator) => operator.publicKey),
-    admit: dutyGate(chain, clock),
-    canonicalise: (value, kind) => (kind === "info-sync" ? canonicaliseResult(value) : canonicalise(value)),
-    onDouble: (duty, evidence) => watch.heard(duty, evidence),
-    log,
-    meter,
-  });
+  const tools = { ...identity, clock, chain, p2p, beacon, store, signer, bls, watch, log, meter };
+  const { consensus, infosync, duties } = makeDuties(config, { ...tools, timeline: timelines });
   running.add(() => consensus.stop());
-  const infosync = new InfoSync({
-    clock,
-    chain,
-    self,
-    peerIds: cluster.operators.map(({ publicKey }) => peerIdOf(publicKey).toString()),
-    publicKeys: cluster.operators.map(({ publicKey }) => publicKey),
-    key,
-    threshold: cluster.threshold,
-    transport: p2p.transport,
-    consensus,
-    offer: offerOf(config),
-    silent: () => watch.status !== undefined,
-    log,
-  });
-  const duties = createDutyRunner({
-    clock,
-    chain,
-    cluster,
-    self,
-    beacon,
-    consensus,
-    transport: p2p.transport,
-    slashing: store,
-    notes: store,
-    ...(signer === undefined ? {} : { signer }),
-    bls,
-    log,
-    meter,
-    timeline: timelines,
-    watch,
-    options: {
-      builder: config.builderApi,
-      buildersAgreed: (slot) => infosync.buildersWanted(slot),
-      severalContributions: (slot) => infosync.severalContributions(slot),
-      ...(config.graffiti === "" ? {} : { graffiti: config.graffiti }),
-    },
-  });
   let validatorApi: RunningValidatorApi | undefined;
   monitoring.show({
     clock,
@@ -310,22 +176,8 @@ async function startNode(
   duties.start();
   running.add(() => duties.stop());
   if (signer === undefined) {
-    validatorApi = await startValidatorApi(config, {
-      clock,
-      chain,
-      cluster,
-      self,
-      beacon,
-      desk: duties.desk,
-      log,
-      meter,
-    });
+    validatorApi = await startValidatorApi(config, { ...tools, desk: duties.desk });
     running.add(() => validatorApi?.close());
-    const { host, port } = validatorApi.listening;
-    log.info("A validator client signs; waiting for it", {
-      at: `${config.validatorApi.tls === undefined ? "http" : "https"}://${host}:${port}`,
-      ...(config.validatorApi.wanted ? {} : { why: `no keystores in ${config.validatorKeysDir}` }),
-    });
   }
   log.info("Ready for peers", {
     addresses: p2p.listenAddresses(),
@@ -334,11 +186,78 @@ async function startNode(
   return store;
 }
 
-/** What we can do, as Charon names it: we speak with every Charon since 1.0, and prefer blocks of builders where they are wanted. */
-function offerOf({ builderApi }: RunConfig): Offer {
-  return {
-    versions: Array.from({ length: newestCharonMinor + 1 }, (_, i) => `v1.${newestCharonMinor - i}`),
-    protocols: [QBFT_PROTOCOL, PARSIGEX_PROTOCOL, peerinfoProtocol, ...PRIORITY_PROTOCOLS],
-    proposals: builderApi ? ["builder", "full"] : ["full"],
-  };
+function greet({ cluster, self }: Identity, log: Logger): void {
+  log.info("Trireme starts", {
+    version,
+    cluster: cluster.name,
+    operator: self,
+    operators: cluster.operators.length,
+    threshold: cluster.threshold,
+    validators: cluster.validators.length,
+  });
+}
+
+/** The built-in signer with this operator's key shares; undefined where a validator client signs. */
+async function openSigner(
+  config: RunConfig,
+  { cluster, self }: Identity,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<ShareSigner | undefined> {
+  if (await clientSigns(config)) return undefined;
+  const signer = createKeystoreSigner(
+    await loadKeystores(config.validatorKeysDir, cluster, self, { log, signal }),
+  );
+  log.info("Key shares opened", { shares: signer.groupKeys.length, of: cluster.validators.length });
+  return signer;
+}
+
+/** Waits for a beacon node that names the cluster's chain, and for a clock that agrees with it. */
+async function meetChain(
+  config: RunConfig,
+  beginning: Beginning,
+  { log, meter, running, onNewSchedule }: Life,
+  signal: AbortSignal,
+): Promise<{ readonly beacon: BeaconNodes; readonly chain: ChainSpec }> {
+  const clock = systemClock;
+  const beacon = createBeaconNodes({
+    endpoints: config.beaconNodeEndpoints,
+    headers: config.beaconNodeHeaders,
+    timeoutMs: config.beaconNodeTimeoutMs,
+    onNewSchedule,
+    clock,
+    log,
+    meter,
+  });
+  running.add(() => beacon.close());
+  beginning.doing = "asks its beacon nodes for the chain";
+  beginning.beacon = beacon;
+  const chain = await beacon.connect(beginning.cluster.forkVersion, signal);
+  beginning.doing = "waits until this machine's clock agrees with the chain";
+  await untilClockAgrees({ clock, chain, beacon, log }, signal);
+  return { beacon, chain };
+}
+
+function makeTimelines({
+  clock,
+  chain,
+  self,
+  store,
+  log,
+}: {
+  readonly clock: Clock;
+  readonly chain: ChainSpec;
+  readonly self: OperatorIndex;
+  readonly store: NodeStore;
+  readonly log: Logger;
+}): DutyTimelines {
+  return createTimelineSink(
+    { clock, log: log.room("duty") },
+    {
+      save: (records) => store.saveDuties(records),
+      chain,
+      self,
+      meaning: (cause) => CAUSES[cause as Cause],
+    },
+  );
 }

@@ -1,13 +1,15 @@
 import { existsSync } from "node:fs";
-import { logOutput } from "../base/index.ts";
 import { createNodeKey, encodeEnr, loadNodeKey } from "../cluster/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import { createRouter, json, notFound, readAddress, serve } from "../http/index.ts";
 import { type RelayServer, startRelayServer } from "../p2p/index.ts";
-import { createLogger, createMeter, startMonitoring } from "../telemetry/index.ts";
+import { createMeter, startMonitoring } from "../telemetry/index.ts";
 import type { RunConfig } from "./config.ts";
 import { relayMetrics } from "./metrics.ts";
+import { Running } from "./running.ts";
 import { version } from "./version.ts";
+import { makeLogger } from "./wire-logger.ts";
+import { listeningPort } from "./wire-p2p.ts";
 
 /** Everything that a relay needs to know. */
 export interface RelayConfig
@@ -41,15 +43,9 @@ const MEASURE_EVERY_MS = 5_000;
 /** Runs a relay until `signal` fires. @throws DvError of the part that could not start, with what to do. */
 export async function runRelay(config: RelayConfig, signal: AbortSignal): Promise<void> {
   const meter = createMeter({ charon_version: version });
-  const log = createLogger({
-    level: config.logLevel,
-    format: config.logFormat,
-    color: config.logColor === "force" || (config.logColor === "auto" && process.stderr.isTTY),
-    write: logOutput(process.stderr),
-    meter,
-  }).room("relay");
+  const log = makeLogger(config, meter).room("relay");
   const key = await relayKey(config);
-  const port = /:(\d+)$/.exec(config.p2pTcpAddresses[0] ?? "")?.[1] ?? "3610";
+  const port = listeningPort(config);
   const relay = await startRelayServer({
     privateKey: key.revealBytes(),
     listen: config.p2pTcpAddresses,
@@ -69,7 +65,8 @@ export async function runRelay(config: RelayConfig, signal: AbortSignal): Promis
     reservations.set(status.reservations);
   };
   const timer = setInterval(measure, MEASURE_EVERY_MS);
-  const ends: (() => Promise<unknown>)[] = [() => relay.stop()];
+  const running = new Running();
+  running.add(() => relay.stop());
   try {
     if (config.httpAddress !== "") {
       const handler = addressHandler(relay, key);
@@ -77,7 +74,7 @@ export async function runRelay(config: RelayConfig, signal: AbortSignal): Promis
         ...readAddress(config.httpAddress),
         limits: HTTP_LIMITS,
       });
-      ends.push(() => listening.close());
+      running.add(() => listening.close());
     }
     if (config.monitoringAddress !== "") {
       const monitoring = await startMonitoring({
@@ -87,7 +84,7 @@ export async function runRelay(config: RelayConfig, signal: AbortSignal): Promis
         status: () => ({ version, peerId: relay.peerId, addresses: relay.addresses(), ...relay.status() }),
         log,
       });
-      ends.push(() => monitoring.close());
+      running.add(() => monitoring.close());
     }
     const addresses = relay.addresses();
     if (addresses.length === 0)
@@ -102,7 +99,7 @@ export async function runRelay(config: RelayConfig, signal: AbortSignal): Promis
       await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   } finally {
     clearInterval(timer);
-    for (const end of ends.toReversed()) await end().catch(() => {});
+    await running.end(log);
   }
   log.info("Stopped");
 }

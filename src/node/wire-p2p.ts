@@ -10,11 +10,6 @@ import { version } from "./version.ts";
 
 /** This node among its peers; nothing is opened before it is started. */
 export function makeP2p(config: RunConfig, { cluster, key, self }: Identity, log: Logger, meter: Meter): P2p {
-  const port = /:(\d+)$/.exec(config.p2pTcpAddresses[0] ?? "")?.[1] ?? "3610";
-  const announce = [
-    ...(config.p2pExternalIp === "" ? [] : [`/ip4/${config.p2pExternalIp}/tcp/${port}`]),
-    ...(config.p2pExternalHostname === "" ? [] : [`/dns/${config.p2pExternalHostname}/tcp/${port}`]),
-  ];
   return createP2p({
     privateKey: key.revealBytes(),
     self,
@@ -22,7 +17,7 @@ export function makeP2p(config: RunConfig, { cluster, key, self }: Identity, log
     lockHash: cluster.lockHash,
     clusterUuid: cluster.uuid,
     listen: config.p2pTcpAddresses,
-    announce,
+    announce: announced(config),
     peers: config.p2pPeers,
     relays: config.p2pRelays,
     addressBook: fileAddressBook(addressBookFile(config.dataDir)),
@@ -30,9 +25,29 @@ export function makeP2p(config: RunConfig, { cluster, key, self }: Identity, log
     nickname: config.nickname,
     builderApi: config.builderApi,
     clock: systemClock,
-    random: () => randomInt(1 << 20) / (1 << 20),
+    random,
     log,
     meter,
     readEnr: parseEnr,
   });
+}
+
+/** Chance for what must only differ between nodes, such as the moment of a redial. From 0 to below 1. */
+export const random = (): number => randomInt(1 << 20) / (1 << 20);
+
+/** Where others find this node, as its operator says; none where he leaves it to the node. */
+export function announced(
+  config: Pick<RunConfig, "p2pTcpAddresses" | "p2pExternalIp" | "p2pExternalHostname">,
+): readonly string[] {
+  const { p2pExternalIp, p2pExternalHostname } = config;
+  const port = listeningPort(config);
+  return [
+    ...(p2pExternalIp === "" ? [] : [`/ip4/${p2pExternalIp}/tcp/${port}`]),
+    ...(p2pExternalHostname === "" ? [] : [`/dns/${p2pExternalHostname}/tcp/${port}`]),
+  ];
+}
+
+/** The port of the first listening address. */
+export function listeningPort({ p2pTcpAddresses }: Pick<RunConfig, "p2pTcpAddresses">): string {
+  return /:(\d+)$/.exec(p2pTcpAddresses[0] ?? "")?.[1] ?? "3610";
 }

@@ -1,7 +1,6 @@
 import { readdir } from "node:fs/promises";
 import type { BeaconNodes } from "../beacon/index.ts";
 import type { Cluster } from "../cluster/index.ts";
-import type { Listening } from "../http/index.ts";
 import type { Clock, DutyDesk, Logger, Meter } from "../ports/index.ts";
 import type { ChainSpec, OperatorIndex } from "../spec/index.ts";
 import { createValidatorApi, listen, type ValidatorApiStatus } from "../validator-api/index.ts";
@@ -20,7 +19,6 @@ export async function clientSigns({ validatorApi, validatorKeysDir }: RunConfig)
 
 /** The validator API of this node, once it listens. */
 export interface RunningValidatorApi {
-  readonly listening: Listening;
   status(): ValidatorApiStatus;
   /** Whether a client asked for anything lately. */
   connected(): boolean;
@@ -29,7 +27,7 @@ export interface RunningValidatorApi {
 
 /** @throws HttpError - the address is taken, or the certificate cannot be used. */
 export async function startValidatorApi(
-  { validatorApi: { address, tls } }: RunConfig,
+  { validatorApi: { wanted, address, tls }, validatorKeysDir }: RunConfig,
   needs: {
     readonly clock: Clock;
     readonly chain: ChainSpec;
@@ -41,15 +39,18 @@ export async function startValidatorApi(
     readonly meter: Meter;
   },
 ): Promise<RunningValidatorApi> {
-  const { cluster, self, clock, chain } = needs;
+  const { cluster, self, clock, chain, log } = needs;
   const api = createValidatorApi(needs, {
     validators: cluster.validators,
     self,
     version: `Trireme/${version}`,
   });
   const listening = await listen(api, { address, ...(tls === undefined ? {} : { tls }) });
+  log.info("A validator client signs; waiting for it", {
+    at: `${tls === undefined ? "http" : "https"}://${listening.host}:${listening.port}`,
+    ...(wanted ? {} : { why: `no keystores in ${validatorKeysDir}` }),
+  });
   return {
-    listening,
     status: () => api.status(),
     connected() {
       const { lastRequestAt } = api.status();
