@@ -29,7 +29,7 @@ interface Figures {
 }
 
 /** Measures one size of cluster. */
-export async function measureCluster(validators: number): Promise<Figures> {
+async function measureCluster(validators: number): Promise<Figures> {
   const folder = mkdtempSync(join(tmpdir(), "trireme-bench-"));
   await writeTestCluster(folder, { name: "bench", validators: validators });
   const run = await startLocalRun({ clusterDir: folder, slotMs: SLOT_MS, toGenesisMs: 10_000, main: BUILT });

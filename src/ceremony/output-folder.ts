@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { access, chmod, mkdir, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { each, syncPath, writeSynced } from "../base/index.ts";
@@ -171,16 +171,6 @@ export class OutputFolder {
   /** Takes away what was stored and not published. */
   async discard(): Promise<void> {
     await rm(this.#draft, { recursive: true, force: true });
-  }
-
-  /** Whether all results are in their place. */
-  async isPublished(): Promise<boolean> {
-    const has = (name: string): Promise<boolean> =>
-      access(join(this.#home, name)).then(
-        () => true,
-        () => false,
-      );
-    return (await has(lockName)) && (await has(keysName));
   }
 }
 

@@ -1,5 +1,4 @@
 import { concatBytes, fromHex, toHex } from "../base/index.ts";
-import type { SecretKey } from "../crypto/index.ts";
 import { genesisDomain, signingRoot, ssz } from "../spec/index.ts";
 import { ClusterError } from "./errors.ts";
 import type { DepositData, Registration } from "./model.ts";
@@ -49,14 +48,6 @@ export function depositSigningRoot(
   forkVersion: Uint8Array,
 ): Uint8Array {
   return signingRoot(depositMessageRoot(deposit), genesisDomain(forkVersion, "deposit"));
-}
-
-export function signDeposit(
-  key: SecretKey,
-  deposit: Omit<DepositData, "signature">,
-  forkVersion: Uint8Array,
-): DepositData {
-  return { ...deposit, signature: key.sign(depositSigningRoot(deposit, forkVersion)) };
 }
 
 /** What the validator key signs to register with builders. */

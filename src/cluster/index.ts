@@ -43,7 +43,6 @@ export {
 } from "./model.ts";
 export { type Network, networkByForkVersion, networkByName, networks } from "./networks.ts";
 export {
-  checksummed,
   checkWithdrawals,
   type DefinitionRequest,
   defaultThreshold,

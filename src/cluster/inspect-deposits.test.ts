@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sha256 } from "../crypto/index.ts";
 import { SecretKey } from "../crypto/secret-key.ts";
-import { signDeposit } from "./deposit.ts";
+import { depositSigningRoot } from "./deposit.ts";
 import type { ClusterError } from "./errors.ts";
 import { checkLockDeposits } from "./inspect-deposits.ts";
 import { signedCluster } from "./testing/signed-cluster.ts";
@@ -21,9 +21,10 @@ test("a deposit that another key made and signed is refused, and the validator t
       ? validator
       : {
           ...validator,
-          deposits: validator.deposits.map((deposit) =>
-            signDeposit(stranger, { ...deposit, pubkey: stranger.publicKey() }, forkVersion),
-          ),
+          deposits: validator.deposits.map((deposit) => {
+            const theirs = { ...deposit, pubkey: stranger.publicKey() };
+            return { ...theirs, signature: stranger.sign(depositSigningRoot(theirs, forkVersion)) };
+          }),
         },
   );
   assert.throws(

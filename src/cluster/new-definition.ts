@@ -46,7 +46,7 @@ export const badRequest = (
 ): ClusterError => new ClusterError("cluster/bad-request", what, { facts, hint });
 
 /** An address as it is written: capital letters are its checksum. @spec EIP-55 */
-export function checksummed(address: string): string {
+function checksummed(address: string): string {
   const digits = address.slice(2).toLowerCase();
   const hash = toHex(keccak256(new TextEncoder().encode(digits))).slice(2);
   const cased = Array.from(digits, (digit, i) =>

@@ -17,7 +17,7 @@ function zeroRoot(depth: number): Chunk {
 }
 
 /** Root of chunks, padded with zeros to `limit` rounded up to a power of two (or to their own number). */
-export function merkleize(chunks: readonly Chunk[], limit: number = chunks.length): Chunk {
+function merkleize(chunks: readonly Chunk[], limit: number = chunks.length): Chunk {
   assert(chunks.length <= limit || limit === 0, "no more chunks than the limit");
   const depth = Math.ceil(Math.log2(Math.max(1, limit)));
   let level = [...chunks];

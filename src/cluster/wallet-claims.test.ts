@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addr, signTyped } from "micro-eth-signer";
 import { DvError, equalBytes, fromHex, toHex } from "../base/index.ts";
-import { keccak256, recoverPublicKey, sha256, uncompressedPublicKey } from "../crypto/index.ts";
+import { recoverPublicKey, sha256 } from "../crypto/index.ts";
 import { type TypedMessage, typedData, typedDataHash } from "./eip712.ts";
 import { ClusterError } from "./errors.ts";
 import type { Definition } from "./model.ts";
@@ -59,10 +59,7 @@ test("the digest that a contract is asked about is the one that wallets sign", (
     const signature = fromHex(signTyped(typedData(message, 5) as never, key));
     const publicKey = recoverPublicKey(typedDataHash(message, 5), signature);
     assert.ok(publicKey);
-    const whole = uncompressedPublicKey(publicKey);
-    assert.ok(whole);
-    const address = keccak256(whole.subarray(-64)).subarray(-20);
-    assert.equal(toHex(address), addr.fromPrivateKey(key).toLowerCase(), message.type);
+    assert.equal(addr.fromPublicKey(publicKey), addr.fromPrivateKey(key), message.type);
   }
 });
 

@@ -47,7 +47,6 @@ export {
   NodeKey,
   recoverPublicKey,
   sha256,
-  uncompressedPublicKey,
   verifySecp256k1,
 } from "./secp256k1.ts";
 export { KeyError, SecretKey } from "./secret-key.ts";

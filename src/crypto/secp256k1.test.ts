@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import fc from "fast-check";
-import { NodeKey, recoverPublicKey, sha256, uncompressedPublicKey, verifySecp256k1 } from "./index.ts";
+import { NodeKey, recoverPublicKey, sha256, verifySecp256k1 } from "./index.ts";
 
 const key = NodeKey.fromBytes(new Uint8Array(32).fill(7));
 const stranger = NodeKey.fromBytes(new Uint8Array(32).fill(8));
@@ -60,7 +60,6 @@ test("rubbish is a no and never an exception", () => {
     assert.equal(verifySecp256k1(hash, key.publicKey, new Uint8Array(64).fill(fill)), false);
     assert.equal(recoverPublicKey(hash, new Uint8Array(65).fill(fill).fill(0, 64)), undefined);
     assert.equal(verifySecp256k1(hash, new Uint8Array(33).fill(fill), key.sign(hash)), false);
-    assert.equal(uncompressedPublicKey(new Uint8Array(33).fill(fill)), undefined);
   }
 });
 
@@ -75,8 +74,4 @@ test("a node key has no text form", () => {
     assert.match(shown, /\[secret\]/);
     assert.ok(!shown.includes(secretHex));
   }
-});
-
-test("a compressed key is unfolded to X and Y", () => {
-  assert.deepEqual(uncompressedPublicKey(key.publicKey), secp256k1.getPublicKey(key.revealBytes(), false));
 });

@@ -85,11 +85,6 @@ export function verifySecp256k1(hash: Uint8Array, publicKey: Uint8Array, signatu
   }
 }
 
-/** 65 bytes 04 || X || Y of a compressed key; undefined when it is not on the curve. */
-export function uncompressedPublicKey(publicKey: Uint8Array): Uint8Array | undefined {
-  return secp.isPoint(publicKey) ? Uint8Array.from(secp.pointCompress(publicKey, false)) : undefined;
-}
-
 export function keccak256(data: Uint8Array): Uint8Array {
   return keccak_256(data);
 }

@@ -9,25 +9,13 @@ export type KnownAddresses = Readonly<Record<string, readonly string[]>>;
 
 /**
  * Where the last good addresses of peers outlive a restart, so that a cluster finds itself again when its relays are gone.
- * Nothing is lost with it but time. Implementations: `fileAddressBook`, and `memoryAddressBook` for tests.
+ * Nothing is lost with it but time.
  */
 export interface AddressBook {
   /** Empty when nothing was saved yet. @throws P2pError `p2p/address-book` */
   load(): Promise<KnownAddresses>;
   /** Replaces what was saved, whole or not at all. @throws P2pError `p2p/address-book` */
   save(addresses: KnownAddresses): Promise<void>;
-}
-
-/** An address book that forgets at the end of the process. */
-export function memoryAddressBook(): AddressBook {
-  let kept: KnownAddresses = {};
-  return {
-    load: () => Promise.resolve(kept),
-    save: (addresses) => {
-      kept = addresses;
-      return Promise.resolve();
-    },
-  };
 }
 
 const failed = (action: string, path: string, cause: unknown): P2pError =>

@@ -9,7 +9,7 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { proto } from "../base/index.ts";
 import { silent } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
-import { type AddressBook, fileAddressBook, type KnownAddresses, memoryAddressBook } from "./address-book.ts";
+import { type AddressBook, fileAddressBook, type KnownAddresses } from "./address-book.ts";
 import { AddressExchange, addressesProtocol } from "./address-exchange.ts";
 import { unreachable } from "./errors.ts";
 import {
@@ -23,6 +23,7 @@ import { PeerPlaces } from "./peer-places.ts";
 import { hostilePeer } from "./testing/hostile-peer.ts";
 import { connected, newKey, type TestNode, testNode } from "./testing/hosts.ts";
 import { fakeLinks } from "./testing/links.ts";
+import { memoryAddressBook } from "./testing/memory-address-book.ts";
 import { relayServer } from "./testing/relay-server.ts";
 
 const direct = (from: TestNode, to: TestNode): Promise<void> =>

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ProtocolLimits } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
-import { memoryAddressBook } from "./address-book.ts";
 import { P2pError } from "./errors.ts";
 import { frame } from "./framing.ts";
 import { hostilePeer } from "./testing/hostile-peer.ts";
 import { connected, newKey, pair, testNode, until } from "./testing/hosts.ts";
+import { memoryAddressBook } from "./testing/memory-address-book.ts";
 
 const protocol = "/trireme/test/1.0.0";
 const limits: ProtocolLimits = {

@@ -3,7 +3,7 @@
  * keeps them connected and carries messages within limits. It carries bytes; what they mean belongs to the rooms that
  * register protocols. The one home of libp2p.
  */
-export { type AddressBook, fileAddressBook, type KnownAddresses, memoryAddressBook } from "./address-book.ts";
+export { type AddressBook, fileAddressBook, type KnownAddresses } from "./address-book.ts";
 export { createP2p, type P2p, type P2pOptions, type PeerStatus } from "./create-p2p.ts";
 export { P2pError, type UnreachableReason } from "./errors.ts";
 export { newestCharonMinor, peerinfoProtocol } from "./peerinfo.ts";

@@ -88,7 +88,7 @@ export function forkAt(chain: ChainSpec, slot: Slot): ForkName {
 }
 
 /** The 4-byte fork version in force at `epoch`. */
-export function forkVersionAt(chain: ChainSpec, epoch: Epoch): Uint8Array {
+function forkVersionAt(chain: ChainSpec, epoch: Epoch): Uint8Array {
   return chain.config.getForkInfoAtEpoch(epoch).version;
 }
 

@@ -41,7 +41,7 @@ export {
   slotAt,
   slotStart,
 } from "./chain-spec.ts";
-export { type DomainName, domainAt, forkAt, forkVersionAt, genesisDomain, signingRoot } from "./domains.ts";
+export { type DomainName, domainAt, forkAt, genesisDomain, signingRoot } from "./domains.ts";
 export {
   type DutyId,
   type DutyKind,

@@ -4,7 +4,7 @@ import { readRunConfig } from "../run-config.ts";
 import type { CommandInput } from "./index.ts";
 
 /** Something that `run` needs is not as it must be. */
-export class TestError extends DvError<"cli/test-failed"> {}
+class TestError extends DvError<"cli/test-failed"> {}
 
 const marks: Readonly<Record<Verdict["state"], string>> = { good: "✔", odd: "!", bad: "✘" };
 const NAME_WIDTH = 12;

@@ -10,8 +10,8 @@ import {
   type Transport,
 } from "../../ports/index.ts";
 import type { OperatorIndex } from "../../spec/index.ts";
-import { memoryAddressBook } from "../address-book.ts";
 import { createP2p, type P2p, type P2pOptions } from "../create-p2p.ts";
+import { memoryAddressBook } from "./memory-address-book.ts";
 
 /** The machine's clock, for tests over real sockets. */
 const realClock: Clock = {
