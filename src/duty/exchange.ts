@@ -1,5 +1,5 @@
-import { DvError, explain } from "../base/index.ts";
-import { type Clock, type Logger, type Meter, type Transport } from "../ports/index.ts";
+import { DvError } from "../base/index.ts";
+import type { Clock, Logger, Meter, Transport } from "../ports/index.ts";
 import {
   type ChainSpec,
   type DutyId,
@@ -13,15 +13,14 @@ import {
   type ShareIndex,
   shareIndexOf,
   slotStart,
-  type UnixMs,
 } from "../spec/index.ts";
 import { type SignedKind, signedCodecOf } from "./codec/kinds.ts";
 import { decodePartials, type EncodedPartial, encodePartials } from "./codec/sets.ts";
+import { Deliveries } from "./deliveries.ts";
 import { inTurns, Turns } from "./in-turns.ts";
 import { LIMITS } from "./limits.ts";
 import { exchangeMetrics } from "./metrics.ts";
 import type { Partial, PartialStore } from "./partial-store.ts";
-import { retry } from "./retry.ts";
 import { isStanding, type StandingId } from "./standing.ts";
 
 export const PARSIGEX_PROTOCOL = "/charon/parsigex/2.0.0";
@@ -90,14 +89,6 @@ interface Offered {
   readonly repeatedTo: Set<OperatorIndex>;
 }
 
-interface Sent {
-  /** For the first time: on a connection that breaks again and again, what is old must not go round for ever. */
-  readonly at: UnixMs;
-  readonly duty: DutyId;
-  readonly bytes: Uint8Array;
-  readonly signal: AbortSignal;
-}
-
 /** Registers the handler of Charon's exchange of partial signatures. */
 export function createExchange(context: ExchangeContext): Exchange {
   const { clock, chain, transport, store, gate, log, meter } = context;
@@ -105,6 +96,13 @@ export function createExchange(context: ExchangeContext): Exchange {
   const forgetting = new Set<string>();
   const offered = new Map<string, Offered>();
   const turns = new Turns<OperatorIndex>(clock);
+  const deliveries = new Deliveries({
+    clock,
+    transport,
+    protocol: PARSIGEX_PROTOCOL,
+    log,
+    onGivenUp: (to) => dropped.add(1, { peer: String(to), reason: "not-delivered" }),
+  });
 
   /** Everything that is kept goes at its deadline. */
   function forgetInTime(duty: DutyId): void {
@@ -174,61 +172,6 @@ export function createExchange(context: ExchangeContext): Exchange {
     receive,
   );
 
-  const unsent = new Map<OperatorIndex, Set<AbortController>>();
-  /** Written to a connection a moment ago. */
-  const justSent = new Map<OperatorIndex, readonly Sent[]>();
-
-  function stillFresh(to: OperatorIndex): readonly Sent[] {
-    const since = clock.now() - LIMITS.mayBeLostMs;
-    const fresh = (justSent.get(to) ?? []).filter(({ at, signal }) => at >= since && !signal.aborted);
-    return fresh.slice(-LIMITS.unsentPerPeerMax);
-  }
-
-  // A connection that breaks takes with it what was written and not yet read; who has it already counts a duplicate.
-  transport.onBroken((to) => {
-    const again = stillFresh(to);
-    justSent.delete(to);
-    for (const one of again) void deliver(to, one.duty, one.bytes, one.signal, one.at);
-  });
-
-  /** One peer, one message, until it is there. A peer that is away costs the others nothing. */
-  async function deliver(
-    to: OperatorIndex,
-    duty: DutyId,
-    bytes: Uint8Array,
-    signal: AbortSignal,
-    firstSentAt?: UnixMs,
-  ): Promise<void> {
-    const waiting = unsent.get(to) ?? new Set();
-    unsent.set(to, waiting);
-    const [oldest] = waiting;
-    if (waiting.size >= LIMITS.unsentPerPeerMax)
-      oldest?.abort(new Error("too many messages wait for this peer"));
-    const givenUp = new AbortController();
-    waiting.add(givenUp);
-    const either = AbortSignal.any([signal, givenUp.signal]);
-    try {
-      await retry(
-        clock,
-        either,
-        () => transport.send(to, PARSIGEX_PROTOCOL, bytes, either),
-        (error, attempts) => {
-          if (attempts === 1)
-            log.debug("Partial signatures not delivered, trying again", {
-              duty: dutyName(duty),
-              peer: to,
-              why: explain(error),
-            });
-        },
-      );
-      justSent.set(to, [...stillFresh(to), { at: firstSentAt ?? clock.now(), duty, bytes, signal }]);
-    } catch {
-      dropped.add(1, { peer: String(to), reason: "not-delivered" });
-    } finally {
-      waiting.delete(givenUp);
-    }
-  }
-
   const peers = Array.from({ length: transport.operatorCount }, (_, i) => i as OperatorIndex).filter(
     (peer) => peer !== transport.self,
   );
@@ -244,7 +187,7 @@ export function createExchange(context: ExchangeContext): Exchange {
     // A message has one entry per validator, so each part goes in a message of its own.
     for (const ofPart of Map.groupBy(partials, ({ part }) => part).values()) {
       const bytes = encodePartials(duty, ofPart);
-      for (const peer of to) void deliver(peer, duty, bytes, signal);
+      for (const peer of to) void deliveries.deliver(peer, { duty, bytes, signal });
     }
   }
 
