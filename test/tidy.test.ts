@@ -254,3 +254,32 @@ test("every error code of the program has its line in docs/errors.md, and the ot
   const text = readFileSync(join(root, "docs/errors.md"), "utf8");
   assert.deepEqual(new Set([...text.matchAll(/^\| `([^`]+)` \|/gm)].map((match) => match[1])), used);
 });
+
+test("docs/architecture.md has a row for every room, and for no other", () => {
+  const rows = readFileSync(join(root, "docs/architecture.md"), "utf8").matchAll(/^\| `([a-z0-9-]+)` \|/gm);
+  assert.deepEqual(new Set([...rows].map((match) => match[1])), new Set(Object.keys(rooms)));
+});
+
+test("a decision has its number in its title, its line in docs/adr/README.md, and is there when it is referred to", () => {
+  const folder = join(root, "docs/adr");
+  const files = readdirSync(folder).filter((name) => name !== "README.md");
+  const list = readFileSync(join(folder, "README.md"), "utf8");
+  const numbers = new Set<string>();
+  for (const name of files) {
+    const number = name.slice(0, 4);
+    assert.ok(!numbers.has(number), `two decisions have the number ${number}`);
+    numbers.add(number);
+    const [, titled, title] = /^# (\d{4})\. (.+)\n/.exec(readFileSync(join(folder, name), "utf8")) ?? [];
+    assert.equal(titled, number, `${name} does not begin with "# ${number}. " and a title`);
+    assert.ok(
+      list.includes(`- [${number}](${name}) ${title}\n`),
+      `docs/adr/README.md lacks the line of ${name}`,
+    );
+  }
+  for (const path of [...sources(src), ...sources(join(root, "sim"))])
+    for (const [, number = ""] of readFileSync(path, "utf8").matchAll(/docs\/adr\/(\d{4})/g))
+      assert.ok(
+        numbers.has(number),
+        `${relative(root, path)} refers to docs/adr/${number}, which is not there`,
+      );
+});

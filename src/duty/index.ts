@@ -1,7 +1,7 @@
 /**
- * The workflow of a duty: one script per kind (schedule, fetch, agree, guard, sign, collect, combine, broadcast, watch
- * inclusion), Charon's encodings of what is agreed and signed, and the exchange of partial signatures. Time, network,
- * beacon node, keys and slashing memory come through ports.
+ * The workflow of a duty: scripts (schedule, fetch, agree, guard, sign, collect, combine, broadcast, watch inclusion) over the
+ * stages of each kind, Charon's encodings of what is agreed and signed, and the exchange of partial signatures. Time,
+ * network, beacon node, keys and slashing memory come through ports.
  */
 
 export { CAUSES, type Cause } from "./causes.ts";

@@ -1,5 +1,5 @@
 /**
- * Voluntary exits that operators sign one after the other, with files that go from hand to hand (ADR 0223): what one
+ * Voluntary exits that operators sign one after the other, with files that go from hand to hand (docs/adr/0223): what one
  * operator signed, and what comes of the files of a threshold. Sends nothing and opens no keystore.
  */
 export { combineExits, type WholeExit } from "./combine-exits.ts";

@@ -60,7 +60,7 @@ export interface NodeMonitoring extends Monitoring {
 }
 
 /**
- * Serves health, status, duties, metrics and the dashboard of a node, and while it starts what it does (record 222).
+ * Serves health, status, duties, metrics and the dashboard of a node, and while it starts what it does (docs/adr/0222).
  *
  * @param beginning - May change until the node is shown.
  * @throws TelemetryError
