@@ -1,18 +1,12 @@
 import { explain, type Facts } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import type { Clock, Logger, Meter, Transport } from "../ports/index.ts";
-import {
-  type ChainSpec,
-  type DutyId,
-  type DutyKind,
-  dutyDeadline,
-  dutyName,
-  type OperatorIndex,
-} from "../spec/index.ts";
+import { type ChainSpec, type DutyId, type DutyKind, dutyName, type OperatorIndex } from "../spec/index.ts";
 import { DropLog } from "./drop-log.ts";
-import { ConsensusError } from "./errors.ts";
-import { Instance, type InstanceContext, leaderOf } from "./instance.ts";
-import { EARLY_INSTANCES_PER_PEER_MAX, QBFT_LIMITS, VERIFIED_MAX } from "./limits.ts";
+import { ConsensusError, dutyOver } from "./errors.ts";
+import { type InstanceContext, leaderOf } from "./instance.ts";
+import { Instances, type InstanceView } from "./instances.ts";
+import { QBFT_LIMITS, VERIFIED_MAX } from "./limits.ts";
 import { consensusMetrics } from "./metrics.ts";
 import { PeerRoom } from "./peer-room.ts";
 import { type Refusal, readMessage } from "./receive.ts";
@@ -47,28 +41,12 @@ export interface ConsensusOptions {
   readonly meter: Meter;
 }
 
-/** What is known of a living instance, for people. */
-export interface InstanceView {
-  readonly duty: DutyId;
-  /** Whether `agree` was called for it; otherwise only peers have spoken of it. */
-  readonly joined: boolean;
-  readonly round: number;
-  readonly decidedRound: number | undefined;
-}
-
 /** Consensus that runs until it is stopped. */
 export interface RunningConsensus extends Consensus {
   /** Ends all instances; every pending `agree` fails with `consensus/stopped`. */
   stop(): void;
   /** All living instances, oldest first. */
   debug(): readonly InstanceView[];
-}
-
-interface Living {
-  readonly instance: Instance;
-  readonly cancelExpiry: () => void;
-  /** The peer that made us open it, until we join ourselves. */
-  openedBy: OperatorIndex | undefined;
 }
 
 /**
@@ -81,7 +59,6 @@ export function createConsensus(options: ConsensusOptions): RunningConsensus {
   const metrics = consensusMetrics(options.meter);
   const drops = new DropLog(clock, log);
   const operatorCount = options.publicKeys.length;
-  const living = new Map<string, Living>();
   const stopping = new AbortController();
   const context: InstanceContext = {
     self: transport.self,
@@ -96,6 +73,7 @@ export function createConsensus(options: ConsensusOptions): RunningConsensus {
     room: new PeerRoom(),
     send,
   };
+  const instances = new Instances(context);
 
   function send(duty: DutyId, kind: string, bytes: Uint8Array, only: OperatorIndex | undefined): void {
     for (let peer = 0; peer < operatorCount; peer++) {
@@ -111,30 +89,6 @@ export function createConsensus(options: ConsensusOptions): RunningConsensus {
     }
   }
 
-  /** Opens the instance of a duty; it lives until the duty's deadline and is gone for good afterwards. */
-  function open(duty: DutyId, openedBy: OperatorIndex | undefined): Living | undefined {
-    const deadline = dutyDeadline(chain, duty);
-    if (stopping.signal.aborted || deadline === undefined || deadline <= clock.now()) return undefined;
-    const name = dutyName(duty);
-    const instance = new Instance(duty, context);
-    const cancelExpiry = clock.at(deadline, () => {
-      living.delete(name);
-      instance.close(over(duty));
-    });
-    const opened = { instance, cancelExpiry, openedBy };
-    living.set(name, opened);
-    return opened;
-  }
-
-  /** The instance that a peer speaks of. How many it may open is bounded per peer, so that our own duties always find room. */
-  function openFor(peer: OperatorIndex, duty: DutyId): Living | Refusal {
-    const known = living.get(dutyName(duty));
-    if (known !== undefined) return known;
-    const opened = [...living.values()].filter(({ openedBy }) => openedBy === peer).length;
-    if (opened >= EARLY_INSTANCES_PER_PEER_MAX) return "too-many";
-    return open(duty, peer) ?? "expired";
-  }
-
   function drop(from: OperatorIndex, reason: Refusal, facts: Facts = {}): undefined {
     metrics.dropped(from, reason);
     drops.note(from, reason, facts);
@@ -143,39 +97,35 @@ export function createConsensus(options: ConsensusOptions): RunningConsensus {
   function handle(from: OperatorIndex, bytes: Uint8Array): undefined {
     const message = readMessage(from, bytes, { operatorCount, admit: options.admit });
     if (typeof message === "string") return drop(from, message);
-    const found = openFor(from, message.duty);
+    const instance = instances.spokenOf(from, message.duty);
     const facts = { duty: dutyName(message.duty), kind: message.kind };
-    if (typeof found === "string") return drop(from, found, facts);
+    if (typeof instance === "string") return drop(from, instance, facts);
     if (context.verified.size > VERIFIED_MAX) context.verified.clear();
-    const refusal = found.instance.receive(from, message);
+    const refusal = instance.receive(from, message);
     if (refusal !== undefined) drop(from, refusal, facts);
     return undefined;
   }
 
   async function agree(
     duty: DutyId,
-    how: Parameters<Consensus["agree"]>[1],
+    { acceptable, proposal }: Parameters<Consensus["agree"]>[1],
     signal: AbortSignal,
   ): Promise<Decision> {
-    const found = signal.aborted ? undefined : (living.get(dutyName(duty)) ?? open(duty, undefined));
-    let proposedAt: number | undefined;
-    let decided = false;
-    how.proposal.then(
+    const instance = signal.aborted ? undefined : instances.own(duty);
+    const duration = proposalToDecision(clock, (ms) => metrics.duration(duty, ms));
+    proposal.then(
       (value) => {
-        proposedAt = clock.now();
-        if (decided) metrics.duration(duty, 0);
-        if (found?.instance.propose(value) === false)
+        duration.proposed();
+        if (instance?.propose(value) === false)
           log.error("Our own proposal cannot be read", { duty: dutyName(duty), typeUrl: value.typeUrl });
       },
       (error: unknown) => log.debug("No proposal of our own", { duty: dutyName(duty), why: explain(error) }),
     );
     signal.throwIfAborted();
-    if (found === undefined) throw stopping.signal.aborted ? stopped() : over(duty);
-    const { instance } = found;
+    if (instance === undefined) throw stopping.signal.aborted ? stopped() : dutyOver(duty);
     if (instance.joined) throw new ConsensusError("consensus/already-joined", `agree on ${dutyName(duty)}`);
-    found.openedBy = undefined;
     return new Promise<Decision>((resolve, reject) => {
-      const giveUp = (why: Error): void => {
+      const fail = (why: Error): void => {
         signal.removeEventListener("abort", onAbort);
         metrics.timeout(duty);
         if (instance.lackedRoundChanges) metrics.insufficientRoundChanges(duty, "timeout");
@@ -185,23 +135,20 @@ export function createConsensus(options: ConsensusOptions): RunningConsensus {
       // its deadline. In practice the signal is that deadline, or the end of the process.
       const onAbort = (): void => {
         instance.close();
-        giveUp(signal.reason as Error);
+        fail(signal.reason as Error);
+      };
+      const decide = (decision: Decision): void => {
+        signal.removeEventListener("abort", onAbort);
+        const { round } = decision;
+        const leader = leaderOf(duty, round, operatorCount);
+        metrics.decided(duty, { round, leader });
+        if (instance.lackedRoundChanges) metrics.insufficientRoundChanges(duty, "decided");
+        duration.decided();
+        log.debug("Consensus decided", { duty: dutyName(duty), round, leader });
+        resolve(decision);
       };
       signal.addEventListener("abort", onAbort, { once: true });
-      instance.join({
-        acceptable: how.acceptable,
-        fail: giveUp,
-        decide(decision) {
-          signal.removeEventListener("abort", onAbort);
-          decided = true;
-          const leader = leaderOf(duty, decision.round, operatorCount);
-          metrics.decided(duty, { round: decision.round, leader });
-          if (instance.lackedRoundChanges) metrics.insufficientRoundChanges(duty, "decided");
-          if (proposedAt !== undefined) metrics.duration(duty, clock.now() - proposedAt);
-          log.debug("Consensus decided", { duty: dutyName(duty), round: decision.round, leader });
-          resolve(decision);
-        },
-      });
+      instance.join({ acceptable, decide, fail });
     });
   }
 
@@ -210,22 +157,29 @@ export function createConsensus(options: ConsensusOptions): RunningConsensus {
     agree,
     stop() {
       stopping.abort(stopped());
-      for (const { instance, cancelExpiry } of living.values()) {
-        cancelExpiry();
-        instance.close(stopped());
-      }
-      living.clear();
+      instances.stop(stopped());
     },
-    debug: () =>
-      [...living.values()].map(({ instance: { duty, joined, round, decidedRound } }) => ({
-        duty,
-        joined,
-        round,
-        decidedRound,
-      })),
+    debug: () => instances.views(),
   };
 }
 
-const over = (duty: DutyId): ConsensusError =>
-  new ConsensusError("consensus/duty-over", `agree on ${dutyName(duty)} before its deadline`);
+/** Measures how long a decision took from our own proposal on; 0 when it came first, nothing when we had none. */
+function proposalToDecision(
+  clock: Clock,
+  observe: (ms: number) => void,
+): { readonly proposed: () => void; readonly decided: () => void } {
+  let proposedAt: number | undefined;
+  let isDecided = false;
+  return {
+    proposed() {
+      proposedAt = clock.now();
+      if (isDecided) observe(0);
+    },
+    decided() {
+      isDecided = true;
+      if (proposedAt !== undefined) observe(clock.now() - proposedAt);
+    },
+  };
+}
+
 const stopped = (): ConsensusError => new ConsensusError("consensus/stopped", "agree while the node stops");

@@ -6,11 +6,11 @@
 export {
   type ConsensusOptions,
   createConsensus,
-  type InstanceView,
   type RunningConsensus,
 } from "./consensus.ts";
 export { ConsensusError } from "./errors.ts";
 export { leaderOf } from "./instance.ts";
+export type { InstanceView } from "./instances.ts";
 export { nextRound, roundEnd } from "./round-timer.ts";
 export type { Consensus, ConsensusValue, Decision } from "./types.ts";
 export { QBFT_PROTOCOL } from "./wire.ts";

@@ -32,7 +32,7 @@ export function consensusMetrics(meter: Meter): ConsensusMetrics {
   );
   const durations = meter.histogram(
     "core_consensus_duration_seconds",
-    "Seconds from joining an instance to its decision",
+    "Seconds from our own proposal to the decision; 0 when the decision came first",
     byTimer,
     [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.25, 2.5, 2.75, 3, 5],
   );
