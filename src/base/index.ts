@@ -11,6 +11,7 @@ export { inWords, systemAdvice } from "./in-words.ts";
 export { type FieldFailure, JsonFields } from "./json-fields.ts";
 export { LOG_BACKLOG_BYTES_MAX, logOutput } from "./log-output.ts";
 export { isOpenToOthers, syncPath, type WriteFileOptions, writeSynced, writeWhole } from "./on-disk.ts";
+export { orAborted } from "./or-aborted.ts";
 export { parseJson } from "./parse-json.ts";
 export { printable, printableLines, UNPRINTABLE, withoutSecrets } from "./printable.ts";
 export * as proto from "./proto.ts";

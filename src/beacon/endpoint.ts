@@ -1,10 +1,10 @@
+import { orAborted } from "../base/index.ts";
 import type { ChainSpec } from "../spec/index.ts";
 import { type Address, readAddress } from "./address.ts";
 import { about, BeaconError, bad, reasonOf } from "./errors.ts";
 import { type HttpCall, type Lane, readBody } from "./http.ts";
 import { ERROR_BYTES_MAX, SMALL_BYTES_MAX, SYNC_DISTANCE_MAX } from "./limits.ts";
 import { refusal } from "./refusal.ts";
-import { untilAborted } from "./time-limit.ts";
 import { TrackRecord } from "./track-record.ts";
 
 export interface Question {
@@ -102,7 +102,7 @@ export class Endpoint {
       signal,
       ...(question.body === undefined ? {} : { body: question.body }),
     });
-    return untilAborted(this.#call(request, question.lane), signal);
+    return orAborted(this.#call(request, question.lane), signal);
   }
 
   /**

@@ -1,9 +1,9 @@
-import { assert } from "../base/index.ts";
+import { assert, orAborted } from "../base/index.ts";
 import { type Clock, sleepUntil } from "../ports/index.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { about, BeaconError, quote, reasonOf } from "./errors.ts";
 import type { BeaconMetrics, RequestKind } from "./metrics.ts";
-import { type TimeLimit, timeLimit, untilAborted } from "./time-limit.ts";
+import { type TimeLimit, timeLimit } from "./time-limit.ts";
 
 export interface PoolOptions {
   readonly endpoints: readonly Endpoint[];
@@ -60,7 +60,7 @@ export class Pool {
     const labels = { endpoint: kind };
     metrics.requests.add(1, labels);
     try {
-      const value = await untilAborted(attempt(endpoint, signal), signal);
+      const value = await orAborted(attempt(endpoint, signal), signal);
       const tookMs = clock.now() - startedAt;
       metrics.latency.observe(tookMs / 1000, labels);
       endpoint.record.succeeded(kind, tookMs);

@@ -47,13 +47,3 @@ export function timeLimit(clock: Clock, timeoutMs: number, parents: readonly Abo
     },
   };
 }
-
-/** The promise, or the signal's reason when it fires first: what we wait for may never notice the signal. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}

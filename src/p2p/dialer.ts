@@ -1,5 +1,5 @@
 import type { Connection } from "@libp2p/interface";
-import { explain } from "../base/index.ts";
+import { explain, orAborted } from "../base/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { Backoff } from "./backoff.ts";
 import {
@@ -15,7 +15,7 @@ import {
 import type { Links } from "./links.ts";
 import type { Relay } from "./relay.ts";
 import type { Peer, Roster } from "./roster.ts";
-import { deadline, orAborted, pause } from "./waiting.ts";
+import { deadline, pause } from "./waiting.ts";
 
 /** A connection that lasted so long was a success, so the next attempt is quick again. */
 const steadyAfterMs = 5_000;

@@ -1,5 +1,5 @@
 import type { Connection, Stream } from "@libp2p/interface";
-import { AssertionFailed, assert, explain } from "../base/index.ts";
+import { AssertionFailed, assert, explain, orAborted } from "../base/index.ts";
 import { type Logger, logBug, type Meter, type ProtocolLimits } from "../ports/index.ts";
 import { FrameError, readFrame, writeFrame } from "./framing.ts";
 import { handlerTimeoutMs, receivingBytesMaxPerPeer, sendTimeoutMs } from "./limits.ts";
@@ -8,7 +8,7 @@ import type { Roster, Who } from "./roster.ts";
 import { endSoon } from "./stream-end.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import type { Violation, Violations } from "./violations.ts";
-import { deadline, orAborted, TimedOut } from "./waiting.ts";
+import { deadline, TimedOut } from "./waiting.ts";
 
 /** Answers one message; `undefined` where there is no answer. */
 export type Answer = (

@@ -1,5 +1,6 @@
 import type { Stream } from "@libp2p/interface";
 import { TooManyOutboundProtocolStreamsError, UnsupportedProtocolError } from "@libp2p/interface";
+import { orAborted } from "../base/index.ts";
 import type { Meter } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { type P2pError, type UnreachableReason, unreachable } from "./errors.ts";
@@ -9,7 +10,7 @@ import { answerBytesMax, sendTimeoutMs } from "./limits.ts";
 import type { Link, Links } from "./links.ts";
 import { p2pMetrics } from "./metrics.ts";
 import { endSoon } from "./stream-end.ts";
-import { deadline, orAborted, TimedOut } from "./waiting.ts";
+import { deadline, TimedOut } from "./waiting.ts";
 
 /** More than libp2p's 64, which a slot of a large cluster would exceed; the muxer's own cap still holds. */
 const outboundStreamsMax = 512;

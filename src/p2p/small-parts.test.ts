@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { orAborted } from "../base/index.ts";
 import { type Logger, silent } from "../ports/index.ts";
 import { Backoff } from "./backoff.ts";
 import { InfoGauge } from "./info-gauge.ts";
@@ -7,7 +8,7 @@ import { infoValuesMax, violationLogWindowMs, violationsMaxPerWindow, violationW
 import { ObservedMeter } from "./testing/hosts.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { Violations } from "./violations.ts";
-import { Bell, deadline, orAborted, pause } from "./waiting.ts";
+import { Bell, deadline, pause } from "./waiting.ts";
 
 test("a token bucket admits its burst, then its rate, and saves up no more than its burst", () => {
   const bucket = new TokenBucket({ perSecond: 10, burst: 3, now: 0 });

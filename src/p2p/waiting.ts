@@ -40,16 +40,6 @@ export function deadline(ms: number, parent?: AbortSignal): { readonly signal: A
   };
 }
 
-/** `work`, or a rejection with the signal's reason when that fires first. */
-export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}
-
 /** A bell that several may wait for: `ring` wakes everyone who waits now. */
 export class Bell {
   #waiting = new Set<() => void>();

@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { orAborted } from "../base/index.ts";
 import type { DutyRecord, MemoryStanding, NoteStore, SlashingStore } from "../ports/index.ts";
 import type { Interchange, InterchangeKind, Verdict } from "../slashing/index.ts";
 import type { DutyQuery } from "./duty-table.ts";
@@ -98,16 +99,7 @@ async function admit(
   signal.throwIfAborted();
   if (votes.length === 0) return [];
   const answer = thread.ask({ kind: "admit", votes: packVotes(votes) }) as Promise<readonly Verdict[]>;
-  let stop = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason as Error);
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([answer, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
+  return orAborted(answer, signal);
 }
 
 interface Waiter {

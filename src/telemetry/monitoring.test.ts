@@ -220,7 +220,7 @@ test("an address that is taken or makes no sense is named", async () => {
   for (const address of ["", "3620", "localhost:99999", "a:b:1", "http://x:1"]) {
     await assert.rejects(
       serving({ address }, async () => {}),
-      { code: "telemetry/bad-address" },
+      { code: "http/bad-address" },
       address,
     );
   }

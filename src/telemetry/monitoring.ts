@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { DvError, explain } from "../base/index.ts";
-import { ConnectionCap, isOwnHost } from "../http/index.ts";
+import { ConnectionCap, isOwnHost, readAddress } from "../http/index.ts";
 import type { DutyRecord, Logger } from "../ports/index.ts";
 import type { DutyDigests } from "./duty-digest.ts";
 import {
@@ -18,7 +18,7 @@ import type { ExposedMeter } from "./meter.ts";
 import { telemetryMetrics } from "./metrics.ts";
 import { type NotReady, readinessCode } from "./readiness.ts";
 
-export class TelemetryError extends DvError<"telemetry/bad-address" | "telemetry/cannot-listen"> {}
+export class TelemetryError extends DvError<"telemetry/cannot-listen"> {}
 
 export interface MonitoringOptions {
   /** "host:port", "[::1]:port" or ":port"; port 0 takes a free one. */
@@ -66,11 +66,11 @@ type Route = (url: URL, request: IncomingMessage) => Answer | Promise<Answer>;
  * Serves `/metrics`, `/livez`, `/readyz` (200 or 500, as Charon), `/status`, `/duties` and pages. Reads only; no request
  * can change anything, and none can stop it.
  *
- * @throws TelemetryError `telemetry/bad-address`, `telemetry/cannot-listen`
+ * @throws HttpError `http/bad-address`; TelemetryError `telemetry/cannot-listen`
  */
 export async function startMonitoring(options: MonitoringOptions): Promise<Monitoring> {
   const routes = routesOf(options);
-  const { host, port } = parseAddress(options.address);
+  const { host, port } = readAddress(options.address);
   const cap = new ConnectionCap(MONITORING_CONNECTIONS_MAX);
   const server = createServer(
     {
@@ -231,18 +231,6 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function parseAddress(address: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):([0-9]{1,5})$/.exec(address);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535) {
-    throw new TelemetryError("telemetry/bad-address", "read the monitoring address", {
-      facts: { address },
-      hint: "Write host:port, for example 127.0.0.1:3620.",
-    });
-  }
-  return { host: match[1] ?? (match[2] === "" || match[2] === undefined ? "0.0.0.0" : match[2]), port };
 }
 
 function listen(server: Server, host: string, port: number, address: string): Promise<void> {
