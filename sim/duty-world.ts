@@ -1,7 +1,7 @@
 import { seededRandom } from "../src/base/index.ts";
 import type { Consensus, ConsensusValue } from "../src/consensus/index.ts";
 import { NodeKey, sha256 } from "../src/crypto/index.ts";
-import type { DoppelgangerWatchOptions, DutyRunnerOptions } from "../src/duty/index.ts";
+import type { DoppelgangerWatchOptions, DutyRunnerOptions, Signing } from "../src/duty/index.ts";
 import type { Offer } from "../src/infosync/index.ts";
 import type { BeaconNode, BlsWork, ShareSigner, TimelineEntry } from "../src/ports/index.ts";
 import {
@@ -44,6 +44,8 @@ export interface DutyWorldOptions {
   readonly clientSigns?: (index: OperatorIndex) => boolean;
   /** Whether a simulated validator client signs for this operator, and not the built-in signer. */
   readonly hasClient?: (index: OperatorIndex) => boolean;
+  /** Who signs for an operator; by the two above where it says nothing. */
+  readonly signing?: (index: OperatorIndex, signer: ShareSigner) => Signing | undefined;
   /** What an operator tells the others that it can do; left out, nobody asks. */
   readonly offer?: (index: OperatorIndex) => Offer;
   /** Puts something else in place of an operator's slashing memory; the place for canaries. */

@@ -1,6 +1,8 @@
 import type { Facts } from "../src/base/index.ts";
 import { createConsensus, type RunningConsensus } from "../src/consensus/index.ts";
 import {
+  byClient,
+  bySigner,
   canonicalise,
   createDutyRunner,
   DoppelgangerWatch,
@@ -113,7 +115,9 @@ export function createOperator(world: DutyWorld, index: OperatorIndex, { disk, d
       silent: () => watch?.status !== undefined,
     });
   const signer = options.signer?.(index, keys.signer(index)) ?? keys.signer(index);
-  const byClient = options.hasClient?.(index) ?? false;
+  const hasClient = options.hasClient?.(index) ?? false;
+  const isPlayed = options.clientSigns?.(index) ?? false;
+  const signing = options.signing?.(index, signer) ?? (hasClient || isPlayed ? byClient : bySigner(signer));
   const record = (duty: DutyId, entry: TimelineEntry): void => {
     if (!alive) return;
     timeline.push({ duty: dutyName(duty), entry });
@@ -128,7 +132,7 @@ export function createOperator(world: DutyWorld, index: OperatorIndex, { disk, d
     consensus,
     slashing: ofThisLife,
     notes: ofThisLife,
-    ...(byClient || options.clientSigns?.(index) === true ? {} : { signer }),
+    signing,
     bls: options.bls?.(keys.bls) ?? keys.bls,
     timeline: { record, finish: (outcome) => void (alive && outcomes.push(outcome)) },
     ...(watch === undefined ? {} : { watch }),
@@ -142,9 +146,11 @@ export function createOperator(world: DutyWorld, index: OperatorIndex, { disk, d
       ...options.runner,
     },
   });
-  const client = byClient
+  const client = hasClient
     ? new SimValidatorClient({ desk: runner.desk, clock, chain: world.chain, keys, signer, index })
     : undefined;
+  // The built-in signer aggregates beside a client that cannot.
+  if (client !== undefined) client.temper.selects = signing.signerOf("aggregator") === undefined;
   return {
     index,
     clock,

@@ -1,5 +1,5 @@
 import type { SeededRandom } from "../src/base/index.ts";
-import { decodePartials, PARSIGEX_PROTOCOL } from "../src/duty/index.ts";
+import { byClientButAggregation, decodePartials, PARSIGEX_PROTOCOL } from "../src/duty/index.ts";
 import type { Offer } from "../src/infosync/index.ts";
 import type { Epoch, OperatorIndex } from "../src/spec/index.ts";
 import type { DutyWorld, DutyWorldOptions } from "./duty-world.ts";
@@ -79,6 +79,10 @@ export function drawPlan(random: SeededRandom): Plan {
         syncSeats: seats,
       },
       hasClient: (index) => clients.has(index),
+      signing: (index, signer) =>
+        clients.has(index) && random.fork(`who aggregates ${index}`).chance(0.3)
+          ? byClientButAggregation(signer)
+          : undefined,
       offer: (index) => (random.fork(`offer ${index}`).chance(modern) ? MODERN : OLD),
       consensus: (index, honest) => (liars.has(index) ? lyingLeader(honest, lies.fork(`${index}`)) : honest),
       ...(watches && {

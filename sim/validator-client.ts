@@ -31,6 +31,8 @@ import type { ToyCluster } from "./toy-keys.ts";
 export interface Temper {
   /** Does nothing at all. */
   absent: boolean;
+  /** Asks for the cluster's selection proofs, without which it aggregates nothing. */
+  selects: boolean;
   /** How long it thinks before it submits. */
   slowMs: number;
   /** What is wrong with what it signs. */
@@ -52,7 +54,7 @@ const patient = new AbortController().signal;
 
 /** A validator client at the desk of one operator: every slot it does what its validators have to do. */
 export class SimValidatorClient {
-  readonly temper: Temper = { absent: false, slowMs: 0, wrong: "nothing" };
+  readonly temper: Temper = { absent: false, selects: true, slowMs: 0, wrong: "nothing" };
   /** How often the desk said no, by code. */
   readonly refusals = new Map<DeskError["code"], number>();
   /** What it wants builders to be told, every epoch anew; nothing when left out. */
@@ -154,6 +156,7 @@ export class SimValidatorClient {
 
   /** Who is chosen is known only of proofs that the desk took, as a client hears it through the API. */
   async #selectAndAggregate(slot: Slot): Promise<void> {
+    if (!this.temper.selects) return;
     await this.#select(slot);
     await Promise.all([this.#aggregate(slot), this.#contribute(slot)]);
   }

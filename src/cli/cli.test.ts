@@ -132,6 +132,7 @@ test("a wrong use ends with exit code 2, says what is wrong and what to write, a
       /has something that is no header\n {2}Write name=value/,
     ],
     ["run --beacon-node-endpoints http://a --testnet-name mine", /needs all of --testnet-name/],
+    ["run --beacon-node-endpoints http://a --no-signer --keystores-aggregate", /--no-signer leaves closed/],
     [
       "create cluster --num-validators 1",
       /--fee-recipient-addresses and --withdrawal-addresses are missing\n {2}Give them, or set TRIREME_FEE/,

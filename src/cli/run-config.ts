@@ -69,12 +69,22 @@ function readValidatorApi(chosen: Chosen): RunConfig["validatorApi"] {
   const address = chosen.text("validator-api-address");
   const certificateFile = chosen.text("validator-api-tls-cert");
   const keyFile = chosen.text("validator-api-tls-key");
+  const keystoresAggregate = chosen.flag("keystores-aggregate");
   if ((certificateFile === "") !== (keyFile === ""))
     throw new UsageError("cli/usage", "--validator-api-tls-cert and --validator-api-tls-key go together", {
       hint: "Give both, or neither for plain HTTP.",
     });
+  if (keystoresAggregate && chosen.flag("no-signer"))
+    throw new UsageError(
+      "cli/usage",
+      "--keystores-aggregate needs the keystores that --no-signer leaves closed",
+      {
+        hint: "Leave one of them out. With --keystores-aggregate a validator client signs all but aggregates.",
+      },
+    );
   return {
-    wanted: address !== "" || chosen.flag("no-signer"),
+    wanted: address !== "" || chosen.flag("no-signer") || keystoresAggregate,
+    keystoresAggregate,
     address: address === "" ? VALIDATOR_API_ADDRESS : address,
     tls: certificateFile === "" ? undefined : { certificateFile, keyFile },
   };

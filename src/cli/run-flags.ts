@@ -82,6 +82,12 @@ export const runFlags: readonly Flag[] = [
     help: "Leave the keystores closed: a validator client signs",
   },
   {
+    name: "keystores-aggregate",
+    kind: "switch",
+    default: false,
+    help: "Beside a validator client that asks for no selections (Vouch, Vero): the keystores sign selection proofs, aggregates and sync contributions, the client all else",
+  },
+  {
     name: "validator-api-tls-cert",
     kind: "text",
     value: "file",

@@ -1,12 +1,13 @@
 import type { Cluster } from "../cluster/index.ts";
 import type { Consensus } from "../consensus/index.ts";
-import type { BeaconNode, BlsWork, Clock, Logger, ShareSigner, SlashingStore } from "../ports/index.ts";
+import type { BeaconNode, BlsWork, Clock, Logger, SlashingStore } from "../ports/index.ts";
 import type { ChainSpec, GroupKey, OperatorIndex, ShareIndex } from "../spec/index.ts";
 import type { Exchange } from "./exchange.ts";
 import type { MemoryHealth } from "./memory-health.ts";
 import type { DutyMetrics } from "./metrics.ts";
 import type { Offers } from "./offers.ts";
 import type { PartialStore } from "./partial-store.ts";
+import type { Signing } from "./signing.ts";
 
 /** What the stages of all scripts work with. */
 export interface DutyContext {
@@ -20,8 +21,7 @@ export interface DutyContext {
   readonly consensus: Consensus;
   readonly slashing: SlashingStore;
   readonly memory: MemoryHealth;
-  /** Signs with our share at once; without it a validator client signs what lies on the desk. */
-  readonly signer: ShareSigner | undefined;
+  readonly signing: Signing;
   readonly offers: Offers;
   readonly bls: BlsWork;
   readonly store: PartialStore;

@@ -39,3 +39,4 @@ export {
   type DutyRunnerOptions,
   type DutyRunnerStatus,
 } from "./runner.ts";
+export { byClient, byClientButAggregation, bySigner, type Signing } from "./signing.ts";

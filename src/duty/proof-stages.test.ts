@@ -6,6 +6,7 @@ import type { GroupKey, ShareIndex } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
 import type { Known } from "./known.ts";
 import { createSyncSelectionStages } from "./proof-stages.ts";
+import { bySigner } from "./signing.ts";
 import type { SlotDuty } from "./slot-duty.ts";
 
 /** What our share is asked to sign for a validator with seats in three of the four subcommittees. */
@@ -17,12 +18,13 @@ async function rootsAskedFor(several: boolean | undefined): Promise<number> {
     log: silent,
     memory: { state: "well" },
     share: 1 as ShareIndex,
-    signer: {
+    signing: bySigner({
+      groupKeys: [],
       sign: (requests: readonly SigningRequest[]) => {
         asked = requests;
         return Promise.reject(enough);
       },
-    },
+    }),
   } as unknown as DutyContext;
   const duty = {
     id: { slot: 3, kind: "prepare-sync-contribution" },

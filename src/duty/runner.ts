@@ -14,7 +14,6 @@ import {
   type Meter,
   type NoteStore,
   type ProposerDuty,
-  type ShareSigner,
   type SlashingStore,
   type TimelineSink,
   type Transport,
@@ -58,6 +57,7 @@ import { quietSlots } from "./quiet-slots.ts";
 import { Registrations } from "./registrations.ts";
 import { createRepertoire } from "./repertoire.ts";
 import { Schedule } from "./schedule.ts";
+import type { Signing } from "./signing.ts";
 import { DutyOver, type SlotDuty } from "./slot-duty.ts";
 import { tickSlots } from "./slot-ticker.ts";
 import { Standing } from "./standing.ts";
@@ -79,7 +79,7 @@ export interface DutyRunnerOptions {
 }
 
 export interface DutyRunner {
-  /** For a validator client that signs in the place of the built-in signer; exits come this way in any case. */
+  /** For a validator client that signs in the place of the built-in signer or beside it; exits come this way in any case. */
   readonly desk: DutyDesk;
   /** Begins with the next duty that is possible. */
   start(): void;
@@ -131,8 +131,7 @@ export function createDutyRunner(ports: {
   readonly consensus: Consensus;
   readonly transport: Transport;
   readonly slashing: SlashingStore;
-  /** Left out, a validator client signs what it finds on the desk. */
-  readonly signer?: ShareSigner;
+  readonly signing: Signing;
   /** Where exits lie until enough operators have signed them. */
   readonly notes: NoteStore;
   readonly bls: BlsWork;
@@ -169,7 +168,6 @@ export function createDutyRunner(ports: {
   const offers = new Offers();
   const context: DutyContext = {
     ...ports,
-    signer: ports.signer,
     memory,
     offers,
     log,

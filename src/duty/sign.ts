@@ -7,8 +7,8 @@ import type { Partial } from "./partial-store.ts";
 import type { SlotDuty } from "./slot-duty.ts";
 
 /**
- * Has our share sign what was admitted: at once by the built-in signer, or, when there is none, by the validator client,
- * which finds it on the desk. `encode` puts a signature into what was decided.
+ * Has our share sign what was admitted: at once by the built-in signer, or, where it does not sign this kind, by the validator
+ * client, which finds it on the desk. `encode` puts a signature into what was decided.
  */
 export async function signAndOffer<T>(
   context: DutyContext,
@@ -17,10 +17,16 @@ export async function signAndOffer<T>(
   encode: (item: ToSign<T>, signature: Uint8Array) => Uint8Array,
   signal: AbortSignal,
 ): Promise<void> {
-  const { signer } = context;
+  const { hasClient, signerOf } = context.signing;
   if (isDoubted(context, duty, admitted)) return;
-  if (signer === undefined) return layOut(context, duty, admitted, encode, signal);
-  if (admitted.length === 0) return;
+  const signer = signerOf(duty.id.kind);
+  if (signer === undefined)
+    duty.record.blame(
+      "client-silent",
+      admitted.map(({ groupKey }) => groupKey),
+    );
+  if (hasClient) layOut(context, duty, admitted, encode, signal);
+  if (signer === undefined || admitted.length === 0) return;
   release(context, duty, await signAll(context, signer, duty, admitted, encode, signal), signal);
 }
 
@@ -77,10 +83,6 @@ function layOut<T>(
   encode: (item: ToSign<T>, signature: Uint8Array) => Uint8Array,
   signal: AbortSignal,
 ): void {
-  duty.record.blame(
-    "client-silent",
-    admitted.map(({ groupKey }) => groupKey),
-  );
   const items = admitted.map((item) => ({
     groupKey: item.groupKey,
     part: item.part ?? 0,

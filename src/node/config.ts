@@ -48,6 +48,8 @@ export interface RunConfig {
 export interface ValidatorApiConfig {
   /** A validator client signs, whatever keystores lie in the folder; otherwise it signs when there are none. */
   readonly wanted: boolean;
+  /** The client asks nobody for the cluster's selection proofs: the keystores sign these, aggregates and contributions. */
+  readonly keystoresAggregate: boolean;
   /** "host:port" */
   readonly address: string;
   /** PEM files; plain HTTP without. */

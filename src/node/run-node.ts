@@ -2,8 +2,8 @@ import { toHex } from "../base/index.ts";
 import { type BeaconNodes, createBeaconNodes } from "../beacon/index.ts";
 import { readLock } from "../cluster/index.ts";
 import { CAUSES, type Cause, DoppelgangerWatch } from "../duty/index.ts";
-import type { Clock, Logger, ShareSigner } from "../ports/index.ts";
-import { createBlsThreads, createKeystoreSigner, loadKeystores } from "../signer/index.ts";
+import type { Clock, Logger } from "../ports/index.ts";
+import { createBlsThreads } from "../signer/index.ts";
 import type { ChainSpec, OperatorIndex } from "../spec/index.ts";
 import { lockDataFolder, type NodeStore, openNodeStore } from "../storage/index.ts";
 import {
@@ -27,7 +27,8 @@ import { holdNodeKey } from "./wire-key-lock.ts";
 import { makeLogger } from "./wire-logger.ts";
 import { type Beginning, serveMonitoring } from "./wire-monitoring.ts";
 import { makeP2p } from "./wire-p2p.ts";
-import { clientSigns, type RunningValidatorApi, startValidatorApi } from "./wire-validator-api.ts";
+import { openSigning } from "./wire-signing.ts";
+import { type RunningValidatorApi, startValidatorApi } from "./wire-validator-api.ts";
 
 /**
  * Runs a node until `signal` fires, then finishes the signatures under way and stops. Everything on disk is checked before
@@ -125,7 +126,7 @@ async function startNode(
   const beginning: Beginning = { cluster, self, doing: `opens ${cluster.validators.length} key shares` };
   const monitoring = await serveMonitoring(config, beginning, { clock, meter, log });
   running.add(() => monitoring.close());
-  const signer = await openSigner(config, identity, log, signal);
+  const signing = await openSigning(config, identity, log, signal);
   const bls = createBlsThreads({ log });
   running.add(() => bls.close());
 
@@ -147,7 +148,7 @@ async function startNode(
   const loop = watchEventLoop(meter);
   running.add(() => loop.stop());
 
-  const tools = { ...identity, clock, chain, p2p, beacon, store, signer, bls, watch, log, meter };
+  const tools = { ...identity, clock, chain, p2p, beacon, store, signing, bls, watch, log, meter };
   const { consensus, infosync, duties } = makeDuties(config, { ...tools, timeline: timelines });
   running.add(() => consensus.stop());
   let validatorApi: RunningValidatorApi | undefined;
@@ -164,7 +165,7 @@ async function startNode(
     watch,
     memory,
     loop,
-    shares: signer?.groupKeys.length,
+    shares: signing.hasClient ? undefined : signing.shares,
     validatorApi: () => validatorApi,
     stopping: signal,
   });
@@ -175,7 +176,7 @@ async function startNode(
   running.add(() => infosync.stop());
   duties.start();
   running.add(() => duties.stop());
-  if (signer === undefined) {
+  if (signing.hasClient) {
     validatorApi = await startValidatorApi(config, { ...tools, desk: duties.desk });
     running.add(() => validatorApi?.close());
   }
@@ -195,21 +196,6 @@ function greet({ cluster, self }: Identity, log: Logger): void {
     threshold: cluster.threshold,
     validators: cluster.validators.length,
   });
-}
-
-/** The built-in signer with this operator's key shares; undefined where a validator client signs. */
-async function openSigner(
-  config: RunConfig,
-  { cluster, self }: Identity,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<ShareSigner | undefined> {
-  if (await clientSigns(config)) return undefined;
-  const signer = createKeystoreSigner(
-    await loadKeystores(config.validatorKeysDir, cluster, self, { log, signal }),
-  );
-  log.info("Key shares opened", { shares: signer.groupKeys.length, of: cluster.validators.length });
-  return signer;
 }
 
 /** Waits for a beacon node that names the cluster's chain, and for a clock that agrees with it. */

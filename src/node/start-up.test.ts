@@ -36,7 +36,7 @@ test("a node that waits for its beacon node is alive, says that it is not ready 
     p2pRelays: [],
     p2pPeers: [],
     monitoringAddress: `127.0.0.1:${monitoring}`,
-    validatorApi: { wanted: false, address: "127.0.0.1:0", tls: undefined },
+    validatorApi: { wanted: false, keystoresAggregate: false, address: "127.0.0.1:0", tls: undefined },
     builderApi: false,
     graffiti: "",
     nickname: "maria",

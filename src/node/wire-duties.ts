@@ -6,10 +6,11 @@ import {
   type DutyRunner,
   dutyGate,
   PARSIGEX_PROTOCOL,
+  type Signing,
 } from "../duty/index.ts";
 import { canonicaliseResult, InfoSync, type Offer, PRIORITY_PROTOCOLS } from "../infosync/index.ts";
 import { newestCharonMinor, type P2p, peerIdOf, peerinfoProtocol } from "../p2p/index.ts";
-import type { BeaconNode, BlsWork, Clock, Logger, Meter, ShareSigner, TimelineSink } from "../ports/index.ts";
+import type { BeaconNode, BlsWork, Clock, Logger, Meter, TimelineSink } from "../ports/index.ts";
 import type { ChainSpec } from "../spec/index.ts";
 import type { NodeStore } from "../storage/index.ts";
 import type { RunConfig } from "./config.ts";
@@ -22,8 +23,7 @@ export interface DutyTools extends Identity {
   readonly p2p: P2p;
   readonly beacon: BeaconNode;
   readonly store: NodeStore;
-  /** Undefined where a validator client signs. */
-  readonly signer: ShareSigner | undefined;
+  readonly signing: Signing;
   readonly bls: BlsWork;
   readonly timeline: TimelineSink;
   readonly watch: DoppelgangerWatch;
@@ -80,7 +80,8 @@ function makeRunner(
   { consensus, infosync }: { readonly consensus: Consensus; readonly infosync: InfoSync },
   tools: DutyTools,
 ): DutyRunner {
-  const { clock, chain, cluster, self, p2p, beacon, store, signer, bls, timeline, watch, log, meter } = tools;
+  const { clock, chain, cluster, self, p2p, beacon, store, signing, bls, timeline, watch, log, meter } =
+    tools;
   return createDutyRunner({
     clock,
     chain,
@@ -91,7 +92,7 @@ function makeRunner(
     transport: p2p.transport,
     slashing: store,
     notes: store,
-    ...(signer === undefined ? {} : { signer }),
+    signing,
     bls,
     log,
     meter,

@@ -1,4 +1,3 @@
-import { readdir } from "node:fs/promises";
 import type { BeaconNodes } from "../beacon/index.ts";
 import type { Cluster } from "../cluster/index.ts";
 import type { Clock, DutyDesk, Logger, Meter } from "../ports/index.ts";
@@ -9,13 +8,6 @@ import { version } from "./version.ts";
 
 /** A client asks several times a slot; one that is silent for this long is gone. */
 const SILENT_AFTER_SLOTS = 2;
-
-/** Whether a validator client signs: when the configuration says so, or when there is no keystore here to sign with. */
-export async function clientSigns({ validatorApi, validatorKeysDir }: RunConfig): Promise<boolean> {
-  if (validatorApi.wanted) return true;
-  const files = await readdir(validatorKeysDir).catch(() => []);
-  return !files.some((file) => /^keystore.*\.json$/.test(file));
-}
 
 /** The validator API of this node, once it listens. */
 export interface RunningValidatorApi {

@@ -290,7 +290,13 @@ function triremeNode(
   more: readonly string[] = [],
 ): Background {
   const signer =
-    seat === "trireme" ? [] : [`--validator-api-address=127.0.0.1:${ports.validatorApi}`, "--no-signer"];
+    seat === "trireme"
+      ? []
+      : [
+          `--validator-api-address=127.0.0.1:${ports.validatorApi}`,
+          // Vouch asks nobody for the cluster's selection proofs.
+          seat === "trireme+vouch" ? "--keystores-aggregate" : "--no-signer",
+        ];
   return new Background(
     `trireme in ${basename(home)}`,
     `${home}.log`,

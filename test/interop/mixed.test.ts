@@ -42,7 +42,7 @@ const TP = "trireme+prysm";
 const V = "charon+vouch";
 const TV = "trireme+vouch";
 const OF_RELAY = { charon: "Charon's", trireme: "Trireme's" } as const;
-/** Vouch asks nobody for the cluster's selection proofs, so it takes no part in aggregates and contributions. */
+/** Beside Charon Vouch takes no part in aggregates and contributions: it asks nobody for the cluster's selection proofs. */
 const WITHOUT_SELECTIONS = ["attester", "proposer", "sync-message"];
 /** One of four seats, two, and three are Trireme's, met through Charon's relay and through ours. */
 const seatings: readonly (readonly [
@@ -85,7 +85,13 @@ const scenarios: readonly Scenario[] = [
     relay: T,
     kinds: judgedKinds,
   },
-  { name: "4 Trireme with Vouch", seats: [TV, TV, TV, TV], relay: T, kinds: WITHOUT_SELECTIONS },
+  { name: "4 Trireme with Vouch", seats: [TV, TV, TV, TV], relay: T, kinds: judgedKinds },
+  {
+    name: "Trireme alone, two with Vouch, and Charon with Vouch",
+    seats: [T, TV, V, TV],
+    relay: T,
+    kinds: judgedKinds,
+  },
   {
     name: "2 Trireme and 2 Charon, all with Vouch",
     seats: [TV, V, TV, V],
@@ -117,7 +123,7 @@ const scenarios: readonly Scenario[] = [
     name: "4 Trireme, three with Vouch, blocks of a builder",
     seats: [T, TV, TV, TV],
     relay: T,
-    kinds: WITHOUT_SELECTIONS,
+    kinds: judgedKinds,
     builder: true,
   },
   { name: "3 Trireme, 1 Charon without a signer", seats: [T, T, "charon+nobody", T], relay: C },

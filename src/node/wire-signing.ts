@@ -1,0 +1,39 @@
+import { readdir } from "node:fs/promises";
+import { byClient, byClientButAggregation, bySigner, type Signing } from "../duty/index.ts";
+import type { Logger } from "../ports/index.ts";
+import { createKeystoreSigner, loadKeystores } from "../signer/index.ts";
+import type { RunConfig } from "./config.ts";
+import type { Identity } from "./identity.ts";
+
+/**
+ * Who signs in this node, with the key shares opened that it needs for that.
+ *
+ * @returns Also how many shares were opened.
+ * @throws SignerError
+ */
+export async function openSigning(
+  config: RunConfig,
+  { cluster, self }: Identity,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Signing & { readonly shares: number }> {
+  const hasClient = await clientSigns(config);
+  if (hasClient && !config.validatorApi.keystoresAggregate) return { ...byClient, shares: 0 };
+  const signer = createKeystoreSigner(
+    await loadKeystores(config.validatorKeysDir, cluster, self, { log, signal }),
+  );
+  const shares = signer.groupKeys.length;
+  log.info("Key shares opened", {
+    shares,
+    of: cluster.validators.length,
+    ...(hasClient ? { for: "selection proofs, aggregates and contributions" } : {}),
+  });
+  return { ...(hasClient ? byClientButAggregation(signer) : bySigner(signer)), shares };
+}
+
+/** Whether a validator client signs: when the configuration says so, or when there is no keystore here to sign with. */
+async function clientSigns({ validatorApi, validatorKeysDir }: RunConfig): Promise<boolean> {
+  if (validatorApi.wanted) return true;
+  const files = await readdir(validatorKeysDir).catch(() => []);
+  return !files.some((file) => /^keystore.*\.json$/.test(file));
+}
