@@ -78,7 +78,7 @@ test("one operator voting twice is one vote", () => {
   assert.deepEqual(feed(initialState(), ...doubled).sent, []);
   assert.deepEqual(
     feed(initialState(), ...doubled, message({ kind: "commit", source: 3, value: "a" })).sent,
-    ["stop-timer", "decide"],
+    ["stop-timer", "decide", "commit a"],
   );
 });
 
@@ -239,12 +239,23 @@ test("a quorum of commits for a round that we have left decides all the same", (
   const { state } = step(config, initialState(), { kind: "timeout", round: 1, next: 2 });
   assert.equal(state.round, 2);
   const commits = [1, 2, 3].map((source) => message({ kind: "commit", source, value: "a" }));
-  assert.deepEqual(feed(state, ...commits).sent, ["stop-timer", "decide"]);
+  assert.deepEqual(feed(state, ...commits).sent, ["stop-timer", "decide", "commit a"]);
   // Of two rounds they are no quorum.
   assert.deepEqual(
     feed(state, ...commits.slice(1), message({ kind: "commit", source: 1, round: 2, value: "a" })).sent,
     [],
   );
+});
+
+test("who decides on others' votes votes too, once, unless it has", () => {
+  const proposal = message({ kind: "pre-prepare", source: 1, value: "a" });
+  const commits = [1, 2, 3].map((source) => message({ kind: "commit", source, value: "a" }));
+  const early = feed(initialState(), proposal, ...commits);
+  assert.deepEqual(early.sent, ["start-timer", "prepare a", "stop-timer", "decide", "commit a"]);
+  assert.deepEqual(feed(early.state, ...prepares("a")).sent, []);
+  // Our own vote may still be on its way to us when the last of the others' comes.
+  const usual = feed(initialState(), proposal, ...prepares("a"), ...commits);
+  assert.deepEqual(usual.sent, ["start-timer", "prepare a", "commit a", "stop-timer", "decide"]);
 });
 
 test("a decision without a quorum of commits of its very round and value is not believed", () => {

@@ -42,7 +42,7 @@ const stay = (state: QbftState): Transition => ({ state, effects: [] });
 /**
  * One step of QBFT: what an event changes and what is to be done, in order. Pure. The rules are those of the paper with
  * Charon's two additions: f + 1 operators in later rounds pull us along, and a decided operator answers a ROUND-CHANGE
- * with its proof.
+ * with its proof. Decided before it could vote, an operator votes all the same.
  *
  * @spec arXiv:2002.03613 Algorithms 1 to 4
  */
@@ -238,7 +238,16 @@ function onPrepare(config: QbftConfig, state: QbftState, message: QbftMessage): 
  */
 function onCommit(config: QbftConfig, state: QbftState, message: QbftMessage): Transition {
   const commits = plainVotes(flatten(state.buffer), message);
-  return commits.length < quorum(config.operatorCount) ? stay(state) : decide(state, message, commits);
+  if (commits.length < quorum(config.operatorCount)) return stay(state);
+  const { state: next, effects } = decide(state, message, commits);
+  const voted =
+    commits.some(({ source }) => source === config.self) ||
+    (message.round === state.round && firing(state, "quorum-prepares", message.round) === undefined);
+  // Others may lack our vote: a liar can keep its own from them, and their timers may outlast the duty. It adds to a value
+  // that is decided already, so it can decide no other.
+  return voted
+    ? { state: next, effects }
+    : { state: next, effects: [...effects, broadcast(config, next, "commit", { value: message.value })] };
 }
 
 /** What was collected on the way is dropped: from here on the commits say it all, and an instance may live for an epoch. */
