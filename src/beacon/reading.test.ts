@@ -31,9 +31,9 @@ test("a reason from outside becomes one short line without markup, control or di
 
 test("a hostile reason of any length is cleaned in no time", () => {
   for (const piece of ["<", "<script", "<a ", "<<>>"]) {
-    const startedAt = performance.now();
+    const before = process.threadCpuUsage();
     quote(piece.repeat(300_000));
-    assert.ok(performance.now() - startedAt < 500);
+    assert.ok(process.threadCpuUsage(before).user < 500_000);
   }
 });
 

@@ -9,7 +9,7 @@ const limits = {
   bodiesBytesMax: 10_000,
   connectionsMax: 20,
   receiveTimeoutMs: 60_000,
-  stallMs: 1_000,
+  stallMs: 600_000,
   keepAliveMs: 60_000,
 };
 const listening: Listening[] = [];

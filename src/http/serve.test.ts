@@ -11,7 +11,7 @@ const limits: ServeOptions["limits"] = {
   bodiesBytesMax: 2_000_000,
   connectionsMax: 20,
   receiveTimeoutMs: 60_000,
-  stallMs: 300,
+  stallMs: 600_000,
   keepAliveMs: 60_000,
 };
 const listening: Listening[] = [];
@@ -82,13 +82,16 @@ test("connections that say nothing keep nobody out: the longest idle one goes", 
 
 test("a reader that reads nothing is let go, and what it was sent from ends", async () => {
   const ended = Promise.withResolvers<void>();
-  const url = await start(async () => {
-    const stream = new ReadableStream<Uint8Array>({
-      pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
-      cancel: () => ended.resolve(),
-    });
-    return new Response(stream);
-  });
+  const url = await start(
+    async () => {
+      const stream = new ReadableStream<Uint8Array>({
+        pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+        cancel: () => ended.resolve(),
+      });
+      return new Response(stream);
+    },
+    { stallMs: 300 },
+  );
   const socket = await open(url);
   socket.pause();
   socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");

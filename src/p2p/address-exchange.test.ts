@@ -21,7 +21,7 @@ import {
 } from "./limits.ts";
 import { PeerPlaces } from "./peer-places.ts";
 import { hostilePeer } from "./testing/hostile-peer.ts";
-import { connected, newKey, type TestNode, testNode } from "./testing/hosts.ts";
+import { connected, keptHost, newKey, type TestNode, testNode } from "./testing/hosts.ts";
 import { fakeLinks } from "./testing/links.ts";
 import { memoryAddressBook } from "./testing/memory-address-book.ts";
 import { relayServer } from "./testing/relay-server.ts";
@@ -43,13 +43,17 @@ test("a cluster whose relays have vanished is whole again after a full restart, 
   const seats = [0, 1, 2, 3];
   // Operator 0 cannot be dialled, so that nobody can find it in its place.
   const first = seats.map((i) =>
-    testNode(keys, i, { relays, addressBook: book(i, "kept"), ...(i === 0 ? { listen: [] } : {}) }),
+    testNode(keys, i, {
+      relays,
+      listen: i === 0 ? [] : [`${keptHost}:0`],
+      addressBook: book(i, "kept"),
+    }),
   );
   let again: readonly TestNode[] = [];
   try {
     for (const { p2p } of first) await p2p.start();
     for (const from of first) for (const to of first) if (from !== to) await direct(from, to);
-    const listen = first.map((node) => (node.operator === 0 ? [] : [`127.0.0.1:${portOf(node)}`]));
+    const listen = first.map((node) => (node.operator === 0 ? [] : [`${keptHost}:${portOf(node)}`]));
     const known = first[1]?.p2p.listenAddresses() ?? [];
     await stopAll(first);
     await relay.stop();

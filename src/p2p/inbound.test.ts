@@ -7,7 +7,7 @@ import type { OperatorIndex } from "../spec/index.ts";
 import { frame } from "./framing.ts";
 import { receivingBytesMaxPerPeer, violationsMaxPerWindow } from "./limits.ts";
 import { type HostilePeer, hostilePeer } from "./testing/hostile-peer.ts";
-import { connected, newKey, type TestNode, testNode } from "./testing/hosts.ts";
+import { connected, holdSteadyTime, newKey, type TestNode, testNode } from "./testing/hosts.ts";
 
 const protocol = "/trireme/test/1.0.0";
 const limits: ProtocolLimits = {
@@ -153,9 +153,7 @@ test("what one peer leaves half sent stays below a cap in memory", async () => {
 });
 
 test("a flooding peer is put out, and nobody else notices", async (t) => {
-  // Steady time stands still: however slow the machine is, the flood and its punishment fall into one window, and no rate recovers.
-  const now = performance.now();
-  t.mock.method(performance, "now", () => now);
+  holdSteadyTime(t); // The flood and its punishment fall into one window, and no rate recovers.
   const keys = [newKey(), newKey(), newKey()];
   const node = testNode(keys, 0);
   const heard = new Set<number>();

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import type { Stream } from "@libp2p/interface";
 import { encodeEnr } from "../cluster/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { P2pError } from "./errors.ts";
 import { type RelayServer, type RelayServerOptions, startRelayServer } from "./relay-server.ts";
-import { hostilePeer } from "./testing/hostile-peer.ts";
+import { type HostilePeer, hostilePeer } from "./testing/hostile-peer.ts";
 import { connected, newKey, testNode } from "./testing/hosts.ts";
 
 const HOP = "/libp2p/circuit/relay/0.2.0/hop";
@@ -104,20 +102,12 @@ test("a port that is taken, and an address that is none, are told in words", asy
 
 test("one address can hold only so many connections, and what it gives back is free again", async () => {
   const relay = await relayWith({ connectionsPerHostMax: 3 });
-  const [, ip = "", port] = /^\/ip4\/([\d.]+)\/tcp\/(\d+)/.exec(relay.addresses()[0] ?? "") ?? [];
-  const dial = (): Socket => {
-    const socket = connect(Number(port), ip);
-    socket.on("error", () => {});
-    socket.resume();
-    return socket;
-  };
+  const dial = (): Promise<HostilePeer> => hostilePeer(newKey(), relay.addresses()[0] ?? "");
   try {
-    const held = [dial(), dial(), dial()];
-    await Promise.all(held.map((socket) => once(socket, "connect")));
-    const beyond = dial();
-    await new Promise((resolve) => beyond.once("close", resolve));
-    assert.ok(held.every(({ destroyed }) => !destroyed));
-    for (const socket of held) socket.destroy();
+    const held = [await dial(), await dial(), await dial()];
+    await assert.rejects(dial());
+    assert.ok(held.every(({ connection }) => connection.status === "open"));
+    for (const { stop } of held) await stop();
     await relays(relay);
   } finally {
     await relay.stop();

@@ -10,7 +10,15 @@ import type { OperatorIndex } from "../spec/index.ts";
 import { P2pError } from "./errors.ts";
 import { dialTimeoutMs, relayAnswerBytesMax } from "./limits.ts";
 import { placeOfEnr, placeOfList, queryRelay, readRelay } from "./relay-address.ts";
-import { connected, newKey, type TestNode, testNode, until } from "./testing/hosts.ts";
+import {
+  connected,
+  keptHost,
+  newKey,
+  type TestNode,
+  testNode,
+  until,
+  withoutLimits,
+} from "./testing/hosts.ts";
 import { relayServer } from "./testing/relay-server.ts";
 
 const protocol = "/trireme/test/1.0.0";
@@ -79,7 +87,8 @@ test("a relayed connection gives way to a direct one as soon as the peers learn 
   }
 });
 
-test("an address that swallows every packet does not keep peers from meeting through a relay", async () => {
+test("an address that swallows every packet does not keep peers from meeting through a relay", async (t) => {
+  withoutLimits(t, dialTimeoutMs); // Whoever waits for its dial to end waits for ever.
   const relay = await relayServer();
   const relays = relay.getMultiaddrs().map(String);
   const hole = createTcpServer((socket) => void socket.on("error", () => {})).listen(0, "127.0.0.1");
@@ -93,9 +102,7 @@ test("an address that swallows every packet does not keep peers from meeting thr
   try {
     await Promise.all([a.p2p.start(), b.p2p.start()]);
     await Promise.all([a, b].map(({ meter }) => meter.reached("p2p_relay_connections", { peer: "relay-0" })));
-    const begun = performance.now();
     await Promise.all([connected(a, b), connected(b, a)]);
-    assert.ok(performance.now() - begun < dialTimeoutMs, "waited for the dial to time out");
   } finally {
     await stopAll(a, b);
     hole.close();
@@ -105,9 +112,8 @@ test("an address that swallows every packet does not keep peers from meeting thr
 
 test("a relay that was down is used when it comes back, and meanwhile costs nothing but its own use", async () => {
   const key = await generateKeyPair("secp256k1");
-  const first = await relayServer(key);
+  const first = await relayServer(key, `/ip4/${keptHost}/tcp/0`);
   const relays = first.getMultiaddrs().map(String);
-  const port = Number(/tcp\/(\d+)/.exec(relays[0] ?? "")?.[1]);
   await first.stop();
   const keys = [newKey(), newKey()];
   const a = testNode(keys, 0, { relays });
@@ -118,7 +124,7 @@ test("a relay that was down is used when it comes back, and meanwhile costs noth
   try {
     await connected(b, a); // Directly, without the relay.
     assert.deepEqual(b.p2p.relays(), [{ name: "relay-0", ready: false }]);
-    relay = await relayServer(key, port);
+    relay = await relayServer(key, relays[0]?.replace(/\/p2p\/.*/, ""));
     await b.meter.reached("p2p_relay_connections", { peer: "relay-0" });
   } finally {
     await stopAll(a, b);

@@ -87,7 +87,7 @@ test("a terminal that is held does not hold the program", { skip: !existsSync(SC
     },
   );
   try {
-    const [connection] = await once(server, "connection", { signal: AbortSignal.timeout(30_000) });
+    const [connection] = await once(server, "connection", { signal: AbortSignal.timeout(300_000) });
     const [answer] = await once(connection, "data");
     assert.equal(String(answer), "true");
   } finally {

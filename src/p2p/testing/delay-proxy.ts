@@ -2,15 +2,14 @@ import { once } from "node:events";
 import { connect as connectTo, createServer, type Server, type Socket } from "node:net";
 
 /**
- * A TCP proxy in front of a node that can hold back what the node answers. It counts round trips by the order of events, not
- * by a stopwatch: what arrives while the answers are held needed none of them.
+ * A TCP proxy in front of a node that can hold back what the node answers, or what is said to it. It counts round trips by the
+ * order of events, not by a stopwatch: what arrives while the answers are held needed none of them.
  */
 export class HoldingProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #held: (() => void)[] = [];
-  #holding = false;
-  #arrived: (() => void) | undefined;
+  #holding: "answers" | "words" | undefined;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -32,24 +31,17 @@ export class HoldingProxy {
   }
 
   hold(): void {
-    this.#holding = true;
+    this.#holding = "answers";
   }
 
   /** Lets everything pass that comes from now on; what is held stays lost. */
   forward(): void {
-    this.#holding = false;
+    this.#holding = undefined;
   }
 
-  /** Settles when the node has answered something that is held. */
-  async somethingHeld(): Promise<void> {
-    while (this.#held.length === 0)
-      await new Promise<void>((resolve) => {
-        this.#arrived = resolve;
-      });
-  }
-
-  /** Lets through what is held now; what comes later is held again. */
-  releaseOnce(): void {
+  /** Lets through every answer, those that are held too; but the node hears no word more. */
+  holdWords(): void {
+    this.#holding = "words";
     for (const pass of this.#held.splice(0)) pass();
   }
 
@@ -70,14 +62,12 @@ export class HoldingProxy {
         other.destroy();
       });
     }
-    near.on("data", (bytes) => far.write(bytes));
+    near.on("data", (bytes) => {
+      if (this.#holding !== "words") far.write(bytes);
+    });
     far.on("data", (bytes) => {
-      if (!this.#holding) {
-        near.write(bytes);
-        return;
-      }
-      this.#held.push(() => near.write(bytes));
-      this.#arrived?.();
+      if (this.#holding === "answers") this.#held.push(() => near.write(bytes));
+      else near.write(bytes);
     });
   }
 }

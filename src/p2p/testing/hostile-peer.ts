@@ -37,7 +37,10 @@ export async function hostilePeer(
       stream.send(frame(answer));
       await stream.close().catch(() => {});
     });
-  const connection = await node.dial(multiaddr(address));
+  const connection = await node.dial(multiaddr(address)).catch(async (error: unknown) => {
+    await node.stop();
+    throw error;
+  });
   const inner = connection as unknown as { muxer: { maConn: MessageStream } };
   return {
     connection,

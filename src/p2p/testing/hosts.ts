@@ -1,4 +1,5 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
+import type { TestContext } from "node:test";
 import { parseEnr } from "../../cluster/index.ts";
 import { NodeKey } from "../../crypto/index.ts";
 import {
@@ -62,6 +63,12 @@ export class ObservedMeter implements Meter {
 
 export const newKey = (): NodeKey => NodeKey.fromBytes(new Uint8Array(randomBytes(32)));
 
+/**
+ * An address of this machine that no other program listens on, and from which the system opens no connections: a port of it
+ * that was given back is free until we take it again.
+ */
+export const keptHost: string = `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(1, 255)}`;
+
 export interface TestNode {
   readonly p2p: P2p;
   readonly meter: ObservedMeter;
@@ -91,6 +98,25 @@ export function testNode(
     ...more,
   });
   return { p2p, meter, operator: self as OperatorIndex };
+}
+
+/**
+ * For the time of a test, time limits of these lengths never end: what must not have waited for one cannot have, and a machine
+ * that is busy with other things cannot miss one.
+ */
+export function withoutLimits(t: TestContext, ...limitsMs: readonly number[]): void {
+  const { setTimeout: start } = globalThis;
+  const patient = (action: () => void, ms = 0): NodeJS.Timeout =>
+    start(action, limitsMs.includes(ms) ? 2 ** 31 - 1 : ms);
+  t.mock.method(globalThis, "setTimeout", patient as typeof setTimeout);
+}
+
+/** For the time of a test steady time stands still: rates give nothing new and windows do not end, however slow the machine is. */
+export function holdSteadyTime(t: TestContext): void {
+  const { now } = performance;
+  const held = performance.now();
+  performance.now = () => held; // A mock of the test runner would remember every call.
+  t.after(() => void (performance.now = now));
 }
 
 /** Settles when something is so that no event tells of; it looks now and then, which leaves the processor to the others. */

@@ -9,10 +9,10 @@ import { yamux } from "@libp2p/yamux";
 import { createLibp2p, type Libp2p } from "libp2p";
 
 /** A circuit relay on loopback, as Charon's `relay` command is one. */
-export async function relayServer(privateKey?: PrivateKey, port = 0): Promise<Libp2p> {
+export async function relayServer(privateKey?: PrivateKey, listen = "/ip4/127.0.0.1/tcp/0"): Promise<Libp2p> {
   return await createLibp2p({
     privateKey: privateKey ?? (await generateKeyPair("secp256k1")),
-    addresses: { listen: [`/ip4/127.0.0.1/tcp/${port}`] },
+    addresses: { listen: [listen] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
