@@ -1,9 +1,10 @@
 /** What operating systems and HTTP clients say, by how it begins, and the same in words. */
 const WORDS: readonly (readonly [said: RegExp, words: string])[] = [
-  [/^connect ECONNREFUSED (.+)$/, "nothing listens at $1"],
-  [/^connect EHOSTUNREACH (.+)$/, "there is no way to $1"],
-  [/^connect ENETUNREACH (.+)$/, "there is no network to $1"],
-  [/^connect ETIMEDOUT (.+)$/, "$1 does not answer"],
+  // libp2p names the address in front of what the system said, which names it too.
+  [/^(?:connection error \S+: )?connect ECONNREFUSED (.+)$/, "nothing listens at $1"],
+  [/^(?:connection error \S+: )?connect EHOSTUNREACH (.+)$/, "there is no way to $1"],
+  [/^(?:connection error \S+: )?connect ENETUNREACH (.+)$/, "there is no network to $1"],
+  [/^(?:connection error \S+: )?connect ETIMEDOUT (.+)$/, "$1 does not answer"],
   [/^getaddrinfo ENOTFOUND (.+)$/, "nobody knows the name $1"],
   [/^getaddrinfo EAI_AGAIN (.+)$/, "the name $1 cannot be looked up now"],
   [/^read ECONNRESET$/, "the other side broke the connection"],

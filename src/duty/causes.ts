@@ -10,7 +10,7 @@ export const CAUSES = {
   "no-randao":
     "The partial randao signatures did not reach the threshold, so no block could be requested. Check the operators that are named.",
   "no-consensus":
-    "The operators did not agree in time. More than f of them were down or unreachable, or their proposals were not acceptable.",
+    "The operators did not agree in time. Too many of them were down, unreachable or slow, or what they proposed was not acceptable. Check who is connected.",
   "bad-proposal": "What was decided is not a vote or a block for this duty, so this node did not sign it.",
   "left-out":
     "What was decided does not contain this validator. The leader's beacon node does not know its duty.",

@@ -177,6 +177,38 @@ test("validators seen signing elsewhere, another lock and clocks apart are told"
   assert.equal(ours[0]?.what, "This machine's clock differs from those of most operators.");
 });
 
+test("what was left when the node was stopped is no failure", () => {
+  assert.deepEqual(findings(facts(), [duty(1), failed(2, "stopped"), failed(3, "stopped")]), []);
+  const [found] = findings(facts(), [duty(1), duty(2), failed(3, "stopped"), failed(4, "no-consensus")]);
+  assert.match(found?.what ?? "", /^1 of the 3 duties of the last epoch failed: no-consensus/);
+});
+
+test("advice that a reason not to be ready gives is not given twice", () => {
+  const found = findings(facts({ ready: ["slashing memory doubted"] }), [
+    failed(1, "slashing-memory-doubted"),
+  ]);
+  assert.deepEqual(
+    found.map(({ advice }) => advice === ""),
+    [false, true],
+  );
+});
+
+test("a node that watches says when it begins to sign", () => {
+  const watching = {
+    reason: "new memory",
+    quietEpochs: 1,
+    signsAt: 400_000,
+    unexplained: 0,
+    unexplainedKeys: [],
+  } as const;
+  const { duties } = facts();
+  const [found] = findings(
+    facts({ at: 30_000, ready: ["watching for a double"], duties: { ...duties, watching } }),
+    [],
+  );
+  assert.match(found?.advice ?? "", /in about 7 min/);
+});
+
 test("an operator takes part in the duties that were sent and whose messages have had time to come", () => {
   const duties = [
     duty(8), // Before the window.

@@ -1,6 +1,7 @@
 import type { BeaconNodeStatus } from "../beacon/index.ts";
 import { CAUSES, type Cause } from "../duty/index.ts";
 import type { PeerStatus } from "../p2p/index.ts";
+import type { UnixMs } from "../spec/index.ts";
 import type { DutyDigest, NotReady } from "../telemetry/index.ts";
 import type { NodeStatus } from "./status.ts";
 
@@ -36,7 +37,7 @@ export function findings(facts: Facts, duties: readonly DutyDigest[]): readonly 
     ...aboutMemory(facts),
     ...aboutPeers(facts),
     ...aboutBeaconNodes(facts),
-    ...aboutDuties(duties),
+    ...aboutDuties(duties, facts.ready),
     ...aboutProcess(facts),
   ];
   return GRAVITY.flatMap((level) => all.filter((finding) => finding.level === level));
@@ -112,11 +113,15 @@ const REASONS: Readonly<Record<NotReady, (facts: Facts) => Omit<Finding, "level"
     what: "There are no key shares, so nothing is signed.",
     advice: "Put this operator's keystores into validator_keys/ of the data folder and restart.",
   }),
-  "watching for a double": ({ duties: { watching } }) => ({
+  "watching for a double": ({ at, duties: { watching } }) => ({
     what: `This node watches the chain before it signs, as its ${watching?.reason === "memory behind" ? "slashing memory is behind" : watching?.reason === "imported memory" ? "slashing memory was imported" : "slashing memory is new"}. The other operators sign.`,
-    advice: "Nothing to do: it begins by itself after two quiet epochs (docs/moving.md).",
+    advice: `Nothing to do: it begins by itself after two quiet epochs${watching === undefined ? "" : `, in about ${minutesUntil(watching.signsAt, at)} min`} (docs/moving.md).`,
   }),
 };
+
+function minutesUntil(time: UnixMs, now: UnixMs): number {
+  return Math.max(1, Math.ceil((time - now) / 60_000));
+}
 
 function aboutMemory({ duties: { watching } }: Facts): readonly Finding[] {
   if (watching === undefined || watching.unexplained === 0) return [];
@@ -213,8 +218,20 @@ function whyUnusable({ reachable, chain, syncDistance, optimistic, lastError }: 
   return `is ${syncDistance} slots behind the chain`;
 }
 
-function aboutDuties(duties: readonly DutyDigest[]): readonly Finding[] {
-  const ended = duties.filter(({ state }) => state === "done" || state === "late" || state === "failed");
+/** Causes of which a reason not to be ready says already what to do. */
+const EXPLAINED: Partial<Readonly<Record<string, NotReady>>> = {
+  "slashing-memory-doubted": "slashing memory doubted",
+  "slashing-memory-unavailable": "slashing memory unavailable",
+} satisfies Partial<Record<Cause, NotReady>>;
+
+function aboutDuties(duties: readonly DutyDigest[], ready: readonly NotReady[]): readonly Finding[] {
+  // What was left when the node was stopped says nothing of how it is.
+  const ended = duties.filter(
+    (duty) =>
+      duty.state === "done" ||
+      duty.state === "late" ||
+      (duty.state === "failed" && causeOf(duty) !== ("stopped" satisfies Cause)),
+  );
   const failed = ended.filter(({ state }) => state === "failed");
   const causes = [...Map.groupBy(failed, causeOf)].toSorted(([, a], [, b]) => b.length - a.length);
   const [most] = causes;
@@ -224,7 +241,7 @@ function aboutDuties(duties: readonly DutyDigest[]): readonly Finding[] {
     {
       level: failed.length > ended.length / 2 ? "bad" : "warning",
       what: `${failed.length} of the ${ended.length} duties of the last epoch failed: ${causes.length === 1 ? most[0] : named.join(", ")}.`,
-      advice: CAUSES[most[0] as Cause] ?? "",
+      advice: ready.includes(EXPLAINED[most[0]] as NotReady) ? "" : (CAUSES[most[0] as Cause] ?? ""),
     },
   ];
 }

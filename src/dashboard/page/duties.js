@@ -13,6 +13,8 @@ import { KINDS, whole } from "./words.js";
 
 /** On a narrow screen there is room for so many slots. */
 const SLOTS_NARROW = 32;
+/** The name of an epoch is as wide as so many slots of a narrow screen. */
+const SLOTS_OF_A_NAME = 10;
 
 /** @type {Known | undefined} */
 let known;
@@ -54,7 +56,7 @@ export function showDuties(now) {
  */
 function row({ duties, status }, { kind, many }, slots, inTabOrder) {
   const ofRow = slots.flatMap((slot) => duties.get(`${slot}/${kind}`) ?? []);
-  const ended = ofRow.filter(({ state }) => state !== "waiting" && state !== "sent");
+  const ended = ofRow.filter(({ state }) => state === "done" || state === "late" || state === "failed");
   const done = ended.filter(({ state }) => state === "done").length;
   return el(
     "div",
@@ -109,7 +111,14 @@ function axis({ status: { chain } }, slots) {
       const names = slot % chain.slotsPerEpoch === 0 && slot >= 0;
       return el(
         "span",
-        { class: classes({ mark: true, epoch: names, old: i < SLOTS - SLOTS_NARROW }) },
+        {
+          class: classes({
+            mark: true,
+            epoch: names,
+            old: i < SLOTS - SLOTS_NARROW,
+            last: i > SLOTS - SLOTS_OF_A_NAME,
+          }),
+        },
         ...(names ? [el("span", {}, `epoch ${whole(slot / chain.slotsPerEpoch)}`)] : []),
       );
     }),
@@ -126,7 +135,10 @@ function legend({ duties }) {
   return el(
     "p",
     { class: "legend" },
-    ...shown.flatMap((state) => [el("span", { class: "cell", "data-state": state }), ` ${STATES[state]} `]),
+    ...shown.flatMap((state) => [
+      el("span", { class: "key" }, el("span", { class: "cell", "data-state": state }), ` ${STATES[state]}`),
+      " ",
+    ]),
   );
 }
 
@@ -137,7 +149,11 @@ function showChoice() {
   if (choice === undefined)
     return show(
       "duty",
-      el("p", { class: "soft" }, "Point at a cell, or walk through them with the arrow keys."),
+      el(
+        "p",
+        { class: "soft" },
+        "What a cell has to tell: point at it, tap it, or walk there with the arrow keys.",
+      ),
     );
   show("duty", ...story(known, choice));
 }

@@ -1,6 +1,6 @@
 /**
  * How long after its due time each duty was sent, kind by kind: a dot for each slot. Before the due time is below zero: votes
- * go out as soon as the block is there.
+ * go out as soon as the block is there. Steps on the way to a duty have no chart: nobody is paid for their time.
  *
  * @import { Known } from "./asking.js"
  * @import { DutyDigest } from "../../telemetry/index.ts"
@@ -11,20 +11,24 @@ import { KINDS, milliseconds } from "./words.js";
 
 const WIDTH = 320;
 const HEIGHT = 132;
-const LEFT = 50;
+const LEFT = 58;
 const RIGHT = 8;
 const TOP = 10;
 const BOTTOM = 22;
+
+const NOTE =
+  "A dot for each slot. Below the line “due” it was sent before it had to be: votes go out as soon as the block of their slot is there.";
 
 /** @typedef {{ readonly slot: number; readonly ms: number; readonly state: string }} Point */
 
 /** @param {Known} known */
 export function showLatency({ duties, slot }) {
-  const charts = KINDS.flatMap(({ kind, many }) => {
+  const charts = KINDS.filter(({ isStep }) => isStep !== true).flatMap(({ kind, many }) => {
     const points = [...duties.values()].filter((duty) => duty.kind === kind).flatMap(pointOf);
     return points.length === 0 ? [] : [chart(many, points, slot)];
   });
   show("latency", ...(charts.length === 0 ? [el("p", { class: "soft" }, "Nothing was sent yet.")] : charts));
+  show("latency-note", charts.length === 0 ? "" : NOTE);
 }
 
 /**
@@ -54,7 +58,7 @@ function chart(title, points, now) {
   return el(
     "figure",
     {},
-    el("figcaption", {}, el("strong", {}, title), " ", el("span", { class: "soft" }, summary)),
+    el("figcaption", {}, el("strong", {}, title), el("span", { class: "soft" }, summary)),
     svg(
       "svg",
       { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}: ${summary} after due` },

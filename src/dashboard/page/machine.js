@@ -71,14 +71,16 @@ export function showSigning({ status: { duties, slashingMemory, validatorClient,
     if (watching.unexplained > 0)
       facts.push(["Signed elsewhere", `${watching.unexplained}: ${watching.unexplainedKeys.join(", ")}`]);
   }
-  facts.push([
-    "Signer",
-    validatorClient === undefined ? "built in" : `validator client ${validatorClient.client}`,
-  ]);
+  facts.push(["Signer", validatorClient === undefined ? "built in" : clientOf(validatorClient)]);
   facts.push(["Validators", `${whole(validators.active)} of ${whole(cluster.validators)} active`]);
-  facts.push(["Waiting for a block", counted(duties.awaitingInclusion, "signature")]);
+  facts.push(["Sent, not on chain yet", counted(duties.awaitingInclusion, "signature")]);
   facts.push(["Ready", ready.length === 0 ? "yes" : `no: ${ready.join(", ")}`]);
   show("signing", list(facts));
+}
+
+/** @param {{ readonly client: string }} validatorClient */
+function clientOf({ client }) {
+  return client === "" ? "a validator client, which has asked nothing yet" : `validator client, ${client}`;
 }
 
 const MEMORY = { kept: "kept by this node", imported: "imported", new: "new at the start" };
@@ -102,8 +104,8 @@ export function showProcess({ status, answeredAt }) {
     list([
       ["CPU", `${(100 * share).toFixed(1)} % of a core`],
       ["Memory", bytes(residentBytes)],
-      ["Event loop late, worst of 10 s", milliseconds(eventLoopWorstMs)],
-      ["… by the node's own work", milliseconds(eventLoopHeldMs)],
+      ["Stood still, worst of 10 s", milliseconds(eventLoopWorstMs)],
+      ["… for work of its own", milliseconds(eventLoopHeldMs)],
       ["Version", status.version],
       ["Up for", duration(uptimeSeconds)],
       ["Process", String(pid)],

@@ -25,8 +25,17 @@ export function showOperators(known) {
       el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...COLUMNS.map(headCell))),
       el("tbody", { role: "rowgroup" }, ...inOrder),
     ),
+    el(
+      "p",
+      { class: "note" },
+      "Signs: in how many of the duties that the cluster did in the last epoch its partial signature was seen here.",
+    ),
     ...status.relays.map(({ name, ready }) =>
-      el("p", { class: "soft" }, `${name} ${ready ? "holds a place for us" : "cannot be used"}`),
+      el(
+        "p",
+        { class: "note" },
+        `Relay ${name}: ${ready ? "it holds a place for this node" : "it cannot be used now"}.`,
+      ),
     ),
   );
 }

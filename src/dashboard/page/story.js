@@ -23,11 +23,19 @@ export const STATES = {
  * @param {Choice} choice
  */
 export function story(now, { slot, kind }) {
-  const { one = kind } = KINDS.find((of) => of.kind === kind) ?? {};
+  const { one = kind, about = "" } = KINDS.find((of) => of.kind === kind) ?? {};
   const duty = now.duties.get(`${slot}/${kind}`);
   const title = `Slot ${whole(slot)}, ${one}`;
   if (duty === undefined)
-    return [el("p", {}, el("strong", {}, title), ": no validator of the cluster had one.")];
+    return [
+      el(
+        "p",
+        {},
+        el("strong", {}, title),
+        ": no validator of the cluster had one, or nothing is known of it.",
+      ),
+      el("p", { class: "soft" }, about),
+    ];
   return [
     el(
       "p",
@@ -45,10 +53,11 @@ export function story(now, { slot, kind }) {
               { class: "cause" },
               `${validators} of ${counted(duty.validators, "validator")}: `,
               el("code", {}, cause),
-              ` ${now.causes[cause] ?? ""}`,
+              `: ${now.causes[cause] ?? ""}`,
             ),
           ],
     ),
+    el("p", { class: "soft" }, about),
   ];
 }
 

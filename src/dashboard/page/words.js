@@ -5,19 +5,69 @@ const MINUS = "−";
 /**
  * What the cluster does, in the order of the page.
  *
- * @type {readonly { readonly kind: string; readonly many: string; readonly one: string }[]}
+ * @typedef {object} Kind
+ * @property {string} kind
+ * @property {string} many
+ * @property {string} one
+ * @property {string} about What it is, for who does not know the word.
+ * @property {boolean} [isStep] It only leads to another duty.
  */
+
+/** @type {readonly Kind[]} */
 export const KINDS = [
-  { kind: "proposer", many: "Blocks", one: "block" },
-  { kind: "attester", many: "Attestations", one: "attestation" },
-  { kind: "aggregator", many: "Aggregates", one: "aggregate" },
-  { kind: "sync-message", many: "Sync messages", one: "sync message" },
-  { kind: "sync-contribution", many: "Sync contributions", one: "sync contribution" },
-  { kind: "randao", many: "Randao", one: "randao signature" },
-  { kind: "prepare-aggregator", many: "Committee proofs", one: "selection proof of a committee" },
-  { kind: "prepare-sync-contribution", many: "Sync proofs", one: "selection proof of a sync subcommittee" },
-  { kind: "builder-registration", many: "Registrations", one: "builder registration" },
-  { kind: "exit", many: "Exits", one: "exit" },
+  { kind: "proposer", many: "Blocks", one: "block", about: "A block of the chain that a validator makes." },
+  {
+    kind: "attester",
+    many: "Attestations",
+    one: "attestation",
+    about: "The vote that every validator casts once an epoch.",
+  },
+  {
+    kind: "aggregator",
+    many: "Aggregates",
+    one: "aggregate",
+    about: "The votes of a committee put together, by the few validators that are drawn for it.",
+  },
+  {
+    kind: "sync-message",
+    many: "Sync messages",
+    one: "sync message",
+    about: "What a member of the sync committee says of every slot, for light clients.",
+  },
+  {
+    kind: "sync-contribution",
+    many: "Sync contributions",
+    one: "sync contribution",
+    about: "Messages of the sync committee put together, by the few members that are drawn for it.",
+  },
+  {
+    kind: "randao",
+    many: "Randao",
+    one: "randao signature",
+    about: "A step on the way to a block: no beacon node makes one without it.",
+    isStep: true,
+  },
+  {
+    kind: "prepare-aggregator",
+    many: "Committee proofs",
+    one: "selection proof of a committee",
+    about: "A step on the way to an aggregate: it shows who is drawn.",
+    isStep: true,
+  },
+  {
+    kind: "prepare-sync-contribution",
+    many: "Sync proofs",
+    one: "selection proof of a sync subcommittee",
+    about: "A step on the way to a sync contribution: it shows who is drawn.",
+    isStep: true,
+  },
+  {
+    kind: "builder-registration",
+    many: "Registrations",
+    one: "builder registration",
+    about: "Tells builders whom a block shall pay.",
+  },
+  { kind: "exit", many: "Exits", one: "exit", about: "The end of a validator." },
 ];
 
 /** @param {number} value */
