@@ -4,7 +4,7 @@ import { readLock } from "../cluster/index.ts";
 import { CAUSES, type Cause, DoppelgangerWatch } from "../duty/index.ts";
 import type { Clock, Logger } from "../ports/index.ts";
 import { createBlsThreads } from "../signer/index.ts";
-import type { ChainSpec, OperatorIndex } from "../spec/index.ts";
+import { type ChainSpec, type OperatorIndex, slotAt } from "../spec/index.ts";
 import { lockDataFolder, type NodeStore, openNodeStore } from "../storage/index.ts";
 import {
   charonLabels,
@@ -17,6 +17,7 @@ import {
 import { systemClock } from "./clock.ts";
 import { untilClockAgrees, watchForSetBack } from "./clock-checks.ts";
 import type { RunConfig } from "./config.ts";
+import { earlierDuties } from "./earlier-duties.ts";
 import { type Identity, networkName, readIdentity } from "./identity.ts";
 import { fitBuffers, fitCollector } from "./lean.ts";
 import { slashingDatabase } from "./paths.ts";
@@ -143,7 +144,7 @@ async function startNode(
   const { freshKeys } = config;
   const trustMemory = (): Promise<void> => store.trust();
   const watch = new DoppelgangerWatch({ clock, chain, cluster, beacon, log, memory, freshKeys, trustMemory });
-  const timelines = makeTimelines({ clock, chain, self, store, log });
+  const timelines = await makeTimelines({ clock, chain, self, store, log });
   running.add(() => timelines.flush());
   const loop = watchEventLoop(meter);
   running.add(() => loop.stop());
@@ -224,7 +225,7 @@ async function meetChain(
   return { beacon, chain };
 }
 
-function makeTimelines({
+async function makeTimelines({
   clock,
   chain,
   self,
@@ -236,7 +237,7 @@ function makeTimelines({
   readonly self: OperatorIndex;
   readonly store: NodeStore;
   readonly log: Logger;
-}): DutyTimelines {
+}): Promise<DutyTimelines> {
   return createTimelineSink(
     { clock, log: log.room("duty") },
     {
@@ -244,6 +245,7 @@ function makeTimelines({
       chain,
       self,
       meaning: (cause) => CAUSES[cause as Cause],
+      earlier: await earlierDuties(store, { now: slotAt(chain, clock.now()), log }),
     },
   );
 }

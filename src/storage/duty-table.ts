@@ -50,7 +50,8 @@ export class DutyTable {
 /** We wrote it, but timelines are not under the seal: a damaged one is passed over. */
 function parse(text: string): readonly DutyRecord[] {
   try {
-    return [JSON.parse(text) as DutyRecord];
+    const record = JSON.parse(text) as DutyRecord;
+    return Array.isArray(record.entries) && Array.isArray(record.outcomes) ? [record] : [];
   } catch {
     return [];
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Clock, type DutyOutcome, silent } from "../ports/index.ts";
+import { type Clock, type DutyOutcome, type DutyRecord, silent } from "../ports/index.ts";
 import type { ChainSpec, DutyId, DutyKind, GroupKey, OperatorIndex } from "../spec/index.ts";
 import { createTimelineSink, type DutyTimelines } from "./timeline-sink.ts";
 
@@ -18,7 +18,10 @@ const chain = {
   },
 } as unknown as ChainSpec;
 
-function sinkAt(now: number, more: { readonly meaning?: (cause: string) => string } = {}): DutyTimelines {
+function sinkAt(
+  now: number,
+  more: { readonly meaning?: (cause: string) => string; readonly earlier?: readonly DutyRecord[] } = {},
+): DutyTimelines {
   const clock: Clock = { now: () => now, at: () => () => {} };
   return createTimelineSink({ clock, log: silent }, { chain, self: 2 as OperatorIndex, ...more });
 }
@@ -44,6 +47,25 @@ const stateAfter = (kind: DutyKind, of: Parameters<typeof play>[2]): string | un
   play(sink, { slot: 10, kind }, of);
   return sink.digests().duties[0]?.state;
 };
+
+test("a duty of an earlier life stands as it did", () => {
+  const before = sinkAt(1);
+  const sentAt = 10 * SLOT_MS + 5_000;
+  play(
+    before,
+    { slot: 10, kind: "attester" },
+    { validators: 1, sentAt, outcomes: [{ outcome: "included" }] },
+  );
+  play(
+    before,
+    { slot: 11, kind: "attester" },
+    { validators: 2, outcomes: [{ outcome: "failed", cause: "x" }] },
+  );
+  const after = sinkAt(2, { earlier: before.recent(10) });
+  const { duties, whole } = after.digests(before.digests().token);
+  assert.equal(whole, true);
+  assert.deepEqual(duties, before.digests().duties);
+});
 
 test("a duty stands as the worst of its validators does", () => {
   const inSlot = 10 * SLOT_MS + 5_000;

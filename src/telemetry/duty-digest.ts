@@ -10,6 +10,9 @@ import {
   type UnixMs,
 } from "../spec/index.ts";
 
+/** The cause of what this node only watches, which is nobody's failure. Of docs/causes.md. */
+export const WATCHING = "watching-for-a-double";
+
 /**
  * How a duty stands, all its validators together; the worst of them counts. `sent`: a beacon node has it and no block of
  * the chain does yet. `watched`: this node only looks on, since its keys may sign elsewhere.
@@ -92,7 +95,7 @@ function stateOf(
   { sent, sentLate, open }: { readonly sent: boolean; readonly sentLate: boolean; readonly open: number },
 ): DutyState {
   const bad = outcomes.filter(({ outcome }) => outcome === "failed" || outcome === "not-included");
-  if (bad.some(({ cause }) => cause !== "watching-for-a-double")) return "failed";
+  if (bad.some(({ cause }) => cause !== WATCHING)) return "failed";
   if (bad.length > 0) return "watched";
   // What a block has is on time, whoever sent it; of the rest only the time of sending is known.
   const late = outcomes.some(

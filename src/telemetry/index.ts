@@ -4,6 +4,7 @@
  */
 export type { DutyDigest, DutyDigests, DutyState } from "./duty-digest.ts";
 export { type EventLoopWatch, type LoopDelays, watchEventLoop } from "./event-loop.ts";
+export { DUTIES_IN_MEMORY, SLOTS_RETOLD } from "./limits.ts";
 export { createLogger, type LogFormat, type LoggerOptions, type LogLevel } from "./logger.ts";
 export { charonLabels, createMeter, type ExposedMeter } from "./meter.ts";
 export {

@@ -22,6 +22,8 @@ export const DUTIES_CHARACTERS_MAX = 2_000_000;
 
 /** Duties whose timeline is held in memory: about ten minutes of every kind. */
 export const DUTIES_IN_MEMORY = 512;
+/** Slots whose duties a node that starts reads back from the disk: as many as the dashboard shows. */
+export const SLOTS_RETOLD = 64;
 export const ENTRIES_PER_DUTY_MAX = 200;
 /** Validators named in a group of outcomes; the rest are counted. */
 export const KEYS_PER_OUTCOME_MAX = 64;

@@ -14,7 +14,7 @@ interface World {
   pass(): void;
 }
 
-function world(dutiesMax = 100): World {
+function world(dutiesMax = 100, earlier: readonly DutyRecord[] = []): World {
   const [lines, saved, due]: [string[], DutyRecord[], Set<() => void>] = [[], [], new Set()];
   const clock: Clock = {
     now: () => 12_000,
@@ -31,6 +31,7 @@ function world(dutiesMax = 100): World {
     // Slot 7 begins at 10 s.
     chain: { genesisTime: 10_000 - 7 * 12_000, slotMs: 12_000 } as ChainSpec,
     dutiesMax,
+    earlier,
   };
   const pass = (): void => {
     const now = [...due];
@@ -65,6 +66,55 @@ test("a duty that failed is one line for each cause", () => {
     'warn Duty failed {"duty":"7/attester","validators":3,"cause":"no-quorum"}',
     'warn Duty failed {"duty":"7/attester","validators":1,"cause":"refused"}',
   ]);
+});
+
+test("what this node leaves to the others is no warning: while it watches, and when it is stopped", () => {
+  const { lines, sink, pass } = world();
+  sink.finish({ duty, groupKey: key(1), outcome: "failed", cause: "watching-for-a-double" });
+  sink.finish({ duty, groupKey: key(2), outcome: "failed", cause: "stopped" });
+  pass();
+  assert.deepEqual(
+    lines.map((line) => line.split(" ")[0]),
+    ["debug", "info"],
+  );
+});
+
+test("what an earlier life saved is shown again, and neither reported nor saved anew", () => {
+  const first = world();
+  for (const slot of [5, 6, 7]) {
+    first.sink.record(
+      { slot, kind: "attester" },
+      { at: 11_000, stage: "scheduled", facts: { validators: 2 } },
+    );
+    first.sink.record({ slot, kind: "attester" }, { at: 11_840, stage: "broadcast" });
+    for (const i of [1, 2])
+      first.sink.finish({ duty: { slot, kind: "attester" }, groupKey: key(i), outcome: "included" });
+  }
+  first.pass();
+  const latestFirst = first.saved.toReversed();
+  const { lines, saved, sink, pass } = world(100, latestFirst);
+  sink.flush();
+  pass();
+  assert.deepEqual([lines, saved], [[], []]);
+  assert.deepEqual(sink.recent(10), latestFirst);
+});
+
+test("a duty that an earlier life left is told as what is done for it now", () => {
+  const left = { outcome: "failed", cause: "stopped", validators: 1, groupKeys: [key(1)] } as const;
+  const { saved, sink, pass } = world(2, [
+    { duty: { slot: 8, kind: "attester" }, entries: [], outcomes: [left] },
+    { duty, entries: [], outcomes: [left] },
+  ]);
+  sink.finish({ duty, groupKey: key(1), outcome: "broadcast" });
+  sink.record({ slot: 9, kind: "attester" }, { at: 1, stage: "scheduled" });
+  pass();
+  const outcomes = [{ outcome: "broadcast", validators: 1, groupKeys: [key(1)] }];
+  assert.deepEqual(saved, [{ duty, entries: [], outcomes }]);
+  // The oldest left, and that is the one of the earlier life.
+  assert.deepEqual(
+    sink.recent(10).map((record) => record.duty.slot),
+    [9, 7],
+  );
 });
 
 test("an end that comes later is told then, and only it", () => {

@@ -8,8 +8,11 @@ import {
   type OperatorIndex,
   slotStart,
 } from "../spec/index.ts";
-import { DigestNotes, type DutyDigest, type DutyDigests } from "./duty-digest.ts";
+import { DigestNotes, type DutyDigest, type DutyDigests, WATCHING } from "./duty-digest.ts";
 import { DUTIES_IN_MEMORY, ENTRIES_PER_DUTY_MAX, KEYS_PER_OUTCOME_MAX } from "./limits.ts";
+
+/** The cause of what this node leaves to the others when it is stopped. Of docs/causes.md. */
+const STOPPED = "stopped";
 
 /** Ends of a duty's validators come one by one; those within this time share a line. */
 const REPORT_AFTER_MS = 250;
@@ -33,6 +36,8 @@ interface Group {
 
 interface Story {
   readonly duty: DutyId;
+  /** Told by an earlier life of this node, and over; what is done for the duty now is another story. */
+  readonly isEarlier: boolean;
   readonly entries: TimelineEntry[];
   readonly groups: Map<string, Group>;
   readonly notes: DigestNotes;
@@ -50,6 +55,7 @@ interface Story {
  * @param options.chain - Lets lines say how far into the slot a duty went out, and digests whether that was on time.
  * @param options.self - Whose partial signatures ours are.
  * @param options.meaning - What a cause means, and what to do.
+ * @param options.earlier - What an earlier life saved, latest first: it is shown again, and neither reported nor saved anew.
  */
 export function createTimelineSink(
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
@@ -59,20 +65,25 @@ export function createTimelineSink(
     readonly self?: OperatorIndex;
     readonly meaning?: (cause: string) => string | undefined;
     readonly dutiesMax?: number;
+    readonly earlier?: readonly DutyRecord[];
   } = {},
 ): DutyTimelines {
-  const { save, chain, self, meaning, dutiesMax = DUTIES_IN_MEMORY } = options;
+  const { save, chain, self, meaning, dutiesMax = DUTIES_IN_MEMORY, earlier = [] } = options;
   const stories = new Map<string, Story>();
   /** Tells the answers of this life from those of an earlier one, whose revisions mean nothing here. */
   const life = Math.round(clock.now()).toString(36);
   let revision = 0;
 
   function storyOf(duty: DutyId): Story {
+    const known = stories.get(dutyName(duty));
+    return known === undefined || known.isEarlier ? newStory(duty, { isEarlier: false }) : known;
+  }
+
+  function newStory(duty: DutyId, { isEarlier }: Pick<Story, "isEarlier">): Story {
     const name = dutyName(duty);
-    const known = stories.get(name);
-    if (known !== undefined) return known;
     const story: Story = {
       duty,
+      isEarlier,
       entries: [],
       groups: new Map(),
       notes: new DigestNotes(self),
@@ -80,6 +91,7 @@ export function createTimelineSink(
       broadcastReported: false,
       cancelReport: undefined,
     };
+    stories.delete(name); // The new one is the latest, and the last to leave.
     stories.set(name, story);
     if (stories.size > dutiesMax) {
       const [oldest] = stories;
@@ -89,6 +101,24 @@ export function createTimelineSink(
       }
     }
     return story;
+  }
+
+  function retell({ duty, entries, outcomes }: DutyRecord): void {
+    const story = newStory(duty, { isEarlier: true });
+    for (const entry of entries) tell(story, entry);
+    for (const { outcome, cause, validators, groupKeys } of outcomes)
+      story.groups.set(`${outcome} ${cause ?? ""}`, {
+        outcome,
+        cause,
+        validators,
+        reported: validators,
+        groupKeys: [...groupKeys],
+      });
+  }
+
+  function tell(story: Story, entry: TimelineEntry): void {
+    story.notes.take(entry);
+    if (story.entries.length < ENTRIES_PER_DUTY_MAX) story.entries.push(entry);
   }
 
   function reportSoon(story: Story): void {
@@ -128,6 +158,11 @@ export function createTimelineSink(
     };
     switch (group.outcome) {
       case "failed":
+        // As it should be, and for two epochs every duty.
+        if (group.cause === WATCHING)
+          return log.debug("Duty watched, and left to the other operators", facts);
+        if (group.cause === STOPPED)
+          return log.info("Duty left to the other operators, as the node stops", facts);
         return log.warn("Duty failed", facts);
       case "not-included":
         return log.warn("Duty broadcast but not included", facts);
@@ -138,12 +173,13 @@ export function createTimelineSink(
     }
   }
 
+  for (const record of earlier.toReversed()) retell(record);
+
   return {
     record(duty, entry) {
       const story = storyOf(duty);
       story.revision = ++revision;
-      story.notes.take(entry);
-      if (story.entries.length < ENTRIES_PER_DUTY_MAX) story.entries.push(entry);
+      tell(story, entry);
       if (entry.stage === "broadcast" && !story.broadcastReported) reportSoon(story);
     },
     finish({ duty, groupKey, outcome, cause }) {
