@@ -54,6 +54,8 @@ class Demo {
   readonly #options: DemoOptions;
   readonly #folder: string;
   readonly #snapshots = new Map<number, Snapshot>();
+  /** Operators that have answered since their process began. */
+  readonly #heard = new Set<number>();
   readonly #cpu = new Map<
     number,
     { readonly seconds: number; readonly at: number; readonly percent: number }
@@ -175,10 +177,12 @@ class Demo {
   async #ask(cluster: LocalCluster, board: Board): Promise<void> {
     await Promise.all(
       cluster.operators.map(async (operator, i) => {
+        if (operator.state === "down") this.#heard.delete(i);
         const snapshot =
           operator.state === "down" ? undefined : await askNode(cluster.monitoringPorts[i] as number);
         if (snapshot === undefined) return void this.#snapshots.delete(i);
         this.#snapshots.set(i, snapshot);
+        this.#heard.add(i);
         board.take(i, snapshot.duties);
         this.#measure(i, snapshot);
       }),
@@ -226,7 +230,7 @@ class Demo {
     contribution: { led: number; signed: number; due: number },
   ): OperatorView {
     const snapshot = this.#snapshots.get(i);
-    const up = snapshot === undefined ? "starting" : "up";
+    const up = snapshot !== undefined ? "up" : this.#heard.has(i) ? "silent" : "starting";
     return {
       name: operator.name,
       dashboard: dashboardOf(cluster, i),

@@ -47,14 +47,39 @@ test("the screen fits the terminal, whatever its size", () => {
   }
 });
 
+test("a terminal of 80 columns shows each operator's page and what became of each duty", () => {
+  const lines = render(view, { columns: 80, rows: 24 });
+  const text = lines.join("\n");
+  for (const said of [
+    "http://127.0.0.1:40003",
+    "120 MB",
+    "✔ on chain",
+    "+61 ms",
+    "any 3 sign · simulated chain",
+  ])
+    assert.ok(text.includes(said), said);
+  assert.deepEqual(
+    lines.filter((line) => line.includes("…")),
+    [],
+    "something is cut off",
+  );
+});
+
+test("an operator that does not answer any more is not said to be starting", () => {
+  const [operator] = view.operators;
+  const silent = { ...view, operators: [{ ...operator, state: "silent" }] } as DemoView;
+  assert.ok(render(silent, { columns: 80, rows: 24 }).join("\n").includes("no answer"));
+});
+
 test("what matters is said: slot, who is down, what was signed by whom, and whether anything is slashable", () => {
   const text = render(view, { columns: 140, rows: 40 }).join("\n");
   for (const said of [
     "slot 37",
-    "epoch 2",
+    "epoch 1,",
+    "ends after epoch 1",
     "stopped",
     "http://127.0.0.1:40002",
-    "3 up",
+    "node1",
     "on chain",
     "nothing slashable",
     "38/40",

@@ -29,7 +29,8 @@ export interface OperatorView {
   readonly name: string;
   /** Where its dashboard is. */
   readonly dashboard: string;
-  readonly state: "starting" | "up" | "stopping" | "down";
+  /** `silent`: it answered before and does not now, as a process that gets no processor. */
+  readonly state: "starting" | "up" | "silent" | "stopping" | "down";
   /** Duties whose agreement this operator led. */
   readonly led: number;
   /** Duties that this operator signed, of those that the cluster had while the operator was part of the run. */
@@ -81,56 +82,102 @@ const right = (text: string, columns: number): string =>
 
 /** The whole screen, one string per line, none wider than `columns`, at most `rows` of them. */
 export function render(view: DemoView, size: { readonly columns: number; readonly rows: number }): string[] {
-  const head = [heading(view), "", slotLine(view), ""];
-  const operators = [
-    dim(
-      `  ${left("operator and its dashboard", 34)}${left("state", 11)}${right("led", 6)}${right("signed", 12)}${right("effectiveness", 15)}${right("cpu", 8)}${right("memory", 10)}`,
-    ),
-    ...view.operators.map(operatorLine),
-    "",
-  ];
+  const head = [heading(view), "", slotLine(view, size.columns), ""];
+  const operators = [...table(operatorColumns(), view.operators, size.columns), ""];
   const foot = ["", totalsLine(view), dim(view.note)];
   const room = Math.max(1, size.rows - head.length - operators.length - foot.length - 2);
-  const duties = [
-    dim(
-      `  ${left("slot", 8)}${left("duty", 20)}${right("validators", 10)}   ${left("leader", 9)}${left("round", 8)}${left("signed by", 2 * view.operators.length + 10)}${right("sent after due", 14)}   outcome`,
-    ),
-    ...view.duties.slice(0, room).map((duty) => dutyLine(view, duty)),
-  ];
+  const duties = table(dutyColumns(view), view.duties.slice(0, room), size.columns);
   return [...head, ...operators, ...duties, ...foot]
     .map((line) => clip(line, size.columns))
     .slice(0, size.rows);
 }
 
 function heading(view: DemoView): string {
+  const count = view.operators.length;
   const up = view.operators.filter((operator) => operator.state === "up").length;
-  const health = up >= view.threshold ? green(`${up} up`) : red(`${up} up, ${view.threshold} needed`);
-  return ` ${bold(cyan("Trireme"))}  ${view.validatorCount} validators · ${view.operators.length} operators, ${health}, any ${view.threshold} sign · simulated chain, ${view.slotMs / 1000} s slots`;
+  const health =
+    up >= view.threshold
+      ? `${green(`${up} of ${count}`)} operators up, any ${view.threshold} sign`
+      : red(`${up} of ${count} operators up, ${view.threshold} needed`);
+  return ` ${bold(cyan("Trireme"))}  ${view.validatorCount} validators · ${health} · simulated chain`;
 }
 
-function slotLine(view: DemoView): string {
+function slotLine(view: DemoView, columns: number): string {
   if (view.slot < 0)
     return ` ${bold("starting")}  the first slot begins in ${Math.ceil((-view.slot * view.slotMs - view.intoSlotMs) / 1000)} s`;
-  const cells = 24;
+  const cells = columns < WIDE ? 12 : 24;
   const filled = Math.min(cells, Math.floor((view.intoSlotMs / view.slotMs) * cells));
   const epoch = Math.floor(view.slot / view.slotsPerEpoch);
-  const ofEpochs = view.epochs === undefined ? "" : dim(` of ${view.epochs}`);
-  return ` ${bold(`slot ${view.slot}`)}  ${blue("━".repeat(filled))}${dim("━".repeat(cells - filled))}  epoch ${epoch + 1}${ofEpochs}, slot ${(view.slot % view.slotsPerEpoch) + 1} of ${view.slotsPerEpoch}`;
+  const end = view.epochs === undefined ? "" : dim(`; ends after epoch ${view.epochs - 1}`);
+  return ` ${bold(`slot ${view.slot}`)}  ${blue("━".repeat(filled))}${dim("━".repeat(cells - filled))}  epoch ${epoch}, slot ${(view.slot % view.slotsPerEpoch) + 1} of ${view.slotsPerEpoch}, ${view.slotMs / 1000} s each${end}`;
 }
 
-function operatorLine(operator: OperatorView, index: number): string {
-  const dot =
-    operator.state === "up" ? colourOf(index)("●") : operator.state === "down" ? red("○") : yellow("◌");
-  const state = {
+/** From so many columns on there is room for everything. */
+const WIDE = 100;
+
+interface Column<Row> {
+  readonly title: string;
+  readonly width: number;
+  readonly isRight?: boolean;
+  /** Left out where there is no room; the one with the largest number first. */
+  readonly canGo?: number;
+  readonly cell: (row: Row, index: number) => string;
+}
+
+/** A line of titles and one for each row; columns that can go make room for the others. */
+function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], room: number): string[] {
+  let shown = columns;
+  const isTooWide = (): boolean => shown.reduce((sum, { width: one }) => sum + one, 2) > room;
+  for (const goes of columns.filter((c) => c.canGo).toSorted((a, b) => (b.canGo ?? 0) - (a.canGo ?? 0)))
+    if (isTooWide()) shown = shown.filter((one) => one !== goes);
+  const line = (cell: (column: Column<Row>) => string): string =>
+    `  ${shown.map((column) => (column.isRight === true ? right : left)(cell(column), column.width)).join("")}`;
+  return [dim(line(({ title }) => title)), ...rows.map((row, i) => line(({ cell }) => cell(row, i)))];
+}
+
+function operatorColumns(): readonly Column<OperatorView>[] {
+  const none = dim("–");
+  return [
+    { title: "operator", width: 12, cell: nameOf },
+    { title: "dashboard", width: 24, cell: ({ dashboard }) => dim(dashboard) },
+    { title: "state", width: 10, cell: stateOf },
+    { title: "led", width: 5, isRight: true, cell: ({ led }) => String(led) },
+    { title: "signed", width: 11, isRight: true, cell: ({ signed, due }) => `${signed}/${due}` },
+    {
+      title: "effectiveness",
+      width: 15,
+      isRight: true,
+      canGo: 1,
+      cell: ({ signed, due }) => (due === 0 ? none : percent(signed / due)),
+    },
+    {
+      title: "cpu",
+      width: 6,
+      isRight: true,
+      cell: ({ cpuPercent }) => (cpuPercent === undefined ? none : `${cpuPercent.toFixed(0)} %`),
+    },
+    {
+      title: "memory",
+      width: 9,
+      isRight: true,
+      cell: ({ memoryMb }) => (memoryMb === undefined ? none : `${memoryMb.toFixed(0)} MB`),
+    },
+  ];
+}
+
+function nameOf({ state, name }: OperatorView, index: number): string {
+  const dot = state === "up" ? colourOf(index)("●") : state === "down" ? red("○") : yellow("◌");
+  return `${dot} ${index + 1} ${name}`;
+}
+
+function stateOf({ state }: OperatorView): string {
+  return {
     up: green("up"),
     down: red("stopped"),
+    silent: yellow("no answer"),
     starting: yellow("starting"),
     stopping: yellow("stopping"),
-  }[operator.state];
-  const effectiveness = operator.due === 0 ? dim("–") : percent(operator.signed / operator.due);
-  const cpu = operator.cpuPercent === undefined ? dim("–") : `${operator.cpuPercent.toFixed(0)} %`;
-  const memory = operator.memoryMb === undefined ? dim("–") : `${operator.memoryMb.toFixed(0)} MB`;
-  return `  ${dot} ${left(`${index + 1} ${operator.name} ${dim(operator.dashboard)}`, 32)}${left(state, 11)}${right(String(operator.led), 6)}${right(`${operator.signed}/${operator.due}`, 12)}${right(effectiveness, 15)}${right(cpu, 8)}${right(memory, 10)}`;
+  }[state];
 }
 
 function percent(share: number): string {
@@ -138,17 +185,44 @@ function percent(share: number): string {
   return share >= 0.99 ? green(text) : share >= 0.9 ? yellow(text) : red(text);
 }
 
-function dutyLine(view: DemoView, duty: DutyView): string {
-  const dots = view.operators
-    .map((_, index) => (duty.signers.has(index) ? colourOf(index)("●") : dim("·")))
-    .join(" ");
-  const leader = duty.leader === undefined ? dim("–") : colourOf(duty.leader)(`op ${duty.leader + 1}`);
-  const round = duty.round === undefined ? dim("–") : duty.round === 1 ? "1" : yellow(String(duty.round));
-  const after =
-    duty.broadcastAfterMs === undefined
-      ? dim("–")
-      : `${duty.broadcastAfterMs >= 0 ? "+" : "−"}${Math.abs(duty.broadcastAfterMs).toFixed(0)} ms`;
-  return `  ${left(String(duty.slot), 8)}${left(duty.kind, 20)}${right(String(duty.validators), 10)}   ${left(leader, 9)}${left(round, 8)}${left(dots, 2 * view.operators.length + 10)}${right(after, 14)}   ${outcome(duty)}`;
+function dutyColumns({ operators }: DemoView): readonly Column<DutyView>[] {
+  const none = dim("–");
+  return [
+    { title: "slot", width: 7, cell: ({ slot }) => String(slot) },
+    { title: "duty", width: 19, cell: ({ kind }) => kind },
+    {
+      title: "validators",
+      width: 13,
+      canGo: 3,
+      cell: ({ validators }) => `${right(String(validators), 10)}   `,
+    },
+    {
+      title: "leader",
+      width: 8,
+      canGo: 1,
+      cell: ({ leader }) => (leader === undefined ? none : colourOf(leader)(operators[leader]?.name ?? "")),
+    },
+    {
+      title: "round",
+      width: 7,
+      canGo: 2,
+      cell: ({ round }) => (round === undefined ? none : round === 1 ? "1" : yellow(String(round))),
+    },
+    {
+      title: "signed by",
+      width: Math.max(11, 2 * operators.length + 2),
+      cell: ({ signers }) =>
+        operators.map((_, index) => (signers.has(index) ? colourOf(index)("●") : dim("·"))).join(" "),
+    },
+    {
+      title: "after due   ",
+      width: 13,
+      isRight: true,
+      cell: ({ broadcastAfterMs: ms }) =>
+        `${ms === undefined ? none : `${ms >= 0 ? "+" : "−"}${Math.abs(ms).toFixed(0)} ms`}   `,
+    },
+    { title: "outcome", width: 10, cell: outcome },
+  ];
 }
 
 function outcome(duty: DutyView): string {
