@@ -24,6 +24,7 @@ process.exitCode = await main(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: logOutput(process.stderr),
   environment: process.env,
+  columns: process.stdout.columns,
 });
 // Results wait until somebody has read them, as in "trireme verify | less", or will not any more.
 await new Promise((resolve) => process.stdout.write("", resolve));

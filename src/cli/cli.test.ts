@@ -190,6 +190,18 @@ test("help goes to standard output; the first page lists every command", async (
   }
 });
 
+test("help fits a narrow terminal", async () => {
+  for (const name of ["", "run", "create cluster", "create dkg"]) {
+    const { out } = await trireme(`${name} --help`, {}, 80);
+    const [lists = ""] = out.split(/^(?:Every flag|Flags of a command)/m);
+    assert.deepEqual(
+      lists.split("\n").filter((line) => line.length > 80),
+      [],
+      name,
+    );
+  }
+});
+
 test("`create enr` makes a key once; `enr` prints the same ENR", async (t) => {
   const folder = join(folderOf(t), "node");
   const made = await trireme(`create enr --data-dir ${folder}`);

@@ -4,12 +4,16 @@ import type { Flag } from "./flags.ts";
 import { type CommandRow, commands } from "./flags.ts";
 import { Chosen, environmentNames, nearest, resolveSettings, UsageError } from "./settings.ts";
 
-const HELP_WIDTH = 110;
+/** As wide as the terminal, within what reads well. */
+const HELP_WIDTH = { least: 60, most: 110 };
+
+const helpWidth = ({ columns = HELP_WIDTH.most }: CommandInput["io"]): number =>
+  Math.min(HELP_WIDTH.most, Math.max(HELP_WIDTH.least, columns));
 
 const INTRO = `Trireme runs one Ethereum validator on several machines.
 
 Try it:            trireme demo
-Join a cluster:    trireme create enr, trireme dkg, trireme run
+Join a cluster:    trireme create enr, trireme dkg, trireme test, trireme run
 Split your keys:   trireme create cluster --help
 Look at a folder:  trireme verify <folder>`;
 
@@ -30,7 +34,8 @@ function suffix(flag: Flag): string {
   const choices = choicesOf(flag);
   const parts = choices.length === 1 || choices.length > CHOICES_IN_TERM_MAX ? [choices.join(" | ")] : [];
   const value = Array.isArray(flag.default) ? flag.default.join(",") : flag.default;
-  if (flag.kind !== "switch" && value !== undefined && value !== "" && value !== 0)
+  // A choice that is called "default" says so itself.
+  if (flag.kind !== "switch" && !["", 0, "default", undefined].includes(value as string | number | undefined))
     parts.push(`default ${String(value)}`);
   if (flag.required === true) parts.push("required");
   return parts.length === 0 ? "" : ` (${parts.join("; ")})`;
@@ -58,7 +63,8 @@ function configured(command: Command, io: CommandInput["io"]): Command {
     .configureOutput({ writeOut: io.out, writeErr: io.err, outputError: () => {} })
     .configureHelp({
       sortOptions: false,
-      helpWidth: HELP_WIDTH,
+      helpWidth: helpWidth(io),
+      minWidthToWrap: 15,
       visibleCommands: leaves,
       subcommandTerm: fullName,
       styleTitle: (title) => title,
@@ -77,11 +83,11 @@ export function buildProgram(io: CommandInput["io"]): Command {
 }
 
 /** A command line as a shell takes it, broken before flags where it is long. */
-function inLines(example: string): string {
+function inLines(example: string, width: number): string {
   const lines = [""];
   for (const part of example.split(/ (?=--)/)) {
     const line = lines.at(-1) ?? "";
-    if (line !== "" && line.length + part.length > HELP_WIDTH - 4) lines.push(part);
+    if (line !== "" && line.length + part.length > width - 4) lines.push(part);
     else lines[lines.length - 1] = line === "" ? part : `${line} ${part}`;
   }
   return `  ${lines.join(" \\\n    ")}`;
@@ -102,7 +108,7 @@ function addCommand(program: Command, row: CommandRow, io: CommandInput["io"]): 
   if (row.arguments !== undefined) command.argument(row.arguments);
   command.usage([...(row.arguments === undefined ? [] : [row.arguments]), "[flags]"].join(" "));
   command.option("--config-file <file>", "JSON file with flag names as keys");
-  const examples = row.examples.map(inLines).join("\n");
+  const examples = row.examples.map((example) => inLines(example, helpWidth(io))).join("\n");
   command.addHelpText(
     "after",
     `\nEvery flag can be set in the environment too, e.g. ${environmentNames(row.flags[0] ?? { name: "data-dir", kind: "text", help: "" })[0]}.\n\nExamples:\n${examples}`,

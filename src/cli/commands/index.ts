@@ -8,6 +8,8 @@ export interface Io {
   /** False when the text is dropped: nobody reads. */
   readonly err: (text: string) => unknown;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Of the terminal that shows `out`; undefined where that goes elsewhere. */
+  readonly columns?: number | undefined;
 }
 
 export interface CommandInput {

@@ -15,6 +15,7 @@ export interface Ran {
 export async function trireme(
   line: string,
   environment: Readonly<Record<string, string>> = {},
+  columns?: number,
 ): Promise<Ran> {
   let out = "";
   let err = "";
@@ -26,6 +27,7 @@ export async function trireme(
       err += text;
     },
     environment,
+    columns,
   });
   return { code, out, err };
 }
