@@ -122,7 +122,7 @@ test("with more than f operators away nothing is signed, and the cause says who 
   assert.ok((summary["proposer failed no-randao"] ?? 0) > 0);
   assert.ok((summary["randao failed not-enough-partials"] ?? 0) > 0);
   const missing = world.operators[0]?.log.find(({ sentence }) => sentence === "Partial signatures missing");
-  assert.deepEqual(missing?.facts?.["missing"], [2, 3]);
+  assert.deepEqual(missing?.facts?.["missing"], ["operator-2", "operator-3"]);
 });
 
 test("operators that restart one after the other get back what was signed ahead of time", async () => {

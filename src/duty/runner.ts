@@ -329,7 +329,11 @@ export function createDutyRunner(ports: {
       record.finish(groupKey, "failed", cause);
     }
     for (const { missing, validators } of lacking.values())
-      log.warn("Partial signatures missing", { duty: dutyName(record.id), validators, missing });
+      log.warn("Partial signatures missing", {
+        duty: dutyName(record.id),
+        validators,
+        missing: missing.map((operator) => `operator-${operator}`),
+      });
   }
 
   function reportParticipation(duty: DutyId): void {

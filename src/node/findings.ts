@@ -69,7 +69,8 @@ export function isBeaconDown(beacon: readonly BeaconNodeStatus[]): boolean {
   return beacon.length > 0 && beacon.every(({ usable, lastError }) => !usable && lastError !== "");
 }
 
-function whyNotReady(reason: NotReady, facts: Facts): Finding {
+/** A reason not to be ready in words, with what to do. */
+export function whyNotReady(reason: NotReady, facts: Facts): Finding {
   const { what, advice } = REASONS[reason](facts);
   return { level: reason === "watching for a double" ? "note" : "bad", what, advice };
 }

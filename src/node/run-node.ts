@@ -181,8 +181,7 @@ async function startNode(
     validatorApi = await startValidatorApi(config, { ...tools, desk: duties.desk });
     running.add(() => validatorApi?.close());
   }
-  log.info("Ready for peers", {
-    addresses: p2p.listenAddresses(),
+  log.info("Started; the dashboard says how it goes", {
     dashboard: `http://${monitoring.host}:${monitoring.port}`,
   });
   return store;

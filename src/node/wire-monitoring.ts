@@ -7,6 +7,7 @@ import type { P2p } from "../p2p/index.ts";
 import type { Clock, Logger, MemoryStanding } from "../ports/index.ts";
 import { type ChainSpec, type OperatorIndex, slotAt, type UnixMs } from "../spec/index.ts";
 import {
+  type DutyDigest,
   type DutyTimelines,
   type EventLoopWatch,
   type ExposedMeter,
@@ -15,9 +16,10 @@ import {
   startMonitoring,
 } from "../telemetry/index.ts";
 import type { RunConfig } from "./config.ts";
-import { type Facts, findings, findingsAtStart, isBeaconDown } from "./findings.ts";
+import { type Facts, findings, findingsAtStart, isBeaconDown, whyNotReady } from "./findings.ts";
 import { participation } from "./participation.ts";
 import { readiness } from "./readiness.ts";
+import { reportReadiness } from "./report-readiness.ts";
 import { type NodeStatus, processStatus, type StartingStatus } from "./status.ts";
 import { version } from "./version.ts";
 import type { RunningValidatorApi } from "./wire-validator-api.ts";
@@ -71,6 +73,7 @@ export async function serveMonitoring(
   { clock, meter, log }: { readonly clock: Clock; readonly meter: ExposedMeter; readonly log: Logger },
 ): Promise<NodeMonitoring> {
   let node: Watched | undefined;
+  let endReport = (): void => {};
   const monitoring = await startMonitoring({
     address: monitoringAddress,
     meter,
@@ -86,6 +89,16 @@ export async function serveMonitoring(
     ...monitoring,
     show: (built) => {
       node = built;
+      endReport = reportReadiness({ clock, log }, () => {
+        const reasons = readiness(built);
+        if (reasons.length === 0) return [];
+        const { facts } = factsOf(built, nickname);
+        return reasons.map((reason) => ({ reason, ...whyNotReady(reason, facts) }));
+      });
+    },
+    close: async () => {
+      endReport();
+      await monitoring.close();
     },
   };
 }
@@ -122,6 +135,15 @@ function clusterStatus(cluster: Cluster): NodeStatus["cluster"] {
 }
 
 function statusOf(node: Watched, nickname: string): NodeStatus {
+  const { facts, lately } = factsOf(node, nickname);
+  return { ...facts, findings: findings(facts, lately) };
+}
+
+/** What the node knows of itself, and its duties of the last epoch. */
+function factsOf(
+  node: Watched,
+  nickname: string,
+): { readonly facts: Facts; readonly lately: readonly DutyDigest[] } {
   const { clock, chain, network, cluster, self, p2p, beacon, watch, memory, loop } = node;
   const validatorApi = node.validatorApi();
   const at = clock.now();
@@ -152,5 +174,5 @@ function statusOf(node: Watched, nickname: string): NodeStatus {
     ...(validatorApi === undefined ? {} : { validatorClient: validatorApi.status() }),
     process: processStatus(loop.delays()),
   };
-  return { ...facts, findings: findings(facts, lately) };
+  return { facts, lately };
 }

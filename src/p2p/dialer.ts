@@ -192,8 +192,11 @@ export class Dialer {
     if (signal.aborted) return;
     this.#lastError = why;
     if (this.#logged === why) return;
+    const { log, links } = this.#needs;
+    // The first failure is news; that it goes on for whatever reason is not, nor that there is but a way through a relay.
+    const isNews = this.#logged === "" && links.best(this.#peer.operator) === undefined;
     this.#logged = why;
-    this.#needs.log.debug("Peer not reached; trying again", { peer: this.#peer.name, why });
+    log[isNews ? "info" : "debug"]("Peer not reached; trying again", { peer: this.#peer.name, why });
   }
 }
 

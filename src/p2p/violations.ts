@@ -82,7 +82,7 @@ export class Violations {
       reason,
       protocol,
       detail: detail.slice(0, 200),
-      moreSinceLastLine: last?.dropped ?? 0,
+      ...(last === undefined || last.dropped === 0 ? {} : { moreSinceLastLine: last.dropped }),
     });
   }
 }
