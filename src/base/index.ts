@@ -4,6 +4,7 @@
  */
 export { AssertionFailed, assert, present } from "./assert.ts";
 export { type Brand, concatBytes, equalBytes, fromHex, type Hex, HexError, toHex } from "./bytes.ts";
+export { counted } from "./counted.ts";
 export { each } from "./each.ts";
 export { DvError, explain, type Facts } from "./errors.ts";
 export { type HttpAddress, readHttpAddress } from "./http-address.ts";

@@ -1,4 +1,4 @@
-import { printable } from "../base/index.ts";
+import { counted, printable } from "../base/index.ts";
 import { type CeremonyProgress, type PeerProgress, parts } from "./progress.ts";
 
 const esc = "\u001b[";
@@ -34,7 +34,7 @@ export function renderCeremony(
   const { clusterName, validators, threshold, peers, self } = progress;
   const name = clusterName === "" ? "a cluster" : `"${clusterName}"`;
   return [
-    ` ${paint.bold("Key ceremony")} for ${name}: ${count(validators, "validator")}, ${peers.length + 1} operators, any ${threshold} sign; you are operator ${self}`,
+    ` ${paint.bold("Key ceremony")} for ${name}: ${counted(validators, "validator")}, ${peers.length + 1} operators, any ${threshold} sign; you are operator ${self}`,
     "",
     ...parts.map((part) => `  ${partLine(part.name, progress, paint)}`),
     "",
@@ -144,8 +144,6 @@ export function lasting(ms: number): string {
     ? `${minutes} min ${seconds % 60} s`
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
-
-const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
 
 /** Cuts a line to the width of the screen; colour codes take no room. */
 function clip(line: string, columns: number): string {

@@ -1,3 +1,4 @@
+import { counted } from "../base/index.ts";
 import { type JudgedKind, judgedKinds } from "./activity.ts";
 import type { ChainReport, DutyTally } from "./report.ts";
 
@@ -27,7 +28,7 @@ export function formatReport(report: ChainReport): string {
 function heading(report: ChainReport): string[] {
   const epochs = Math.max(0, Math.floor(report.slot / report.slotsPerEpoch));
   return [
-    `${report.network}: ${plural(report.validators.length, "watched validator")}, ${report.otherValidators} others; slots of ${report.slotMs / 1000} s`,
+    `${report.network}: ${counted(report.validators.length, "watched validator")}, ${report.otherValidators} others; slots of ${report.slotMs / 1000} s`,
     report.slot < 0
       ? `before genesis (${new Date(report.genesisTime).toISOString()})`
       : `slot ${report.slot} (epoch ${epochs}); head ${report.headSlot}, justified epoch ${report.justifiedEpoch}, finalized epoch ${report.finalizedEpoch}`,
@@ -65,7 +66,7 @@ function slashingLines({ slashings }: ChainReport): string[] {
   if (slashings.count === 0) return ["", "Nothing slashable was signed."];
   return [
     "",
-    `SLASHABLE: ${plural(slashings.count, "pair")}`,
+    `SLASHABLE: ${counted(slashings.count, "pair")}`,
     ...slashings.pairs
       .slice(0, REASONS_SHOWN)
       .flatMap(({ offence, validator, first, second }) => [
@@ -81,7 +82,7 @@ function refusalLines({ refusals }: ChainReport): string[] {
   const reasons = Object.entries(refusals.byReason).toSorted((a, b) => b[1] - a[1]);
   return [
     "",
-    `Refused: ${refusals.count}, of which ${plural(refusals.wrongSignatures, "wrong signature")}`,
+    `Refused: ${refusals.count}, of which ${counted(refusals.wrongSignatures, "wrong signature")}`,
     ...reasons.slice(0, REASONS_SHOWN).map(([reason, count]) => `  ${String(count).padStart(6)}  ${reason}`),
   ];
 }
@@ -104,8 +105,4 @@ function row(name: string, values: readonly string[]): string {
 
 function rule(): string {
   return `  ${"─".repeat(NAME_WIDTH + HEADINGS.length * CELL_WIDTH)}`;
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

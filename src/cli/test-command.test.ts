@@ -27,7 +27,7 @@ test("`test` says of folder, disk, ports, beacon nodes and operators how they ar
 
   const alone = await trireme(`test ${flags} --beacon-node-endpoints ${chain.url} --skip-peers`);
   assert.equal(alone.code, 0, alone.err);
-  assert.match(alone.out, /✔ folder +operator 2 of 4, 1 validators; 1 keystores/);
+  assert.match(alone.out, /✔ folder +operator 2 of 4, 1 validator; 1 keystore$/m);
   assert.match(alone.out, /! memory +no slashing memory yet/);
   assert.match(alone.out, /[✔!] disk +[\d.]+ GB free/);
   assert.match(alone.out, /[✔!] beacon node +127\.0\.0\.1:\d+ \(Trireme/);

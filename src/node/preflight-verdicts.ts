@@ -1,4 +1,4 @@
-import { DvError, explain, type Facts } from "../base/index.ts";
+import { counted, DvError, explain, type Facts } from "../base/index.ts";
 import type { BeaconNodeStatus } from "../beacon/index.ts";
 import type { PeerStatus } from "../p2p/index.ts";
 import { type ChainSpec, slotAt } from "../spec/index.ts";
@@ -96,7 +96,7 @@ export function judgeBeaconNode(
       "This machine's clock is behind: set it, and keep it right with NTP.",
     );
   if (syncDistance > 1)
-    return verdict("bad", `is ${syncDistance} slots behind`, "Wait until it has caught up.");
+    return verdict("bad", `is ${counted(syncDistance, "slot")} behind`, "Wait until it has caught up.");
   if (optimistic)
     return verdict(
       "bad",
@@ -126,7 +126,7 @@ export function judgeBeaconNode(
     {
       name,
       state: "good",
-      says: `${about} is synced, answers in ${seen.median.toFixed(1)} ms${peers === undefined ? "" : `, ${peers} peers`}`,
+      says: `${about} is synced, answers in ${seen.median.toFixed(1)} ms${peers === undefined ? "" : `, ${counted(peers, "peer")}`}`,
     },
   ];
 }

@@ -1,11 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { DvError, explain, systemAdvice, writeWhole } from "../base/index.ts";
+import { counted, DvError, explain, systemAdvice, toHex, writeWhole } from "../base/index.ts";
 import { readLock } from "../cluster/index.ts";
 import { readAddress } from "../http/index.ts";
 import { type Logger, silent, sleepUntil, unmetered } from "../ports/index.ts";
 import { lockDataFolder } from "../storage/index.ts";
+import { askRunningNode } from "./ask-running-node.ts";
 import { systemClock } from "./clock.ts";
 import type { RunConfig } from "./config.ts";
 import { type Identity, readIdentity } from "./identity.ts";
@@ -20,22 +21,32 @@ const WRITES = 9;
 /** A vote is on the disk before it is sent, and a slot has several. */
 const SLOW_WRITE_MS = 50;
 const LOOK_MS = 250;
+/** Who is there answers within that. */
+const WAITS_AFTER_MS = 1_500;
+
+export interface PreflightOptions {
+  readonly peersMs: number;
+  readonly onWait?: (missing: readonly number[]) => void;
+  readonly log?: Logger;
+}
 
 /**
  * Looks at everything that `run` leans on, and tells each verdict as soon as it is known. Signs nothing and leaves nothing
- * behind but what peers were found at.
+ * behind but what peers were found at. Where a node runs on the folder, that node is asked how it is instead of ports and peers.
  *
  * @param options.peersMs - How long to wait for the other operators; 0 leaves them alone.
+ * @param options.onWait - Told the operators that are not there yet, before they are waited for.
+ * @returns Whether a node runs on the folder.
  */
 export async function preflight(
   config: RunConfig,
   tell: (verdict: Verdict) => void,
-  { peersMs, log = silent }: { readonly peersMs: number; readonly log?: Logger },
+  { peersMs, onWait = () => {}, log = silent }: PreflightOptions,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<{ readonly isRunning: boolean }> {
   const identity = await testFolder(config, tell, log, signal);
   // Its folder may be a mistyped name, in which nothing is to be made.
-  if (identity === undefined) return;
+  if (identity === undefined) return { isRunning: false };
   tell(testMemory(config));
   tell(await testDisk(config));
   for (const endpoint of config.beaconNodeEndpoints)
@@ -45,22 +56,19 @@ export async function preflight(
     folder = lockDataFolder(config.dataDir, "test");
   } catch (error) {
     const isRunning = error instanceof DvError && error.code === "storage/locked";
-    return tell(
-      isRunning
-        ? {
-            name: "node",
-            state: "odd",
-            says: "a node runs on this folder; its ports and peers are its own affair (see its page)",
-          }
-        : bad("node", error),
-    );
+    if (!isRunning) tell(bad("node", error));
+    else
+      for (const verdict of await askRunningNode(config.monitoringAddress, toHex(identity.cluster.lockHash)))
+        tell(verdict);
+    return { isRunning };
   }
   try {
     for (const verdict of await testPorts(config)) tell(verdict);
-    if (peersMs > 0) await testPeers(config, identity, tell, { peersMs, log }, signal);
+    if (peersMs > 0) await testPeers(config, identity, tell, { peersMs, onWait, log }, signal);
   } finally {
     folder.release();
   }
+  return { isRunning: false };
 }
 
 function bad(name: string, error: unknown): Verdict {
@@ -80,15 +88,17 @@ async function testFolder(
     const keystores = existsSync(config.validatorKeysDir)
       ? readdirSync(config.validatorKeysDir).filter((name) => /^keystore-.*\.json$/.test(name)).length
       : 0;
-    const who = `operator ${self} of ${cluster.operators.length}, ${cluster.validators.length} validators`;
+    const who = `operator ${self} of ${cluster.operators.length}, ${counted(cluster.validators.length, "validator")}`;
     const signs =
-      config.validatorApi.wanted || keystores === 0 ? "a validator client signs" : `${keystores} keystores`;
+      config.validatorApi.wanted || keystores === 0
+        ? "a validator client signs"
+        : counted(keystores, "keystore");
     tell(
       keystores > 0 && keystores < cluster.validators.length
         ? {
             name: "folder",
             state: "bad",
-            says: `${who}, and only ${keystores} keystores`,
+            says: `${who}, and only ${counted(keystores, "keystore")}`,
             advice: "`trireme verify` says which are missing.",
           }
         : { name: "folder", state: "good", says: `${who}; ${signs}` },
@@ -182,7 +192,7 @@ async function testPeers(
   config: RunConfig,
   identity: Identity,
   tell: (verdict: Verdict) => void,
-  { peersMs, log }: { readonly peersMs: number; readonly log: Logger },
+  { peersMs, onWait, log }: Required<PreflightOptions>,
   signal: AbortSignal,
 ): Promise<void> {
   let p2p: ReturnType<typeof makeP2p>;
@@ -192,12 +202,20 @@ async function testPeers(
   } catch (error) {
     return tell(bad("port", error));
   }
+  tell({ name: "port", state: "good", says: `peers at ${config.p2pTcpAddresses.join(", ")} is free` });
   try {
-    const until = systemClock.now() + peersMs;
-    const areKnown = (): boolean =>
-      p2p.peers().every(({ connected, version }) => connected && version !== undefined);
-    while (!areKnown() && systemClock.now() < until)
+    const began = systemClock.now();
+    let isWaiting = false;
+    for (;;) {
+      const missing = p2p.peers().filter(({ connected, version }) => !connected || version === undefined);
+      const waitedMs = systemClock.now() - began;
+      if (missing.length === 0 || waitedMs >= peersMs) break;
+      if (!isWaiting && waitedMs >= WAITS_AFTER_MS) {
+        isWaiting = true;
+        onWait(missing.map(({ operator }) => operator));
+      }
       await sleepUntil(systemClock, systemClock.now() + LOOK_MS, signal);
+    }
     for (const verdict of judgePeers(p2p.peers(), identity.cluster.threshold)) tell(verdict);
     tell(judgeClock(p2p.peers()));
   } finally {

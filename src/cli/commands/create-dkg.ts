@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { toHex } from "../../base/index.ts";
+import { counted, toHex } from "../../base/index.ts";
 import {
   ClusterError,
   type Definition,
@@ -90,7 +90,7 @@ function summary(path: string, definition: Definition, network: string, areSigni
         `Then, all at the same time, with their own node keys: trireme dkg --definition-file <file>`,
       ];
   return [
-    `Wrote ${path}: ${numValidators} validator${numValidators === 1 ? "" : "s"} on ${network}, ${operators.length} operators, of whom any ${threshold} sign.`,
+    `Wrote ${path}: ${counted(numValidators, "validator")} on ${network}, ${operators.length} operators, of whom any ${threshold} sign.`,
     `Withdrawal credentials ${compounding ? "0x02 (compounding)" : "0x01"}; deposit data for ${amounts.join(", ")} ETH.`,
     `Definition hash ${toHex(definition.definitionHash)}${areSigning ? " (changes with every signature)" : ""}`,
     `Config hash     ${toHex(definition.configHash)}`,

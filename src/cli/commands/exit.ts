@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { explain, toHex } from "../../base/index.ts";
+import { counted, explain, toHex } from "../../base/index.ts";
 import {
   type Cluster,
   ClusterError,
@@ -122,7 +122,7 @@ export async function exitCombine(input: CommandInput): Promise<void> {
   }
   if (chosen.flag("json")) return io.out(`${JSON.stringify({ paths })}\n`);
   io.out(
-    `Wrote ${whole.length} whole exit${whole.length === 1 ? "" : "s"} to ${folder}, one file each, valid for ever. Whoever sends one to a beacon node\n(POST /eth/v1/beacon/pool/voluntary_exits) ends that validator; keep them as you keep keys.\n`,
+    `Wrote ${counted(whole.length, "whole exit")} to ${folder}, one file each, valid for ever. Whoever sends one to a beacon node\n(POST /eth/v1/beacon/pool/voluntary_exits) ends that validator; keep them as you keep keys.\n`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { DvError, printable } from "../../base/index.ts";
+import { counted, DvError, printable } from "../../base/index.ts";
 import { preflight, type Verdict } from "../../node/index.ts";
 import { readRunConfig } from "../run-config.ts";
 import type { CommandInput } from "./index.ts";
@@ -22,9 +22,13 @@ export async function testCommand({ chosen, io }: CommandInput): Promise<void> {
     verdicts.push(verdict);
     if (!chosen.flag("json")) io.out(lineOf(verdict));
   };
-  if (peersMs > 0) io.err(`Operators that are not there are waited for, up to ${peersMs / 1_000} s.\n`);
+  const onWait = (missing: readonly number[]): void => {
+    const who = `operator${missing.length === 1 ? "" : "s"} ${missing.join(", ")}`;
+    io.err(`Waiting for ${who}, up to ${peersMs / 1_000} s …\n`);
+  };
+  let isRunning = false;
   try {
-    await preflight(config, tell, { peersMs }, stopping.signal);
+    ({ isRunning } = await preflight(config, tell, { peersMs, onWait }, stopping.signal));
   } finally {
     process.removeListener("SIGTERM", stop);
     process.removeListener("SIGINT", stop);
@@ -32,10 +36,16 @@ export async function testCommand({ chosen, io }: CommandInput): Promise<void> {
   const failed = verdicts.filter(({ state }) => state === "bad").length;
   if (chosen.flag("json")) io.out(`${JSON.stringify({ passed: failed === 0, verdicts }, null, 1)}\n`);
   if (failed > 0)
-    throw new TestError("cli/test-failed", `${failed} of ${verdicts.length} checks failed`, {
-      hint: "Each says above what to do. `trireme run` with the same flags would meet the same.",
+    throw new TestError("cli/test-failed", `${failed} of ${counted(verdicts.length, "check")} failed`, {
+      hint: isRunning
+        ? "Each says above what to do. The node that runs here meets the same."
+        : "Each says above what to do. `trireme run` with the same flags would meet the same.",
     });
-  io.err("Nothing stands in the way of `trireme run` with these flags.\n");
+  io.err(
+    isRunning
+      ? "A node runs here already; its ports and the other operators were left to it.\n"
+      : "Nothing stands in the way of `trireme run` with these flags.\n",
+  );
 }
 
 function lineOf({ name, state, says, advice = "" }: Verdict): string {

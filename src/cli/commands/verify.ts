@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { printable, toHex } from "../../base/index.ts";
+import { counted, printable, toHex } from "../../base/index.ts";
 import {
   ClusterError,
   type Finding,
@@ -103,7 +103,7 @@ function asText(
   const cluster = definition.name === "" ? "a cluster" : `the cluster "${printable(definition.name)}"`;
   return [
     `${join(folder)}: ${whose} of ${definition.operators.length} in ${cluster} on ${network}`,
-    `${validators.length} validator${validators.length === 1 ? "" : "s"}, any ${definition.threshold} operators sign; lock ${definition.version}, ${toHex(lock.lockHash)}`,
+    `${counted(validators.length, "validator")}, any ${definition.threshold} operators sign; lock ${definition.version}, ${toHex(lock.lockHash)}`,
     "",
     ...findings.flatMap(({ name, state, says, error }) => [
       `  ${marks[state]} ${name.padEnd(width)}  ${printable(says)}`,
