@@ -38,12 +38,28 @@ const OTHERS = ["up", "process_cpu_seconds_total", "process_resident_memory_byte
 const FUNCTIONS =
   /\b(sum|max|min|abs|rate|increase|histogram_quantile|vector|label_values|by|and|or|unless|offset)\b/g;
 
-/** What a query asks for and is not there. */
-function unknownIn(query: string, metrics: ReadonlyMap<string, readonly string[]>): string[] {
-  const bare = query
+/** A query without values, ranges and offsets. */
+const bareOf = (query: string): string =>
+  query
     .replaceAll(/"[^"]*"/g, "")
     .replaceAll(/\[\w+\]/g, "")
     .replaceAll(/\boffset \w+/g, "");
+
+/** The labels that the series of an answer have. */
+function labelsLeft(query: string, metrics: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  const bare = bareOf(query);
+  const kept = [...bare.matchAll(/\bby \(([^)]*)\)/g)].map(([, by = ""]) => by.split(/, */));
+  const [first] = kept;
+  // Of two sums of which one is divided by the other, what both have.
+  if (first !== undefined) return first.filter((label) => kept.every((labels) => labels.includes(label)));
+  if (/\b(?:sum|max|min|avg)\(/.test(bare)) return [];
+  const names = bare.replaceAll(/\{[^}]*\}/g, "").match(/\b[a-z]\w*\b/g) ?? [];
+  return [...COMMON, ...names.flatMap((name) => metrics.get(name) ?? [])];
+}
+
+/** What a query asks for and is not there. */
+function unknownIn(query: string, metrics: ReadonlyMap<string, readonly string[]>): string[] {
+  const bare = bareOf(query);
   const groups = [...bare.matchAll(/\bby \(([^)]*)\)|\{([^}]*)\}/g)].flatMap(([, by, braces]) =>
     (by ?? (braces ?? "").replaceAll(/[=~!]+/g, "")).split(",").map((name) => name.trim()),
   );
@@ -64,6 +80,9 @@ test("the check of queries finds a metric and a label that are not there", () =>
   assert.deepEqual(unknownIn("rate(p2p_ping_error_total[5m]) > 0", metrics), []);
   assert.deepEqual(unknownIn("sum by (duty) (p2p_ping_sucess)", metrics), ["p2p_ping_sucess", "label duty"]);
   assert.deepEqual(unknownIn('p2p_ping_success{duty="x"}', metrics), ["label duty"]);
+  assert.ok(labelsLeft("p2p_ping_success > 0", metrics).includes("peer"));
+  assert.deepEqual(labelsLeft("sum(p2p_ping_success)", metrics), []);
+  assert.deepEqual(labelsLeft("sum by (peer) (a) / sum by (peer, duty) (b)", metrics), ["peer"]);
 });
 
 test("every alert asks for what the node measures, says who is concerned and what to do, and uses labels that are left", () => {
@@ -79,21 +98,30 @@ test("every alert asks for what the node measures, says who is concerned and wha
     assert.deepEqual(unknownIn(expr, metrics), [], name);
     assert.match(field("labels"), /^\{ severity: (critical|warning) \}$/, name);
     assert.ok(field("summary") !== "" && field("description") !== "", name);
-    const kept = [...expr.matchAll(/sum by \(([^)]*)\)/g)].map(([, by = ""]) => by.split(/, */));
+    const left = labelsLeft(expr, metrics);
     for (const [, label = ""] of rule.matchAll(/\$labels\.(\w+)/g))
-      for (const by of kept) assert.ok(by.includes(label), `${name} shows ${label}, which its query drops`);
+      assert.ok(left.includes(label), `${name} shows ${label}, which its query does not have`);
   }
 });
 
 test("every panel of the dashboard asks for what the node measures", () => {
   const metrics = declared();
   const { panels, templating } = JSON.parse(read("grafana.json")) as {
-    panels: { title: string; targets?: { expr: string }[]; fieldConfig?: unknown }[];
+    panels: {
+      title: string;
+      targets?: { expr: string; legendFormat: string }[];
+      fieldConfig?: unknown;
+    }[];
     templating: { list: { query: string }[] };
   };
-  const queries = panels.flatMap(({ targets }) => targets ?? []).map(({ expr }) => expr);
-  assert.ok(queries.length > 20);
-  for (const query of queries) assert.deepEqual(unknownIn(query, metrics), [], query);
+  const targets = panels.flatMap((panel) => panel.targets ?? []);
+  assert.ok(targets.length > 20);
+  for (const { expr, legendFormat } of targets) {
+    assert.deepEqual(unknownIn(expr, metrics), [], expr);
+    const left = labelsLeft(expr, metrics);
+    for (const [, label = ""] of legendFormat.matchAll(/\{\{ *(\w+) *\}\}/g))
+      assert.ok(left.includes(label), `a legend shows ${label}, which its query does not have: ${expr}`);
+  }
   for (const { query } of templating.list.slice(1))
     assert.match(query, /^label_values\(app_monitoring_readyz/);
 });
