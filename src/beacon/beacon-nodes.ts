@@ -1,4 +1,4 @@
-import { explain, type Hex, present } from "../base/index.ts";
+import { explain, present } from "../base/index.ts";
 import type {
   BeaconNode,
   BeaconPassage,
@@ -8,7 +8,7 @@ import type {
   Logger,
   Meter,
 } from "../ports/index.ts";
-import { type ChainSpec, type Slot, slotAt } from "../spec/index.ts";
+import { type ChainSpec, slotAt } from "../spec/index.ts";
 import { askAggregate, mostVotes, tellAggregates, tellCommitteeSubscriptions } from "./aggregates.ts";
 import { askAttestationData, newestVote } from "./attestation-data.ts";
 import { askBlock, askProposal, encodeAttestations, highestValue } from "./blocks.ts";
@@ -20,10 +20,12 @@ import { Events } from "./events.ts";
 import { forward } from "./forward.ts";
 import { checkAll, watchHealth } from "./health.ts";
 import { type HttpCall, networkHttp } from "./http.ts";
-import { BLOCK_PATIENCE, HEADS_MAX } from "./limits.ts";
+import { KnownHeads } from "./known-heads.ts";
+import { BLOCK_PATIENCE } from "./limits.ts";
 import { beaconMetrics } from "./metrics.ts";
 import { Pool } from "./pool.ts";
 import { tellAttestations, tellExit, tellPreparations, tellProposal, tellRegistrations } from "./publish.ts";
+import { type BeaconNodeStatus, statusOf } from "./status.ts";
 import {
   askContribution,
   askHeadRoot,
@@ -54,26 +56,6 @@ export interface BeaconNodesOptions {
   readonly meter: Meter;
   /** Instead of the network. */
   readonly http?: HttpCall;
-}
-
-/** What a node looks like to an operator. */
-export interface BeaconNodeStatus {
-  /** Host and path, without credentials. */
-  readonly node: string;
-  readonly version: string;
-  readonly usable: boolean;
-  readonly reachable: boolean;
-  readonly chain: "unknown" | "ours" | "other";
-  readonly syncDistance: number;
-  readonly optimistic: boolean;
-  readonly executionOffline: boolean;
-  /** Undefined when the node does not say. */
-  readonly peers: number | undefined;
-  /** Median over the last requests of every kind; 0 while nothing was observed. */
-  readonly latencyMs: number;
-  /** Lower is better; decides who is asked first. */
-  readonly score: number;
-  readonly lastError: string;
 }
 
 export interface BeaconNodes extends BeaconNode, BeaconPassage {
@@ -281,31 +263,4 @@ function readEndpoints(options: BeaconNodesOptions, call: HttpCall): readonly En
     });
   }
   return [...urls].map((url) => new Endpoint(url, options.headers ?? {}, call));
-}
-
-function statusOf(endpoint: Endpoint): BeaconNodeStatus {
-  return {
-    node: endpoint.name,
-    version: endpoint.version,
-    usable: endpoint.usable,
-    chain: endpoint.chain,
-    ...endpoint.health,
-    latencyMs: endpoint.record.latencyMs(0.5) ?? 0,
-    score: endpoint.score(),
-    lastError: endpoint.lastError,
-  };
-}
-
-/** The slots of the last blocks that events told of. */
-class KnownHeads {
-  readonly #slots = new Map<Hex, Slot>();
-
-  remember(event: ChainEvent): void {
-    if (event.kind === "reorg") return;
-    this.#slots.set(event.block, event.slot);
-    const [oldest] = this.#slots.keys();
-    if (this.#slots.size > HEADS_MAX && oldest !== undefined) this.#slots.delete(oldest);
-  }
-
-  readonly slotOf = (block: string): Slot | undefined => this.#slots.get(block as Hex);
 }

@@ -3,10 +3,10 @@
  * and events with polling behind them. Implements the port BeaconNode. Does not know what the answers are for.
  */
 export {
-  type BeaconNodeStatus,
   type BeaconNodes,
   type BeaconNodesOptions,
   createBeaconNodes,
 } from "./beacon-nodes.ts";
 export { BeaconError } from "./errors.ts";
 export type { HttpCall } from "./http.ts";
+export type { BeaconNodeStatus } from "./status.ts";

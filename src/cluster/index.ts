@@ -24,9 +24,11 @@ export {
 export { typedDataJson } from "./eip712.ts";
 export { type Enr, encodeEnr, parseEnr } from "./enr.ts";
 export { ClusterError } from "./errors.ts";
+export type { Finding } from "./finding.ts";
 export { writeClusterFolders, writeCombined } from "./folders.ts";
 export { lockHash } from "./hash-lock.ts";
-export { type Finding, type FolderReport, inspectFolder, ranges } from "./inspect-folder.ts";
+export { type FolderReport, inspectFolder } from "./inspect-folder.ts";
+export { ranges } from "./inspect-shares.ts";
 export { type KeysToSplit, readKeysToSplit } from "./keys-to-split.ts";
 export { type OpenedKeystore, readKeystores, sealKey, writeKeystores } from "./keystore-files.ts";
 export { clusterOf, loadNodeKey, operatorOfKey, readLock, verifiedCluster } from "./load.ts";
