@@ -2,7 +2,7 @@ import { equalBytes } from "../base/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { lied } from "./errors.ts";
 import type { JournalRecord } from "./journal.ts";
-import { beginningsMax } from "./limits.ts";
+import { BEGINNINGS_MAX } from "./limits.ts";
 import type { Remembering } from "./mailbox.ts";
 
 /**
@@ -44,7 +44,7 @@ export class Attempts {
    */
   async relearn(peer: OperatorIndex, attempt: Uint8Array): Promise<void> {
     const beginnings = (this.#beginnings.get(peer) ?? 0) + 1;
-    if (beginnings > beginningsMax) throw lied(peer, "begins the ceremony anew again and again");
+    if (beginnings > BEGINNINGS_MAX) throw lied(peer, "begins the ceremony anew again and again");
     this.#beginnings.set(peer, beginnings);
     this.#peers.delete(peer);
     await this.learn(peer, attempt);

@@ -5,7 +5,7 @@ import type { OperatorIndex } from "../spec/index.ts";
 import type { Attempts } from "./attempts.ts";
 import { type CeremonyError, lied } from "./errors.ts";
 import type { JournalRecord } from "./journal.ts";
-import { askAgainMs, messageLimits } from "./limits.ts";
+import { ASK_AGAIN_MS, MESSAGE_LIMITS } from "./limits.ts";
 import type { Mailbox, Remembering } from "./mailbox.ts";
 import type { Post } from "./post.ts";
 import { nameOfMessage } from "./progress.ts";
@@ -18,7 +18,7 @@ export type BroadcastVersion = 1 | 2;
 const protocolOf = (version: BroadcastVersion, part: "sig" | "msg"): string =>
   `/charon/dkg/bcast/${version}.0.0/${part}`;
 const mailOf = (id: string): string => `bcast${id}`;
-const typePrefix = "type.googleapis.com/dkg.dkgpb.v1.";
+const TYPE_PREFIX = "type.googleapis.com/dkg.dkgpb.v1.";
 
 /** A kind of broadcast: its name on the wire and the type of message it carries. */
 export interface BroadcastKind {
@@ -88,10 +88,10 @@ export class Broadcast {
       if (record.kind === "made") this.#made.set(record.id, record.message);
     }
     for (const version of [1, 2] as const) {
-      needs.transport.handle(protocolOf(version, "sig"), messageLimits, (from, bytes) =>
+      needs.transport.handle(protocolOf(version, "sig"), MESSAGE_LIMITS, (from, bytes) =>
         this.#confirm(version, from, bytes),
       );
-      needs.transport.handle(protocolOf(version, "msg"), messageLimits, async (from, bytes) => {
+      needs.transport.handle(protocolOf(version, "msg"), MESSAGE_LIMITS, async (from, bytes) => {
         this.#open(version, from, bytes);
         await needs.mailbox.deliver(from, mailOf(BCastMessage.decode(bytes).id), bytes);
         return undefined;
@@ -107,7 +107,7 @@ export class Broadcast {
   /** Shows our message to all, collects their signatures, and sends it out with them. */
   async send(kind: BroadcastKind, value: Uint8Array, signal: AbortSignal): Promise<void> {
     const { post, transport } = this.#needs;
-    const message = { typeUrl: typePrefix + kind.type, value };
+    const message = { typeUrl: TYPE_PREFIX + kind.type, value };
     const bytes = this.#made.get(kind.id) ?? (await this.#collect(kind.id, message, signal));
     post.keep(mailOf(kind.id), bytes);
     for (const to of others(transport)) post.send(to, protocolOf(this.#version, "msg"), bytes, signal);
@@ -206,7 +206,7 @@ export class Broadcast {
     const { clock, fail, transport } = this.#needs;
     const witnesses = others(transport).filter((operator) => operator !== from);
     while (!signal.aborted) {
-      await sleepUntil(clock, clock.now() + askAgainMs, signal).catch(() => {});
+      await sleepUntil(clock, clock.now() + ASK_AGAIN_MS, signal).catch(() => {});
       const us = this.#signed.get(`${from} ${id}`)?.shown;
       if (signal.aborted || us === undefined) continue;
       for (const witness of witnesses) {
@@ -255,7 +255,7 @@ export class Broadcast {
   #kindOf(id: string, { typeUrl }: Any): BroadcastKind {
     const kind = this.#needs.kinds.find((one) => one.id === id);
     if (kind === undefined) throw new Error(`no broadcast is named ${id.slice(0, 80)}`);
-    if (typeUrl !== typePrefix + kind.type) throw new Error(`${id} carries another type of message`);
+    if (typeUrl !== TYPE_PREFIX + kind.type) throw new Error(`${id} carries another type of message`);
     return kind;
   }
 }

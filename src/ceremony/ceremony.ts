@@ -23,7 +23,7 @@ import { type Dialect, readDialect, writeDialect } from "./dialect.ts";
 import { CeremonyError } from "./errors.ts";
 import { Journal, type JournalRecord } from "./journal.ts";
 import type { KeyMaker, KeyMakerNeeds } from "./key-makers.ts";
-import { goodbyeMs, lastWordsMs, mailMax } from "./limits.ts";
+import { GOODBYE_MS, LAST_WORDS_MS, mailMax } from "./limits.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { MadeKey } from "./make-keys.ts";
 import { Meeting, type PeerNews } from "./meeting.ts";
@@ -351,7 +351,7 @@ export class Ceremony {
     await this.#needs.output.publish();
     const { clock, log } = this.#needs;
     const patience = new AbortController();
-    const cancel = clock.at(clock.now() + goodbyeMs, () => patience.abort(new Error("no goodbye in time")));
+    const cancel = clock.at(clock.now() + GOODBYE_MS, () => patience.abort(new Error("no goodbye in time")));
     try {
       await this.#takeLeave(AbortSignal.any([patience.signal, signal]));
     } catch (error) {
@@ -415,6 +415,6 @@ export class Ceremony {
     this.#sync.giveUp(error.message);
     await output.discard();
     await this.#journal.destroy();
-    await sleepUntil(clock, clock.now() + lastWordsMs, new AbortController().signal);
+    await sleepUntil(clock, clock.now() + LAST_WORDS_MS, new AbortController().signal);
   }
 }

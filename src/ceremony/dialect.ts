@@ -13,21 +13,21 @@ export interface Dialect {
 export const ownDialect: Dialect = { minor: "v1.11", broadcast: 2 };
 
 /** Older ones end a ceremony in another way. */
-const oldestMinor = 10;
+const OLDEST_MINOR = 10;
 /** From this minor version on, broadcasts are bound to their session; in it, from release candidate 3. */
-const boundBroadcastMinor = 11;
-const boundBroadcastCandidate = 3;
+const BOUND_BROADCAST_MINOR = 11;
+const BOUND_BROADCAST_CANDIDATE = 3;
 
 /** What a Charon of this version speaks; undefined when it is too old, or no version. @param version - e.g. "v1.11.0-rc3" */
 export function dialectOf(version: string): Dialect | undefined {
   const [, major, minor, candidate] =
     /^v(\d{1,4})\.(\d{1,4})(?:\.\d{1,6})?(?:-rc(\d{1,4})|-[\w.-]{1,40})?$/.exec(version) ?? [];
-  if (major !== "1" || minor === undefined || Number(minor) < oldestMinor) return undefined;
+  if (major !== "1" || minor === undefined || Number(minor) < OLDEST_MINOR) return undefined;
   const isEarlyCandidate =
-    Number(minor) === boundBroadcastMinor &&
+    Number(minor) === BOUND_BROADCAST_MINOR &&
     candidate !== undefined &&
-    Number(candidate) < boundBroadcastCandidate;
-  const isBound = Number(minor) >= boundBroadcastMinor && !isEarlyCandidate;
+    Number(candidate) < BOUND_BROADCAST_CANDIDATE;
+  const isBound = Number(minor) >= BOUND_BROADCAST_MINOR && !isEarlyCandidate;
   return { minor: `v1.${Number(minor)}`, broadcast: isBound ? 2 : 1 };
 }
 

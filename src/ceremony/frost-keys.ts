@@ -6,19 +6,19 @@ import { lied } from "./errors.ts";
 import { inTurns } from "./in-turns.ts";
 import type { KeyMaker, KeyMakerNeeds, KeyMaking } from "./key-makers.ts";
 import { orThrow, readFrom } from "./lies.ts";
-import { messageLimits } from "./limits.ts";
+import { MESSAGE_LIMITS } from "./limits.ts";
 import type { MadeKey } from "./make-keys.ts";
 import { FrostRound1Casts, FrostRound1P2P, FrostRound2Casts } from "./wire.ts";
 
 const round1: BroadcastKind = { id: "/charon/dkg/frost/2.0.0/round1/cast", type: "FrostRound1Casts" };
 const round2: BroadcastKind = { id: "/charon/dkg/frost/2.0.0/round2/cast", type: "FrostRound2Casts" };
-const sharesProtocol = "/charon/dkg/frost/2.0.0/round1/p2p";
-const sharesMail = "frost/round1/shares";
+const SHARES_PROTOCOL = "/charon/dkg/frost/2.0.0/round1/p2p";
+const SHARES_MAIL = "frost/round1/shares";
 
 export function frostKeys(needs: KeyMakerNeeds): KeyMaker {
-  needs.transport.handle(sharesProtocol, messageLimits, async (from, bytes) => {
+  needs.transport.handle(SHARES_PROTOCOL, MESSAGE_LIMITS, async (from, bytes) => {
     FrostRound1P2P.decode(bytes);
-    await needs.mailbox.deliver(from, sharesMail, bytes);
+    await needs.mailbox.deliver(from, SHARES_MAIL, bytes);
     return undefined;
   });
   return { broadcasts: [round1, round2], make: (making) => makeKeys(needs, making) };
@@ -47,13 +47,13 @@ async function makeKeys(
       })),
     });
   };
-  post.keep(sharesMail, sharesFor);
-  for (const to of others(transport)) post.send(to, sharesProtocol, sharesFor(to), signal);
+  post.keep(SHARES_MAIL, sharesFor);
+  for (const to of others(transport)) post.send(to, SHARES_PROTOCOL, sharesFor(to), signal);
 
   const dealt = await Promise.all(
     others(transport).map(async (from) => {
       const cast = await broadcast.receive(from, round1, signal);
-      const shares = await post.receive(from, sharesMail, signal);
+      const shares = await post.receive(from, SHARES_MAIL, signal);
       return {
         dealer: shareIndexOf(from),
         casts: ofEach(

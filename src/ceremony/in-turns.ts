@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** How long we compute before others get their turn: peers want answers while we do. */
-const turnMs = 15;
+const TURN_MS = 15;
 
 /** `work` for each item, in order, in turns with everything else that this process does. */
 export async function inTurns<T, R>(
@@ -10,12 +10,12 @@ export async function inTurns<T, R>(
   work: (item: T, index: number) => R,
 ): Promise<R[]> {
   const results: R[] = [];
-  let turnEnds = performance.now() + turnMs;
+  let turnEnds = performance.now() + TURN_MS;
   for (const [i, item] of items.entries()) {
     if (performance.now() >= turnEnds) {
       await nextTurn();
       signal.throwIfAborted();
-      turnEnds = performance.now() + turnMs;
+      turnEnds = performance.now() + TURN_MS;
     }
     results.push(work(item, i));
   }

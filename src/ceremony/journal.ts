@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { proto, syncPath } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import { CeremonyError } from "./errors.ts";
-import { journalBytesMax } from "./limits.ts";
+import { JOURNAL_BYTES_MAX } from "./limits.ts";
 import { Shown } from "./shown.ts";
 
 /**
@@ -34,9 +34,9 @@ const Flat = proto.message({
 });
 
 const magic = Buffer.from("trireme ceremony 2\n");
-const saltBytes = 32;
-const ivBytes = 12;
-const tagBytes = 16;
+const SALT_BYTES = 32;
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
 
 /**
  * An append-only file, mode 0600, each record encrypted under a key that follows from the node key. A record is on the disk
@@ -82,12 +82,12 @@ export class Journal {
     try {
       await file.chmod(0o600);
       const { size } = await file.stat();
-      if (size > journalBytesMax) throw unusable(path, "it is too large to be one");
+      if (size > JOURNAL_BYTES_MAX) throw unusable(path, "it is too large to be one");
       const content = new Uint8Array(await file.readFile());
-      const head = magic.length + definitionHash.length + saltBytes;
+      const head = magic.length + definitionHash.length + SALT_BYTES;
       if (content.length < head) {
         // New, or killed before anything could follow its head.
-        const salt = new Uint8Array(randomBytes(saltBytes));
+        const salt = new Uint8Array(randomBytes(SALT_BYTES));
         await file.truncate(0);
         await writeAll(file, Buffer.concat([magic, definitionHash, salt]), 0);
         await file.sync();
@@ -98,9 +98,9 @@ export class Journal {
         };
       }
       if (!magic.equals(content.subarray(0, magic.length))) throw unusable(path, "it is no journal");
-      if (Buffer.compare(definitionHash, content.subarray(magic.length, head - saltBytes)) !== 0)
+      if (Buffer.compare(definitionHash, content.subarray(magic.length, head - SALT_BYTES)) !== 0)
         throw unusable(path, "it is of a ceremony for another cluster definition");
-      const key = keyOf(nodeKey, content.subarray(head - saltBytes, head));
+      const key = keyOf(nodeKey, content.subarray(head - SALT_BYTES, head));
       const { records, end } = readRecords(content, head, key);
       if (records.length === 0 && end < content.length && content.length - end > 64)
         throw unusable(path, "its first record cannot be opened with this node key");
@@ -189,7 +189,7 @@ function keyOf(nodeKey: NodeKey, salt: Uint8Array): Uint8Array {
 
 /** Length, initialisation vector, ciphertext and tag; the place in the file is authenticated too. */
 function seal(key: Uint8Array, index: number, plain: Uint8Array): Uint8Array {
-  const iv = randomBytes(ivBytes);
+  const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv("aes-256-gcm", key, iv);
   cipher.setAAD(placeOf(index));
   const body = Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
@@ -199,13 +199,13 @@ function seal(key: Uint8Array, index: number, plain: Uint8Array): Uint8Array {
 }
 
 function unseal(key: Uint8Array, index: number, body: Uint8Array): Uint8Array | undefined {
-  if (body.length < ivBytes + tagBytes) return undefined;
-  const decipher = createDecipheriv("aes-256-gcm", key, body.subarray(0, ivBytes));
+  if (body.length < IV_BYTES + TAG_BYTES) return undefined;
+  const decipher = createDecipheriv("aes-256-gcm", key, body.subarray(0, IV_BYTES));
   decipher.setAAD(placeOf(index));
-  decipher.setAuthTag(body.subarray(-tagBytes));
+  decipher.setAuthTag(body.subarray(-TAG_BYTES));
   try {
     return new Uint8Array(
-      Buffer.concat([decipher.update(body.subarray(ivBytes, -tagBytes)), decipher.final()]),
+      Buffer.concat([decipher.update(body.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]),
     );
   } catch {
     return undefined;

@@ -3,33 +3,33 @@ import type { ProtocolLimits } from "../ports/index.ts";
 /** The caps of this room, each with its reason. Sizes in bytes, times in milliseconds. */
 
 /** A message of 65,536 validators with 10 operators, signatures included, stays below; as much as Charon takes. */
-export const messageBytesMax = 128 * 1024 * 1024;
+export const MESSAGE_BYTES_MAX = 128 * 1024 * 1024;
 /** A frame of the sync protocol carries a signature, a version, a nickname, or a reason for a failure. */
-export const syncFrameBytesMax = 64 * 1024;
+export const SYNC_FRAME_BYTES_MAX = 64 * 1024;
 /** Text of a peer's failure that is shown. */
-export const reasonCharactersMax = 400;
+export const REASON_CHARACTERS_MAX = 400;
 /** News is told at once; between, a message at this pace shows that we are there. Charon's pace, 100 ms, costs 2% of a core. */
-export const syncPeriodMs = 500;
+export const SYNC_PERIOD_MS = 500;
 /** How long a peer may be silent on the sync channel before it counts as gone and the channel is opened anew. */
-export const syncSilenceMs = 10_000;
+export const SYNC_SILENCE_MS = 10_000;
 /** Pause before a channel is opened or a message sent again. */
-export const retryMs = 500;
+export const RETRY_MS = 500;
 /** How long we wait for a message to come by itself before we ask a Trireme for it again. */
-export const askAgainMs = 2_000;
+export const ASK_AGAIN_MS = 2_000;
 /** After our restart, how long a Charon may take for a message that it may have sent while we were down. */
-export const charonPatienceMs = 60_000;
+export const CHARON_PATIENCE_MS = 60_000;
 /** After our restart, how long a Charon that is not there may be on its way back: by then its own ceremony has timed out. */
-export const charonGoneMs = 120_000;
+export const CHARON_GONE_MS = 120_000;
 /** How long, after everyone has stored everything, peers are given to say goodbye; as Charon's. */
-export const goodbyeMs = 120_000;
+export const GOODBYE_MS = 120_000;
 /** A peer that has been away for so long then is not waited for: it has all that it needs, and so have we. */
-export const goneMs = 10_000;
+export const GONE_MS = 10_000;
 /** How long a node that ends a failed ceremony goes on telling others why. */
-export const lastWordsMs = 3_000;
+export const LAST_WORDS_MS = 3_000;
 /** What everybody may have to say must fit in, else a ceremony is not begun; it is read whole, and so long in memory, too. */
-export const journalBytesMax = 1024 * 1024 * 1024;
+export const JOURNAL_BYTES_MAX = 1024 * 1024 * 1024;
 /** A peer's clock that is further from ours than this is worth a warning. */
-export const clockOffsetWarnMs = 2_000;
+export const CLOCK_OFFSET_WARN_MS = 2_000;
 /** What one peer has to say in a ceremony, with room to spare; more of it is taken in neither into memory nor into the journal. */
 export interface MailMax {
   readonly messages: number;
@@ -50,15 +50,15 @@ export function mailMax(of: {
 }
 
 /** How often a peer may begin anew before the first step; each time is in the journal. */
-export const beginningsMax = 100;
+export const BEGINNINGS_MAX = 100;
 /** Of validators that are in the making at once among Triremes; each takes three one-way trips, and computing fills the rest. */
-export const keysInFlight = 16;
+export const KEYS_IN_FLIGHT = 16;
 /** How long an operator may take to answer a challenge; Charon answers a complaint at once, or when its phases of 20 s end. */
-export const answerMs = 60_000;
+export const ANSWER_MS = 60_000;
 
 /** Charon gives a broadcast a minute; a large one over a slow relay takes that long. */
-export const messageLimits: ProtocolLimits = {
-  messageBytesMax,
+export const MESSAGE_LIMITS: ProtocolLimits = {
+  messageBytesMax: MESSAGE_BYTES_MAX,
   messagesPerSecondMax: 500,
   burstMax: 1_000,
   receiveTimeoutMs: 60_000,

@@ -5,7 +5,7 @@ import { others } from "./broadcast.ts";
 import { Changes } from "./changes.ts";
 import { type Dialect, dialectOf, ownDialect } from "./dialect.ts";
 import { CeremonyError, failed } from "./errors.ts";
-import { charonGoneMs, clockOffsetWarnMs, retryMs } from "./limits.ts";
+import { CHARON_GONE_MS, CLOCK_OFFSET_WARN_MS, RETRY_MS } from "./limits.ts";
 import type { Acquaintance, Post } from "./post.ts";
 import type { PeerProgress, Waits } from "./progress.ts";
 import { type StepSync, type SyncPeer, shortAscii } from "./step-sync.ts";
@@ -69,7 +69,7 @@ export class Meeting {
   async #expectCharon(operator: OperatorIndex, signal: AbortSignal): Promise<void> {
     const { channels, clock, fail } = this.#needs;
     const gone = new AbortController();
-    const cancel = clock.at(clock.now() + charonGoneMs, () => gone.abort(new Error("it is gone")));
+    const cancel = clock.at(clock.now() + CHARON_GONE_MS, () => gone.abort(new Error("it is gone")));
     try {
       await channels.untilConnected(operator, AbortSignal.any([gone.signal, signal]));
     } catch {
@@ -133,7 +133,7 @@ export class Meeting {
         this.#changes.tell();
         return;
       }
-      await sleepUntil(clock, clock.now() + retryMs, signal);
+      await sleepUntil(clock, clock.now() + RETRY_MS, signal);
     }
   }
 
@@ -172,7 +172,7 @@ export class Meeting {
 /** A ceremony goes well with wrong clocks, duties do not: so it is said while people are looking. */
 function clockTrouble(news: PeerNews | undefined): string | undefined {
   const { clockOffsetMs } = news ?? {};
-  if (clockOffsetMs === undefined || Math.abs(clockOffsetMs) <= clockOffsetWarnMs) return undefined;
+  if (clockOffsetMs === undefined || Math.abs(clockOffsetMs) <= CLOCK_OFFSET_WARN_MS) return undefined;
   const seconds = (Math.abs(clockOffsetMs) / 1_000).toFixed(1);
   return `its clock is ${seconds} s ${clockOffsetMs > 0 ? "ahead of" : "behind"} this machine's; one of them is wrong`;
 }

@@ -7,20 +7,20 @@ import { depositFileName, type Lock, sealKey, writeDepositFile, writeLock } from
 import type { SecretKey } from "../crypto/index.ts";
 import { CeremonyError } from "./errors.ts";
 
-const keysName = "validator_keys";
-const lockName = "cluster-lock.json";
+const KEYS_NAME = "validator_keys";
+const LOCK_NAME = "cluster-lock.json";
 /** What a ceremony writes; none of it may be there before. */
 const isOutput = (name: string): boolean =>
-  name === keysName || name === lockName || name.startsWith("deposit-data");
+  name === KEYS_NAME || name === LOCK_NAME || name.startsWith("deposit-data");
 
 /** Of a validator: a keystore and its password, of which each takes a block, and its part of lock, deposit data and journal. */
-const bytesPerValidator = 16 * 1024;
-const bytesAtLeast = 32 * 1024 * 1024;
+const BYTES_PER_VALIDATOR = 16 * 1024;
+const BYTES_AT_LEAST = 32 * 1024 * 1024;
 
 /** Keystores at work at once: all processors, and of the thread pool one stays free for the journal. */
 const sealsAtOnce = Math.max(3, availableParallelism());
 /** Files on their way to the disk at once: it takes many in little more time than one. */
-const writesAtOnce = 32;
+const WRITES_AT_ONCE = 32;
 
 /** What a ceremony leaves behind. */
 export interface CeremonyResult {
@@ -43,7 +43,7 @@ export class OutputFolder {
   constructor(home: string, own: string) {
     this.#home = home;
     this.#draft = join(own, "ceremony-draft");
-    this.#draftKeys = join(this.#draft, keysName);
+    this.#draftKeys = join(this.#draft, KEYS_NAME);
   }
 
   /**
@@ -81,7 +81,7 @@ export class OutputFolder {
       );
     }
     const { bavail, bsize } = await statfs(home);
-    const wanted = bytesAtLeast + validators * bytesPerValidator;
+    const wanted = BYTES_AT_LEAST + validators * BYTES_PER_VALIDATOR;
     if (bavail * bsize < wanted)
       throw refused(
         "find space for the results",
@@ -121,11 +121,11 @@ export class OutputFolder {
     ];
     const files = [
       ...passwords.map((password, i) => ({
-        name: `${keysName}/keystore-${i}.txt`,
+        name: `${KEYS_NAME}/keystore-${i}.txt`,
         text: password,
         mode: 0o400,
       })),
-      { name: lockName, text: writeLock(lock), mode: 0o444 },
+      { name: LOCK_NAME, text: writeLock(lock), mode: 0o444 },
       ...amounts.map((amount) => {
         const deposits = lock.validators.flatMap((validator) =>
           validator.deposits.filter((deposit) => deposit.amount === amount),
@@ -134,7 +134,7 @@ export class OutputFolder {
         return { name: depositFileName(Number(amount)), text, mode: 0o444 };
       }),
     ];
-    await each(files, writesAtOnce, ({ name, text, mode }) =>
+    await each(files, WRITES_AT_ONCE, ({ name, text, mode }) =>
       writeSynced(join(this.#draft, name), text, mode),
     );
     await chmod(this.#draftKeys, 0o755);

@@ -3,15 +3,15 @@ import type { Transport } from "../ports/index.ts";
 import { type OperatorIndex, shareIndexOf } from "../spec/index.ts";
 import { others } from "./broadcast.ts";
 import { lied } from "./errors.ts";
-import { messageLimits } from "./limits.ts";
+import { MESSAGE_LIMITS } from "./limits.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Post } from "./post.ts";
 import { PartialSignatures } from "./wire.ts";
 
-const partialsProtocol = "/charon/parsigex/2.0.0";
+const PARTIALS_PROTOCOL = "/charon/parsigex/2.0.0";
 /** Charon names the purpose of a signature by a slot of this kind of duty. */
-const signatureDuty = 3;
-const signatureBytes = 96;
+const SIGNATURE_DUTY = 3;
+const SIGNATURE_BYTES = 96;
 
 /** What partial signatures are for, as Charon numbers it. */
 export const purposes = {
@@ -41,7 +41,7 @@ export class PartialExchange {
   /** Registers the protocol; call before the network starts. */
   constructor(needs: PartialExchangeNeeds) {
     this.#needs = needs;
-    needs.transport.handle(partialsProtocol, messageLimits, async (from, bytes) => {
+    needs.transport.handle(PARTIALS_PROTOCOL, MESSAGE_LIMITS, async (from, bytes) => {
       await needs.mailbox.deliver(from, mailOf(readPurpose(from, bytes, needs.depositAmounts)), bytes);
       return undefined;
     });
@@ -63,7 +63,7 @@ export class PartialExchange {
     const names = groupKeys.map(toHex);
     const message = writePartials(purpose, names, own, transport.self);
     post.keep(mailOf(purpose), message);
-    for (const to of others(transport)) post.send(to, partialsProtocol, message, signal);
+    for (const to of others(transport)) post.send(to, PARTIALS_PROTOCOL, message, signal);
     return await Promise.all(
       Array.from({ length: transport.operatorCount }, async (_, i) => {
         const operator = i as OperatorIndex;
@@ -87,13 +87,13 @@ function writePartials(
       return [name, { data: new Uint8Array(data), signature, shareIdx: shareIndexOf(self) }];
     }),
   );
-  return PartialSignatures.encode({ duty: { slot: purpose, type: signatureDuty }, dataSet: { set } });
+  return PartialSignatures.encode({ duty: { slot: purpose, type: SIGNATURE_DUTY }, dataSet: { set } });
 }
 
 /** @throws when it is no message of this exchange */
 function readPurpose(from: OperatorIndex, bytes: Uint8Array, depositAmounts: number): number {
   const { duty, dataSet } = PartialSignatures.decode(bytes);
-  if (duty === undefined || dataSet === undefined || duty.type !== signatureDuty)
+  if (duty === undefined || dataSet === undefined || duty.type !== SIGNATURE_DUTY)
     throw new Error("no partial signatures of a ceremony");
   const { slot } = duty;
   const isDeposit = slot >= purposes.deposit(0) && slot < purposes.deposit(depositAmounts);
@@ -125,5 +125,5 @@ function readSignature(data: Uint8Array): Uint8Array | undefined {
   const text = /^"([A-Za-z0-9+/]{128})"$/.exec(Buffer.from(data).toString("latin1"))?.[1];
   if (text === undefined) return undefined;
   const signature = new Uint8Array(Buffer.from(text, "base64"));
-  return signature.length === signatureBytes ? signature : undefined;
+  return signature.length === SIGNATURE_BYTES ? signature : undefined;
 }

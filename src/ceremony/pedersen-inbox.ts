@@ -2,7 +2,7 @@ import { equalBytes, toHex } from "../base/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { type CeremonyError, lied } from "./errors.ts";
 import type { KeyMakerNeeds } from "./key-makers.ts";
-import { messageLimits } from "./limits.ts";
+import { MESSAGE_LIMITS } from "./limits.ts";
 import {
   PedersenDealBundle,
   PedersenJustificationBundle,
@@ -10,22 +10,22 @@ import {
   ValidatorPubKeyShareMessage,
 } from "./wire.ts";
 
-const prefix = "/charon/dkg/pedersen/1.0.0";
+const PREFIX = "/charon/dkg/pedersen/1.0.0";
 const bundles = {
   deal_bundle: PedersenDealBundle,
   resp_bundle: PedersenResponseBundle,
   just_bundle: PedersenJustificationBundle,
 } as const;
 export type BundleKind = keyof typeof bundles;
-const announcement = "val_pubkey_share";
+const ANNOUNCEMENT = "val_pubkey_share";
 
-export const pedersenProtocol = (part: BundleKind | typeof announcement): string => `${prefix}/${part}`;
+export const pedersenProtocol = (part: BundleKind | typeof ANNOUNCEMENT): string => `${PREFIX}/${part}`;
 /** Under which name a bundle is kept: there is one of a kind in each session. */
 export const bundleMail = (kind: BundleKind, session: Uint8Array): string =>
   `pedersen/${kind}/${toHex(session)}`;
 /** @param validator - 0-based. */
-export const announcementMail = (validator: number): string => `${announcementPrefix}${validator}`;
-const announcementPrefix = "pedersen/share/";
+export const announcementMail = (validator: number): string => `${ANNOUNCEMENT_PREFIX}${validator}`;
+const ANNOUNCEMENT_PREFIX = "pedersen/share/";
 
 /** Takes in the messages of a Pedersen key generation, each once, and sees when one cannot be of an honest operator. */
 export class PedersenInbox {
@@ -39,11 +39,11 @@ export class PedersenInbox {
   constructor(needs: KeyMakerNeeds) {
     this.#needs = needs;
     for (const kind of Object.keys(bundles) as BundleKind[])
-      needs.transport.handle(pedersenProtocol(kind), messageLimits, async (from, bytes) => {
+      needs.transport.handle(pedersenProtocol(kind), MESSAGE_LIMITS, async (from, bytes) => {
         await this.#keepBundle(from, kind, bytes);
         return undefined;
       });
-    needs.transport.handle(pedersenProtocol(announcement), messageLimits, async (from, bytes) => {
+    needs.transport.handle(pedersenProtocol(ANNOUNCEMENT), MESSAGE_LIMITS, async (from, bytes) => {
       await this.#keepAnnouncement(from, bytes);
       return undefined;
     });
@@ -77,7 +77,7 @@ export class PedersenInbox {
     if (!equalBytes(sessionId, definition.definitionHash))
       throw this.#end(lied(from, "has announced a public share of another ceremony"));
     // Charon says them in order, and no further one before all operators have gone on to the next validator.
-    const place = validator > 0 ? validator - 1 : mailbox.count(from, announcementPrefix);
+    const place = validator > 0 ? validator - 1 : mailbox.count(from, ANNOUNCEMENT_PREFIX);
     if (place >= definition.numValidators)
       throw this.#end(lied(from, `has announced a public share of a validator ${place}`));
     if ((await mailbox.deliver(from, announcementMail(place), bytes)) === "another")

@@ -13,7 +13,7 @@ import { BundleSignatures } from "./bundle-signatures.ts";
 import { lied } from "./errors.ts";
 import type { KeyMaker, KeyMakerNeeds, KeyMaking } from "./key-makers.ts";
 import { readFrom } from "./lies.ts";
-import { keysInFlight } from "./limits.ts";
+import { KEYS_IN_FLIGHT } from "./limits.ts";
 import type { MadeKey } from "./make-keys.ts";
 import { PedersenInbox } from "./pedersen-inbox.ts";
 import { PedersenValidator, type PedersenValidatorNeeds } from "./pedersen-validator.ts";
@@ -64,7 +64,7 @@ async function makeKeys(
     }
   };
   const isCharonThere = others(transport).some((operator) => !post.isTrireme(operator));
-  await Promise.all(Array.from({ length: isCharonThere ? 1 : keysInFlight }, lane));
+  await Promise.all(Array.from({ length: isCharonThere ? 1 : KEYS_IN_FLIGHT }, lane));
   return keys.map(({ groupKey, publicShares, secret }) => ({ groupKey, publicShares, share: secret }));
 }
 

@@ -29,7 +29,7 @@ import type { BundleSignatures } from "./bundle-signatures.ts";
 import { type CeremonyError, failed, lied } from "./errors.ts";
 import type { KeyMakerNeeds } from "./key-makers.ts";
 import { orThrow, readFrom } from "./lies.ts";
-import { answerMs } from "./limits.ts";
+import { ANSWER_MS } from "./limits.ts";
 import { announcementMail, type BundleKind, bundleMail, pedersenProtocol } from "./pedersen-inbox.ts";
 import {
   PedersenDealBundle,
@@ -191,7 +191,7 @@ export class PedersenValidator {
   ): Promise<T> {
     const { clock, post, waiting } = this.#needs;
     const patience = new AbortController();
-    const cancel = clock.at(clock.now() + answerMs, () => patience.abort(late));
+    const cancel = clock.at(clock.now() + ANSWER_MS, () => patience.abort(late));
     try {
       const bytes = await post.receive(from, mail, AbortSignal.any([waiting, patience.signal]));
       return readFrom(from, () => decode(bytes));

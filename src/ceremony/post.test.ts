@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { resendProtocol } from "./post.ts";
+import { RESEND_PROTOCOL } from "./post.ts";
 import { LoopbackNetwork } from "./testing/loopback.ts";
 import { type MailMember, mailMember, operator } from "./testing/members.ts";
 
@@ -41,7 +41,7 @@ test("a program without our protocol is told apart from one that cannot be reach
   const { network, a, b } = two(t);
   assert.equal(await a.post.introduce(operator(1), a.signal), "trireme");
   network.intercept = ({ protocol, message }) =>
-    protocol === resendProtocol
+    protocol === RESEND_PROTOCOL
       ? Uint8Array.from(message, (byte, i) => (i === 5 ? byte ^ 1 : byte))
       : undefined;
   assert.equal(await a.post.introduce(operator(1), a.signal), "another-definition");

@@ -3,12 +3,12 @@ import { type Channels, type Clock, type Logger, sleepUntil, type Transport } fr
 import type { OperatorIndex } from "../spec/index.ts";
 import type { Attempts } from "./attempts.ts";
 import { type CeremonyError, failed } from "./errors.ts";
-import { askAgainMs, charonPatienceMs, messageLimits, retryMs } from "./limits.ts";
+import { ASK_AGAIN_MS, CHARON_PATIENCE_MS, MESSAGE_LIMITS, RETRY_MS } from "./limits.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { nameOfMessage, type Waits } from "./progress.ts";
 
 /** Spoken among Triremes only: who are you, and please send that again. */
-export const resendProtocol = "/trireme/dkg/1.0.0";
+export const RESEND_PROTOCOL = "/trireme/dkg/1.0.0";
 
 const Ask = proto.message({
   definitionHash: proto.bytes(1),
@@ -56,7 +56,7 @@ export class Post {
   /** Registers the protocol; call before the network starts. */
   constructor(needs: PostNeeds) {
     this.#needs = needs;
-    needs.transport.handle(resendProtocol, messageLimits, (from, message) => this.#answer(from, message));
+    needs.transport.handle(RESEND_PROTOCOL, MESSAGE_LIMITS, (from, message) => this.#answer(from, message));
   }
 
   /** Operators that have answered as a Trireme does. */
@@ -138,9 +138,9 @@ export class Post {
     const since = clock.now();
     try {
       for (;;) {
-        await sleepUntil(clock, clock.now() + askAgainMs, signal);
+        await sleepUntil(clock, clock.now() + ASK_AGAIN_MS, signal);
         if (!this.#triremes.has(from)) {
-          if (isResumed && clock.now() - since > charonPatienceMs)
+          if (isResumed && clock.now() - since > CHARON_PATIENCE_MS)
             fail(
               failed(
                 `operator ${from} does not send again what it sent while this node was down (Charon cannot)`,
@@ -162,7 +162,7 @@ export class Post {
   async #ask(to: OperatorIndex, want: string, signal: AbortSignal): Promise<proto.Infer<typeof Answer>> {
     const { transport, definitionHash, attempts } = this.#needs;
     const question = Ask.encode({ definitionHash, attempt: attempts.own, yours: attempts.of(to), want });
-    const answer = Answer.decode(await transport.request(to, resendProtocol, question, signal));
+    const answer = Answer.decode(await transport.request(to, RESEND_PROTOCOL, question, signal));
     if (!answer.otherDefinition) await this.#checkAttempt(to, answer.attempt);
     return answer;
   }
@@ -214,7 +214,7 @@ export class Post {
         else log.debug("A message did not get through", facts);
       }
       // Who was away gets it as soon as it is back.
-      if (transport.connected().includes(what.to)) await sleepUntil(clock, clock.now() + retryMs, signal);
+      if (transport.connected().includes(what.to)) await sleepUntil(clock, clock.now() + RETRY_MS, signal);
       else await channels.untilConnected(what.to, signal);
     }
   }

@@ -1,9 +1,9 @@
 import { checkWithdrawals, type Definition, depositAmountsOf, parseEnr, VERSIONS } from "../cluster/index.ts";
 import { CeremonyError } from "./errors.ts";
-import { journalBytesMax, mailMax } from "./limits.ts";
+import { JOURNAL_BYTES_MAX, mailMax } from "./limits.ts";
 
 /** Neither program holds a ceremony over older definitions. */
-const oldestVersion = "v1.6.0";
+const OLDEST_VERSION = "v1.6.0";
 const algorithms = ["default", "frost", "pedersen"];
 
 /**
@@ -15,10 +15,10 @@ const algorithms = ["default", "frost", "pedersen"];
  */
 export function checkDefinition(definition: Definition): readonly Uint8Array[] {
   const { version, threshold, operators, dkgAlgorithm } = definition;
-  if (VERSIONS.indexOf(version) < VERSIONS.indexOf(oldestVersion))
+  if (VERSIONS.indexOf(version) < VERSIONS.indexOf(OLDEST_VERSION))
     throw refused(
       { version },
-      `Ceremonies are held over definitions from ${oldestVersion} on; have it made again.`,
+      `Ceremonies are held over definitions from ${OLDEST_VERSION} on; have it made again.`,
     );
   if (!algorithms.includes(dkgAlgorithm))
     throw refused({ dkgAlgorithm }, `The algorithm is one of ${algorithms.join(", ")}.`);
@@ -46,8 +46,8 @@ export function checkDefinition(definition: Definition): readonly Uint8Array[] {
 function checkSize(operators: number, validators: number, depositAmounts: number): void {
   const bytesOf = (count: number): number =>
     operators * mailMax({ validators: count, operators, depositAmounts }).bytes;
-  if (bytesOf(validators) <= journalBytesMax) return;
-  const most = Math.floor((journalBytesMax - bytesOf(0)) / (bytesOf(1) - bytesOf(0)));
+  if (bytesOf(validators) <= JOURNAL_BYTES_MAX) return;
+  const most = Math.floor((JOURNAL_BYTES_MAX - bytesOf(0)) / (bytesOf(1) - bytesOf(0)));
   throw refused(
     { validators, operators, most },
     `What they would have to tell each other is more than a node takes. Hold several ceremonies, each of at most ${most} validators.`,

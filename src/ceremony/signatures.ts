@@ -15,7 +15,7 @@ import type { MadeKey } from "./make-keys.ts";
 import { type PartialExchange, type Partials, purposes } from "./partials.ts";
 
 /** Partial signatures that are combined and verified as one batch: 10 ms, and a larger batch is hardly cheaper. */
-const piecePartials = 64;
+const PIECE_PARTIALS = 64;
 
 /** What the signing parts of a ceremony need. */
 export interface Signing {
@@ -101,7 +101,7 @@ async function signAsGroup(
       signature: partials[i] as Uint8Array,
     })),
   }));
-  const results = await inPieces(jobs, piecePartials / byOperator.length, signal, (piece) =>
+  const results = await inPieces(jobs, PIECE_PARTIALS / byOperator.length, signal, (piece) =>
     bls.combine(piece),
   );
   return results.map(({ signature, guilty }, i) => {

@@ -4,7 +4,7 @@ import { derOfSignature, NodeKey, sha256 } from "../crypto/index.ts";
 import { type Channel, silent } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import type { CeremonyError } from "./errors.ts";
-import { StepSync, syncProtocol } from "./step-sync.ts";
+import { StepSync, SYNC_PROTOCOL } from "./step-sync.ts";
 import { SyncFrames, syncFrame } from "./sync-frames.ts";
 import { isGoodbye } from "./testing/goodbye.ts";
 import { LoopbackNetwork, type LoopbackNode, quickClock } from "./testing/loopback.ts";
@@ -65,7 +65,7 @@ async function together(members: readonly Member[], step: number): Promise<void>
 /** Somebody who speaks to the first member as the second operator, and keeps no rule. */
 async function stranger(network: LoopbackNetwork): Promise<{ say(change: object): Promise<string> }> {
   const node = network.join(second);
-  const channel: Channel = await node.channels.open(first, syncProtocol, new AbortController().signal);
+  const channel: Channel = await node.channels.open(first, SYNC_PROTOCOL, new AbortController().signal);
   const frames = new SyncFrames(channel);
   const honest = {
     timestamp: { seconds: 1, nanos: 2 },

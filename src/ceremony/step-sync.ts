@@ -4,11 +4,11 @@ import { type Channel, type Channels, type Clock, type Logger, sleepUntil } from
 import type { OperatorIndex } from "../spec/index.ts";
 import { Changes } from "./changes.ts";
 import { type CeremonyError, failed } from "./errors.ts";
-import { goneMs, reasonCharactersMax, retryMs, syncPeriodMs, syncSilenceMs } from "./limits.ts";
+import { GONE_MS, REASON_CHARACTERS_MAX, RETRY_MS, SYNC_PERIOD_MS, SYNC_SILENCE_MS } from "./limits.ts";
 import { SyncFrames, syncFrame } from "./sync-frames.ts";
 import { MsgSync, MsgSyncResponse } from "./wire.ts";
 
-export const syncProtocol = "/charon/dkg/sync/1.0.0/";
+export const SYNC_PROTOCOL = "/charon/dkg/sync/1.0.0/";
 
 /** How it stands with one peer, as its sync messages and its answers tell. */
 export interface SyncPeer {
@@ -77,7 +77,7 @@ export class StepSync {
         i === needs.self ? [] : [[i as OperatorIndex, newPeer(i as OperatorIndex)]],
       ),
     );
-    needs.channels.serve(syncProtocol, (channel) => this.#serve(channel));
+    needs.channels.serve(SYNC_PROTOCOL, (channel) => this.#serve(channel));
   }
 
   /** @param step - The step we are at when a journal says so, else 0. */
@@ -113,7 +113,7 @@ export class StepSync {
     await this.#until(() => (this.#peer(operator).step ?? -1) >= step, signal);
   }
 
-  /** Says goodbye to every peer, and settles when this one has heard it and said it too, or has been away for `goneMs`. */
+  /** Says goodbye to every peer, and settles when this one has heard it and said it too, or has been away for `GONE_MS`. */
   async goodbye(operator: OperatorIndex, signal: AbortSignal): Promise<void> {
     this.#leaving = true;
     this.#ourChange.tell();
@@ -123,7 +123,7 @@ export class StepSync {
     for (;;) {
       await this.#until(() => isDone() || isAway(), signal);
       if (isDone()) return;
-      const stayedAway = await within(this.#needs.clock, goneMs, signal, (limit) =>
+      const stayedAway = await within(this.#needs.clock, GONE_MS, signal, (limit) =>
         this.#until(() => isDone() || !isAway(), limit).then(
           () => false,
           () => true,
@@ -149,7 +149,7 @@ export class StepSync {
         if (peer.heardGoodbye) await this.#returned(peer, channelsOpened, signal);
         channelsOpened = peer.channelsOpened;
         await channels.untilConnected(peer.operator, signal);
-        channel = await channels.open(peer.operator, syncProtocol, signal);
+        channel = await channels.open(peer.operator, SYNC_PROTOCOL, signal);
         await this.#tell(peer, channel, signal);
       } catch (error) {
         if (!signal.aborted)
@@ -159,7 +159,7 @@ export class StepSync {
         this.#update(peer, { answers: false });
       }
       if (this.#lastWords !== undefined) return;
-      await sleepUntil(clock, clock.now() + retryMs, signal).catch(() => {});
+      await sleepUntil(clock, clock.now() + RETRY_MS, signal).catch(() => {});
     }
   }
 
@@ -177,14 +177,14 @@ export class StepSync {
       const shutdown = this.#leaving;
       const step = this.#step;
       channel.send(syncFrame(this.#message(shutdown)));
-      const bytes = await within(clock, syncSilenceMs, signal, (limit) => frames.next(limit));
+      const bytes = await within(clock, SYNC_SILENCE_MS, signal, (limit) => frames.next(limit));
       if (bytes === undefined) throw new Error("the peer ended it");
       const { error } = MsgSyncResponse.decode(bytes);
       if (error !== "") this.#refusedBy(peer, error);
       else this.#update(peer, { answers: true, heardGoodbye: shutdown });
       if (shutdown) return;
       if (step !== this.#step || this.#leaving) continue; // News while we waited for the answer: tell it at once.
-      await within(clock, syncPeriodMs, signal, (limit) => this.#ourChange.next(limit)).catch(() => {});
+      await within(clock, SYNC_PERIOD_MS, signal, (limit) => this.#ourChange.next(limit)).catch(() => {});
       signal.throwIfAborted();
     }
   }
@@ -323,7 +323,7 @@ const newPeer = (operator: OperatorIndex): SyncPeer => ({
 
 /** Text of a peer as it may stand in a log line or on a terminal. */
 export function shortAscii(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]/g, " ").slice(0, reasonCharactersMax);
+  return text.replaceAll(/[^\x20-\x7e]/g, " ").slice(0, REASON_CHARACTERS_MAX);
 }
 
 /** `work` with a signal that fires after `ms`, or with `signal`. */

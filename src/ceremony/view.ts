@@ -1,12 +1,12 @@
 import { counted, printable } from "../base/index.ts";
 import { type CeremonyProgress, type PeerProgress, parts } from "./progress.ts";
 
-const esc = "\u001b[";
+const ESC = "\u001b[";
 type Style = (text: string) => string;
 const style =
   (code: string): Style =>
   (text) =>
-    `${esc}${code}m${text}${esc}0m`;
+    `${ESC}${code}m${text}${ESC}0m`;
 const plain: Style = (text) => text;
 interface Palette {
   readonly bold: Style;
@@ -100,7 +100,7 @@ function peerLines(peer: PeerProgress, progress: CeremonyProgress, paint: Palett
   ];
 }
 
-/** Lines for a log instead of a live view: what has changed since `before`, and every `reminderMs` who is still waited for. */
+/** Lines for a log instead of a live view: what has changed since `before`, and now and then who is still waited for. */
 export function describeChanges(
   earlierSeen: CeremonyProgress | undefined,
   nowSeen: CeremonyProgress,
@@ -121,7 +121,7 @@ export function describeChanges(
     if (peer.trouble !== undefined && peer.trouble !== earlier?.trouble && peer.connected)
       lines.push(`  ${who}: ${peer.trouble}`);
     const waitMs = peer.waitingSince === undefined ? 0 : now.now - peer.waitingSince;
-    if (reminder && peer.waitingFor !== undefined && waitMs > noticeableMs)
+    if (reminder && peer.waitingFor !== undefined && waitMs > NOTICEABLE_MS)
       lines.push(
         `  waiting for ${who} ${peer.waitingFor} since ${lasting(waitMs)}${peer.connected ? "" : `; it is not connected${peer.trouble === undefined ? "" : `: ${peer.trouble}`}`}`,
       );
@@ -130,7 +130,7 @@ export function describeChanges(
 }
 
 /** Shorter waits are not worth a line. */
-const noticeableMs = 5_000;
+const NOTICEABLE_MS = 5_000;
 
 const tenths = ({ keysDone, keysWanted }: CeremonyProgress): number =>
   Math.floor((10 * keysDone) / Math.max(1, keysWanted));

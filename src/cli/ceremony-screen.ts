@@ -1,8 +1,8 @@
 import { type CeremonyProgress, describeChanges, renderCeremony } from "../ceremony/index.ts";
 
-const frameMs = 250;
-const plainLineMs = 500;
-const reminderMs = 30_000;
+const FRAME_MS = 250;
+const PLAIN_LINE_MS = 500;
+const REMINDER_MS = 30_000;
 
 /** Where a view is drawn. */
 export interface Terminal {
@@ -29,7 +29,7 @@ function showLive(progress: () => CeremonyProgress, { write, columns = 100 }: Te
     height = lines.length;
   };
   draw();
-  const timer = setInterval(draw, frameMs);
+  const timer = setInterval(draw, FRAME_MS);
   return () => {
     clearInterval(timer);
     draw();
@@ -41,13 +41,13 @@ function showLines(progress: () => CeremonyProgress, { write }: Terminal): () =>
   let remindedAt = performance.now();
   const look = (): void => {
     const now = progress();
-    const reminder = performance.now() - remindedAt >= reminderMs;
+    const reminder = performance.now() - remindedAt >= REMINDER_MS;
     if (reminder) remindedAt = performance.now();
     for (const line of describeChanges(before, now, { reminder })) write(`${line}\n`);
     before = now;
   };
   look();
-  const timer = setInterval(look, plainLineMs);
+  const timer = setInterval(look, PLAIN_LINE_MS);
   return () => {
     clearInterval(timer);
     look();

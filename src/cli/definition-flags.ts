@@ -74,7 +74,7 @@ export const networkFlag: Flag = network("");
 /** The versions that the cluster room writes, repeated here since help needs nothing of that room; a test compares them. */
 export const fileVersions: readonly string[] = Array.from({ length: 12 }, (_, minor) => `v1.${minor}.0`);
 /** No program holds a ceremony over older definitions. */
-const firstCeremonyVersion = "v1.6.0";
+const FIRST_CEREMONY_VERSION = "v1.6.0";
 
 export const definitionVersion = (choices: readonly string[]): Flag => ({
   name: "definition-version",
@@ -139,7 +139,7 @@ export const definitionCommands: readonly CommandRow[] = [
         help: "How the keys are made; default is frost",
       },
       network("mainnet"),
-      definitionVersion(fileVersions.slice(fileVersions.indexOf(firstCeremonyVersion))),
+      definitionVersion(fileVersions.slice(fileVersions.indexOf(FIRST_CEREMONY_VERSION))),
       ...testnet,
       json,
     ],

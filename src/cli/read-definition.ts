@@ -9,8 +9,8 @@ export const definitionPath = (chosen: Chosen): string =>
   chosen.textOr("definition-file", join(chosen.text("data-dir"), "cluster-definition.json"));
 
 /** What Charon reads at the most. */
-const definitionBytesMax = 16 * 1024 * 1024;
-const fetchTimeoutMs = 10_000;
+const DEFINITION_BYTES_MAX = 16 * 1024 * 1024;
+const FETCH_TIMEOUT_MS = 10_000;
 
 /** Reads a definition; nothing of it is verified. @throws ClusterError with the path of the file */
 export function readDefinitionFile(path: string): Definition {
@@ -30,9 +30,9 @@ export async function readDefinitionFrom(place: string): Promise<Definition> {
 
 async function fetchText(url: string): Promise<string> {
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(fetchTimeoutMs) });
+    const answer = await fetch(url, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
     if (!answer.ok || answer.body === null) throw new Error(`the answer is ${answer.status}`);
-    return Buffer.from(await readBounded(answer.body, definitionBytesMax)).toString("utf8");
+    return Buffer.from(await readBounded(answer.body, DEFINITION_BYTES_MAX)).toString("utf8");
   } catch (cause) {
     throw missing(url, cause);
   }

@@ -128,30 +128,30 @@ export function newDefinition(request: DefinitionRequest): Definition {
   });
 }
 
-const refused = "define a cluster";
+const ACTION = "define a cluster";
 
 function checkNumbers({ name, operators, validators }: DefinitionRequest, threshold: number): void {
   if (Buffer.byteLength(name) > TEXT_BYTES_MAX.name)
     throw badRequest(
-      refused,
+      ACTION,
       { nameBytes: Buffer.byteLength(name) },
       `A cluster's name has at most ${TEXT_BYTES_MAX.name} bytes.`,
     );
   if (operators.length < 3 || operators.length > 64)
     throw badRequest(
-      refused,
+      ACTION,
       { nodes: operators.length },
       "A cluster has 3 to 64 nodes; 4, 7 or 10 tolerate 1, 2 or 3 faulty ones.",
     );
   if (validators < 1 || validators > VALIDATORS_MAX)
     throw badRequest(
-      refused,
+      ACTION,
       { validators },
       `Ask for 1 to ${VALIDATORS_MAX} validators with --num-validators.`,
     );
   if (threshold < 2 || threshold > operators.length)
     throw badRequest(
-      refused,
+      ACTION,
       { threshold, nodes: operators.length },
       "The threshold must be between 2 and the number of nodes.",
     );
@@ -163,7 +163,7 @@ function checkVersion(request: DefinitionRequest): void {
   const needs = (what: string, since: Version): void => {
     if (!atLeast(version, since))
       throw badRequest(
-        refused,
+        ACTION,
         { version, since },
         `Files of ${version} have no room for ${what}; leave it out, or take --definition-version ${since}.`,
       );
@@ -183,7 +183,7 @@ function checkOperators(operators: DefinitionRequest["operators"]): void {
     const who = enr === "" ? address.toLowerCase() : toHex(parseEnr(enr).publicKey);
     if (seen.has(who))
       throw badRequest(
-        refused,
+        ACTION,
         { operator: i, given: who },
         "This operator was named before; each has its own node key and its own address.",
       );
@@ -200,7 +200,7 @@ export function checkWithdrawals(forkVersion: Uint8Array, addresses: readonly st
   const validator = addresses.indexOf(`0x${"00".repeat(20)}`);
   if (validator >= 0 && realNetworks.includes(name))
     throw badRequest(
-      refused,
+      ACTION,
       { validator, network: name },
       "Nobody has the withdrawal address 0: the stake would be lost.",
     );
@@ -209,7 +209,7 @@ export function checkWithdrawals(forkVersion: Uint8Array, addresses: readonly st
 function forEach(what: string, given: readonly string[], count: number): readonly string[] {
   if (given.length !== 1 && given.length !== count)
     throw badRequest(
-      refused,
+      ACTION,
       { given: given.length, validators: count },
       `Give one ${what} for all validators, or one for each.`,
     );

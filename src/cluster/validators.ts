@@ -48,7 +48,7 @@ export interface GroupSignatures {
 }
 
 /** The gas limit of registrations where the definition names none. */
-const defaultGasLimit = 30_000_000;
+const DEFAULT_GAS_LIMIT = 30_000_000;
 
 /** The deposit amounts of a definition in Gwei, each once, ascending. Before v1.8 a lock has room for one of 32 ETH. */
 export function depositAmountsOf(definition: Definition): readonly number[] {
@@ -91,7 +91,7 @@ export function registrationsToSign(
 ): ToSign<RegistrationMessage> {
   const messages = groupKeys.map((pubkey, i) => ({
     feeRecipient: fromHex(settingsOf(definition, i).feeRecipient, 20),
-    gasLimit: definition.targetGasLimit === 0 ? defaultGasLimit : definition.targetGasLimit,
+    gasLimit: definition.targetGasLimit === 0 ? DEFAULT_GAS_LIMIT : definition.targetGasLimit,
     timestamp,
     pubkey,
   }));

@@ -6,10 +6,10 @@ import type { SecretKey } from "./secret-key.ts";
 // Encryption to a public key of BLS12-381, as the library of Charon's Pedersen ceremony has it: an ephemeral point, then
 // AES-256-GCM under a key and nonce that HKDF makes of the shared point. The key is used once, so the nonce needs no chance.
 
-const pointBytes = 48;
-const keyBytes = 32;
-const nonceBytes = 12;
-const tagBytes = 16;
+const POINT_BYTES = 48;
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
 
 /**
  * @param ephemeral - Of this one message.
@@ -34,20 +34,20 @@ export function sharedPoint(
   encrypted: Uint8Array,
   key: SecretKey,
 ): { readonly ephemeral: Uint8Array; readonly shared: Uint8Array } | undefined {
-  const ephemeral = encrypted.subarray(0, pointBytes);
+  const ephemeral = encrypted.subarray(0, POINT_BYTES);
   if (!isPublicKey(ephemeral)) return undefined;
   return { ephemeral, shared: curve.multiply(ephemeral, key.revealScalar()) };
 }
 
 /** What was encrypted; undefined when it was not encrypted so. */
 export function openWith(shared: Uint8Array, encrypted: Uint8Array): Uint8Array | undefined {
-  const body = encrypted.subarray(pointBytes);
-  if (body.length < tagBytes) return undefined;
+  const body = encrypted.subarray(POINT_BYTES);
+  if (body.length < TAG_BYTES) return undefined;
   const { key, nonce } = derive(shared);
   const decipher = createDecipheriv("aes-256-gcm", key, nonce);
-  decipher.setAuthTag(body.subarray(-tagBytes));
+  decipher.setAuthTag(body.subarray(-TAG_BYTES));
   try {
-    return new Uint8Array(Buffer.concat([decipher.update(body.subarray(0, -tagBytes)), decipher.final()]));
+    return new Uint8Array(Buffer.concat([decipher.update(body.subarray(0, -TAG_BYTES)), decipher.final()]));
   } catch {
     return undefined;
   }
@@ -55,7 +55,7 @@ export function openWith(shared: Uint8Array, encrypted: Uint8Array): Uint8Array 
 
 function derive(shared: Uint8Array): { readonly key: Uint8Array; readonly nonce: Uint8Array } {
   const bytes = new Uint8Array(
-    hkdfSync("sha256", shared, new Uint8Array(0), new Uint8Array(0), keyBytes + nonceBytes),
+    hkdfSync("sha256", shared, new Uint8Array(0), new Uint8Array(0), KEY_BYTES + NONCE_BYTES),
   );
-  return { key: bytes.subarray(0, keyBytes), nonce: bytes.subarray(keyBytes) };
+  return { key: bytes.subarray(0, KEY_BYTES), nonce: bytes.subarray(KEY_BYTES) };
 }

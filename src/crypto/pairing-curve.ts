@@ -44,9 +44,9 @@ export interface PointArithmetic {
 }
 
 /** Bits of the random weights of a batch: a forged signature passes with a probability of 2^-64. */
-const weightBytes = 8;
+const WEIGHT_BYTES = 8;
 /** How mcl names the mapping of RFC 9380. */
-const irtfMapping = 5;
+const IRTF_MAPPING = 5;
 
 /**
  * What blst's binding does not offer and a Pedersen ceremony needs: arbitrary multiplications, and BLS signatures whose
@@ -72,7 +72,7 @@ export class PairingCurve implements PointArithmetic {
     const { default: mcl } = (await import("mcl-wasm")) as unknown as { readonly default: Mcl };
     await mcl.init(mcl.BLS12_381);
     mcl.setETHserialization(true);
-    mcl.setMapToMode(irtfMapping);
+    mcl.setMapToMode(IRTF_MAPPING);
     // What comes from others was checked to be in the group by blst, which does it in a fifth of the time.
     mcl.verifyOrderG1(false);
     mcl.verifyOrderG2(false);
@@ -115,7 +115,7 @@ export class PairingCurve implements PointArithmetic {
         const place = count++;
         if (!isSignature(one.signature)) return void badlyFormed.push(place);
         open.push({ place, one });
-        const weight = this.#scalar(bytesToScalar(randomBytes(weightBytes)) | 1n);
+        const weight = this.#scalar(bytesToScalar(randomBytes(WEIGHT_BYTES)) | 1n);
         const name = Buffer.from(one.publicKey).toString("hex");
         sum.signatures = mcl.add(sum.signatures, mcl.mul(this.#signature(one.signature), weight));
         const hash = mcl.mul(this.#hash(domain, one.message), weight);

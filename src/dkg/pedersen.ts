@@ -50,7 +50,7 @@ export interface OpenedDeals {
   readonly refused: ReadonlySet<OperatorIndex>;
 }
 
-const encryptedShareBytes = 96;
+const ENCRYPTED_SHARE_BYTES = 96;
 
 /**
  * Deals a random polynomial. The same entropy gives the same bundle, so that an interrupted ceremony goes on.
@@ -144,7 +144,7 @@ export function readDeals(
   if (dealt.join() !== wanted.toSorted((a, b) => a - b).join())
     return lie("did not deal one share to each operator");
   for (const { shareIndex, encryptedShare } of bundle.deals)
-    if (encryptedShare.length !== encryptedShareBytes || !isPublicKey(encryptedShare.subarray(0, 48)))
+    if (encryptedShare.length !== ENCRYPTED_SHARE_BYTES || !isPublicKey(encryptedShare.subarray(0, 48)))
       return lie(`dealt number ${shareIndex} something that nobody can open`);
   return polynomial;
 }

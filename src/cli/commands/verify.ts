@@ -18,7 +18,7 @@ import { formatError } from "../main.ts";
 import { executionEndpoint } from "../run-config.ts";
 import type { CommandInput } from "./index.ts";
 
-const keystoresWorthALine = 40;
+const KEYSTORES_WORTH_A_LINE = 40;
 
 /** Says whether what is in an operator's folder belongs together, and what its validators' settings are. */
 export async function verifyCommand({ chosen, io, positional }: CommandInput): Promise<void> {
@@ -36,7 +36,7 @@ export async function verifyCommand({ chosen, io, positional }: CommandInput): P
     askContracts: (questions) => askContracts(endpoint, questions),
     onKeystore: (done, of) => {
       const tenth = Math.floor((10 * done) / of);
-      if (of > keystoresWorthALine && tenth > told) io.err(`  opened ${done} of ${of} keystores\n`);
+      if (of > KEYSTORES_WORTH_A_LINE && tenth > told) io.err(`  opened ${done} of ${of} keystores\n`);
       told = tenth;
     },
   });
