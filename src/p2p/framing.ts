@@ -140,3 +140,7 @@ export async function writeFrame(stream: Stream, message: Uint8Array, signal: Ab
   stream.send(frame(message));
   await stream.close({ signal });
 }
+
+/** How much of a message that is being written has gone to the connection. */
+export const bytesGone = (stream: Stream, message: Uint8Array): number =>
+  Math.max(0, message.length - stream.writeBufferLength);

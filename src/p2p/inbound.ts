@@ -1,7 +1,7 @@
 import type { Connection, Stream } from "@libp2p/interface";
 import { AssertionFailed, assert, explain, orAborted } from "../base/index.ts";
 import { type Logger, logBug, type Meter, type ProtocolLimits } from "../ports/index.ts";
-import { FrameError, readFrame, writeFrame } from "./framing.ts";
+import { bytesGone, FrameError, readFrame, writeFrame } from "./framing.ts";
 import { handlerTimeoutMs, receivingBytesMaxPerPeer, sendTimeoutMs } from "./limits.ts";
 import { p2pMetrics } from "./metrics.ts";
 import type { Roster, Who } from "./roster.ts";
@@ -138,12 +138,16 @@ export class Inbound {
   }
 
   async #receive(protocol: Protocol, stream: Stream, hold: (bytes: number) => boolean): Promise<Uint8Array> {
-    const limit = deadline(protocol.limits.receiveTimeoutMs);
+    let came = 0;
+    const limit = deadline(protocol.limits.receiveTimeoutMs, undefined, () => came);
     try {
       return await readFrame(stream, {
         bytesMax: protocol.limits.messageBytesMax,
         signal: limit.signal,
-        hold,
+        hold: (bytes) => {
+          came += bytes;
+          return hold(bytes);
+        },
       });
     } catch (error) {
       if (error instanceof FrameError) throw new Refused(error.failure, error);
@@ -167,7 +171,7 @@ export class Inbound {
   }
 
   async #reply(stream: Stream, answer: Uint8Array): Promise<void> {
-    const limit = deadline(sendTimeoutMs);
+    const limit = deadline(sendTimeoutMs, undefined, () => bytesGone(stream, answer));
     try {
       await writeFrame(stream, answer, limit.signal);
     } finally {

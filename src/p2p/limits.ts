@@ -2,6 +2,11 @@
 
 /** Charon gives a message 7 s to leave, two more than the 5 s in which it must arrive. */
 export const sendTimeoutMs = 7_000;
+/**
+ * A message has more time than its limit, this much for each of its bytes that has come or gone: on a line of 0.8 Mbit/s, a
+ * part of what a home has, 7 s are enough for 700 kB, and would never be enough for more.
+ */
+export const slowestBytesPerMs = 100;
 /** An answer is as large as a request of the same protocol may be; this where we have no handler for it. */
 export const answerBytesMax = 32 * 1024 * 1024;
 /** What of one peer's messages may lie half received in memory at once; two of the largest of Charon's (32 MB). */
@@ -29,10 +34,12 @@ export const framePiecesMax = 1_024;
 export const channelsMaxPerPeer = 4;
 /** Bytes of a channel that nobody has read yet; what channels carry is small and read at once. */
 export const channelUnreadBytesMax = 256 * 1024;
+/** Of a stream that is to become a circuit, until it is answered: the wish names a peer and its addresses. */
+export const circuitWishBytesMax = 4 * 1024;
 /** Time to say the protocol of a stream. */
 export const negotiationTimeoutMs = 5_000;
 
-/** Both sides dial, and a restarted peer leaves a dead connection behind; more than that is not needed. */
+/** Both sides dial, and a restarted peer leaves a dead connection behind; more than that is not needed, nor of a relay. */
 export const connectionsMaxPerPeer = 4;
 /** Strangers are told apart only after the handshake, so those under way are capped: so many that say nothing, and that are served. */
 export const handshakesMax = 128;
@@ -48,6 +55,8 @@ export const handshakeFairMs = 1_000;
 export const handshakeTimeoutMs = 8_000;
 /** Handshakes per second from one address, counted when they begin to cost work: with the first bytes. Each costs 7 ms. */
 export const handshakesPerSecondPerHostMax = 32;
+/** And from all addresses of one peer, which may make up more than it has; so many that one address alone is not kept short. */
+export const handshakesPerSecondPerPeerMax = 64;
 /** And from all addresses together at which no peer has been: whoever has many must not take our time from duties. */
 export const handshakesPerSecondOfStrangersMax = 32;
 /** Addresses whose recent handshakes are remembered. */
@@ -124,5 +133,5 @@ export const relayHandshakesPerSecondMax = 100;
 export const relayReservationMs = 1_800_000;
 export const relayedCircuitMs = 3_600_000;
 export const relayedBytesMax: bigint = 32n * 1024n * 1024n;
-/** Strangers come and go at a relay: what identify told of them is not kept for longer. */
-export const relayForgetPeerMs = 600_000;
+/** Strangers come and go at a relay: what identify told of those who are gone is not kept for longer. */
+export const relayForgetPeerMs = 60_000;

@@ -4,7 +4,7 @@ import { orAborted } from "../base/index.ts";
 import type { Meter } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { type P2pError, type UnreachableReason, unreachable } from "./errors.ts";
-import { FrameError, readFrame, writeFrame } from "./framing.ts";
+import { bytesGone, FrameError, readFrame, writeFrame } from "./framing.ts";
 import { consentOf, lazily } from "./lazy-negotiation.ts";
 import { answerBytesMax, sendTimeoutMs } from "./limits.ts";
 import type { Link, Links } from "./links.ts";
@@ -14,6 +14,15 @@ import { deadline, TimedOut } from "./waiting.ts";
 
 /** More than libp2p's 64, which a slot of a large cluster would exceed; the muxer's own cap still holds. */
 const outboundStreamsMax = 512;
+
+/** One message on its way, and perhaps its answer. */
+interface Exchange {
+  readonly link: Link;
+  readonly stream: Stream;
+  readonly limit: AbortSignal;
+  /** Told how many bytes of the answer came. */
+  readonly came: (bytes: number) => true;
+}
 
 /** Sends messages to operators: a stream for each, over the best connection at that moment. */
 export class Outbound {
@@ -30,7 +39,7 @@ export class Outbound {
 
   /** @throws P2pError `p2p/unreachable` */
   async send(to: OperatorIndex, protocol: string, message: Uint8Array, signal?: AbortSignal): Promise<void> {
-    await this.#exchange(to, protocol, message, signal, async (link, stream, limit) => {
+    await this.#exchange(to, protocol, message, signal, async ({ link, stream, limit }) => {
       const consent = consentOf(stream).then(
         () => void link.refused.delete(protocol),
         (error: unknown) => {
@@ -55,8 +64,8 @@ export class Outbound {
     signal?: AbortSignal,
     answerMax: number = answerBytesMax,
   ): Promise<Uint8Array> {
-    return await this.#exchange(to, protocol, message, signal, async (_link, stream, limit) => {
-      const answer = readFrame(stream, { bytesMax: answerMax, signal: limit });
+    return await this.#exchange(to, protocol, message, signal, async ({ stream, limit, came }) => {
+      const answer = readFrame(stream, { bytesMax: answerMax, signal: limit, hold: came });
       answer.catch(() => {}); // Awaited below, unless writing fails first.
       await writeFrame(stream, message, limit);
       return await answer;
@@ -81,16 +90,22 @@ export class Outbound {
     protocol: string,
     message: Uint8Array,
     signal: AbortSignal | undefined,
-    use: (link: Link, stream: Stream, limit: AbortSignal) => Promise<T>,
+    use: (exchange: Exchange) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
     const start = performance.now();
-    const limit = deadline(sendTimeoutMs, signal);
     let stream: Stream | undefined;
+    let bytesCame = 0;
+    const bytesDone = (): number => (stream === undefined ? 0 : bytesGone(stream, message) + bytesCame);
+    const limit = deadline(sendTimeoutMs, signal, bytesDone);
     try {
       const { link, opened } = await this.#open(to, protocol, limit.signal);
       stream = opened;
-      const result = await use(link, stream, limit.signal);
+      const came = (bytes: number): true => {
+        bytesCame += bytes;
+        return true;
+      };
+      const result = await use({ link, stream, limit: limit.signal, came });
       this.#bytes.add(message.length, { peer: link.peer.name, protocol, transport: "tcp" });
       endSoon(stream);
       return result;

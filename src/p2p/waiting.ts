@@ -1,3 +1,5 @@
+import { slowestBytesPerMs } from "./limits.ts";
+
 /**
  * Real time for the network: pauses and deadlines on the machine's steady timers. The wall clock (port `Clock`) may jump
  * when it is set, which must neither stall a reconnection nor cut a message off.
@@ -24,11 +26,26 @@ export class TimedOut extends Error {
   }
 }
 
-/** A signal that fires after `ms` or with `parent`. Call `clear` when the work is done, so that no timer stays behind. */
-export function deadline(ms: number, parent?: AbortSignal): { readonly signal: AbortSignal; clear(): void } {
+/**
+ * A signal that fires after `ms` or with `parent`. Call `clear` when the work is done, so that no timer stays behind.
+ *
+ * @param bytesDone - Of a message that comes or goes: how much of it has. Large ones have more time, as long as they move.
+ */
+export function deadline(
+  ms: number,
+  parent?: AbortSignal,
+  bytesDone: () => number = () => 0,
+): { readonly signal: AbortSignal; clear(): void } {
   const controller = new AbortController();
   const onParent = (): void => controller.abort(parent?.reason);
-  const timer = setTimeout(() => controller.abort(new TimedOut()), ms);
+  let given = 0;
+  const look = (): void => {
+    const more = bytesDone() / slowestBytesPerMs - given;
+    given += more;
+    if (more <= 0) controller.abort(new TimedOut());
+    else timer = setTimeout(look, more);
+  };
+  let timer = setTimeout(look, ms);
   if (parent?.aborted === true) onParent();
   else parent?.addEventListener("abort", onParent, { once: true });
   return {
