@@ -222,7 +222,7 @@ class Network implements P2p {
       {
         roster: this.#roster,
         violations: this.#violations,
-        knowsHost: (host) => this.#places.knowsHost(host),
+        peersAt: (host) => this.#places.peersAt(host),
         isNamed: (host) =>
           this.#places.isNamed(host) || this.#relayTexts.some((text) => text.split(/[/:]+/).includes(host)),
       },

@@ -9,6 +9,7 @@ import {
   handshakesMaxPerHost,
   handshakesPerSecondOfStrangersMax,
   handshakesPerSecondPerHostMax,
+  handshakesPerSecondPerPeerMax,
   handshakeTimeoutMs,
 } from "./limits.ts";
 import { Lots } from "./lots.ts";
@@ -17,6 +18,8 @@ import { Lots } from "./lots.ts";
 interface Handshake {
   readonly connection: InnerConnection;
   readonly host: string;
+  /** The peers that have been at the address. */
+  readonly peers: readonly string[];
   readonly isKnown: boolean;
   readonly lane: Lane;
   /** When it was opened, and when it spoke. */
@@ -44,12 +47,12 @@ interface InnerConnection extends MultiaddrConnection {
  *
  * 1. Who says nothing costs a place and no more. Places are few, and the oldest silent one makes place for the newest, since
  *    peers speak at once.
- * 2. Who speaks is served up to a rate, of each address and of all that are unknown. Beyond, everybody has the same chance
- *    at every try, whatever the others' timing; and where places are taken, lots are cast again. So from the address of a
+ * 2. Who speaks is served up to a rate, of each address, of all addresses of a peer, which may make up more than it has,
+ *    and of all that are unknown. Beyond, everybody has the same chance at every try, whatever the others' timing; and where places are taken, lots are cast again. So from the address of a
  *    flood ten times the rate a peer gets in at every tenth try or so, and it tries until it does.
  */
 export class Handshakes {
-  readonly #isKnown: (host: string) => boolean;
+  readonly #peersAt: (host: string) => readonly string[];
   readonly #onRefused: () => void;
   readonly #random: () => number;
   readonly #strangersPerSecondMax: number;
@@ -58,18 +61,18 @@ export class Handshakes {
   readonly #of = new Map<MultiaddrConnection, Handshake>();
 
   /**
-   * @param needs.isKnown - Whether peers have been at an address: those are spared before others.
+   * @param needs.peersAt - Names of the peers that have been at an address, which is then spared before others.
    * @param needs.onRefused - Told of each handshake for which there was no place, or no time.
    * @param needs.random - Harmless chance, uniform in [0, 1).
    * @param needs.strangersPerSecondMax - How many of unknown addresses are served; default: what leaves time for duties.
    */
   constructor(needs: {
-    isKnown: (host: string) => boolean;
+    peersAt: (host: string) => readonly string[];
     onRefused: () => void;
     random?: () => number;
     strangersPerSecondMax?: number;
   }) {
-    this.#isKnown = needs.isKnown;
+    this.#peersAt = needs.peersAt;
     this.#onRefused = needs.onRefused;
     this.#random = needs.random ?? Math.random;
     this.#strangersPerSecondMax = needs.strangersPerSecondMax ?? handshakesPerSecondOfStrangersMax;
@@ -92,10 +95,12 @@ export class Handshakes {
         [...lane.silent].find(({ isKnown }) => !isKnown) ?? [...lane.silent][0],
         "it makes place for a newer one",
       );
+    const peers = this.#peersAt(host);
     this.#listen({
       connection: connection as InnerConnection,
       host,
-      isKnown: this.#isKnown(host),
+      peers,
+      isKnown: peers.length > 0,
       lane,
       since: performance.now(),
       timer: setTimeout(() => this.#end(this.#of.get(connection), "nothing was said"), handshakeSilentMs),
@@ -121,13 +126,15 @@ export class Handshakes {
 
   /** A handshake costs work only once the other end has spoken. */
   #serve(handshake: Handshake): boolean {
-    const { host, isKnown, lane } = handshake;
+    const { host, isKnown, peers, lane } = handshake;
     lane.silent.delete(handshake);
     clearTimeout(handshake.timer);
     handshake.since = performance.now();
     const isDrawn =
       lane.lots.draw(host, handshakesPerSecondPerHostMax) &&
-      (isKnown || lane.lots.draw(strangers, this.#strangersPerSecondMax));
+      (isKnown
+        ? peers.some((peer) => lane.lots.draw(peer, handshakesPerSecondPerPeerMax))
+        : lane.lots.draw(strangers, this.#strangersPerSecondMax));
     const ofHost = [...lane.served].filter((other) => other.host === host);
     const hasPlace =
       isDrawn &&

@@ -14,6 +14,7 @@ import { yamux } from "@libp2p/yamux";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2p } from "libp2p";
 import { explain } from "../base/index.ts";
+import { type CircuitHandler, withSmallWishes } from "./circuit-wishes.ts";
 import { P2pError } from "./errors.ts";
 import { Handshakes, handshakeGate, handshakesAreOurs } from "./handshakes.ts";
 import { withLazyNegotiation } from "./lazy-negotiation.ts";
@@ -51,8 +52,8 @@ export async function createHost(
   needs: {
     readonly roster: Roster;
     readonly violations: Violations;
-    /** Whether peers have been at an IP address. */
-    readonly knowsHost: (host: string) => boolean;
+    /** The names of peers that have been at an IP address. */
+    readonly peersAt: (host: string) => readonly string[];
     /** Whether the operator of this node has named a host. */
     readonly isNamed: (host: string) => boolean;
   },
@@ -65,7 +66,7 @@ export async function createHost(
 ): Promise<Host> {
   const { roster, violations } = needs;
   const handshakes = new Handshakes({
-    isKnown: needs.knowsHost,
+    peersAt: needs.peersAt,
     onRefused: () => violations.count("stranger", "handshake"),
   });
   const now = (): number => performance.now();
@@ -86,7 +87,7 @@ export async function createHost(
       listen: options.listen.map(String),
       appendAnnounce: options.announce.map(String),
     },
-    transports: options.useRelays ? [overTcp, await circuitTransport()] : [overTcp],
+    transports: options.useRelays ? [overTcp, await circuitTransport(roster, violations)] : [overTcp],
     connectionEncrypters: [noise()],
     streamMuxers: [withStreamGuard(withLazyNegotiation(muxer), refused, now)],
     connectionGater: gate(roster, violations, handshakes),
@@ -110,6 +111,11 @@ export async function createHost(
   node.addEventListener("connection:open", ({ detail }) => {
     const who = roster.whoIs(detail.remotePeer);
     if (who !== undefined) tellGuard(detail, who);
+    // Those of operators are counted by the kind of way (links.ts). Of too many in all, libp2p would close operators' as well.
+    if (who?.kind !== "relay" || node.getConnections(detail.remotePeer).length <= connectionsMaxPerPeer)
+      return;
+    violations.count(who.name, "too-many-connections");
+    detail.abort(new Error("too many connections"));
   });
   noteProtocolsOnce(node.peerStore);
   return {
@@ -166,7 +172,7 @@ function gate(roster: Roster, violations: Violations, handshakes: Handshakes): C
 }
 
 /** Loaded only where relays are configured. */
-async function circuitTransport(): Promise<ReturnType<typeof tcp>> {
+async function circuitTransport(roster: Roster, violations: Violations): Promise<ReturnType<typeof tcp>> {
   const { circuitRelayTransport } = await import("@libp2p/circuit-relay-v2");
   // Every factory is handed the same components; the two declare different parts of them.
   const create = circuitRelayTransport({
@@ -175,7 +181,11 @@ async function circuitTransport(): Promise<ReturnType<typeof tcp>> {
   return (components) => {
     const transport = create(components) as Transport & {
       reservationStore: { hasReservation(peerId: PeerId): boolean };
+      onStop: CircuitHandler;
     };
+    transport.onStop = withSmallWishes(transport.onStop, ({ remotePeer }) =>
+      violations.count(roster.whoIs(remotePeer)?.name ?? "stranger", "too-large"),
+    );
     // Reservations are ours (relay.ts): libp2p's own give up on a relay for ever once it was down.
     transport.reservationStore.hasReservation = () => true;
     return transport;

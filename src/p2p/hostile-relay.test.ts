@@ -5,11 +5,17 @@ import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { test } from "node:test";
 import type { Connection, Stream } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
+import { multiaddr } from "@multiformats/multiaddr";
 import type { Facts } from "../base/index.ts";
 import { type Logger, type ProtocolLimits, silent } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { frame } from "./framing.ts";
-import { relayStreamsBurstMax, violationsMaxPerWindow } from "./limits.ts";
+import {
+  circuitWishBytesMax,
+  connectionsMaxPerPeer,
+  relayStreamsBurstMax,
+  violationsMaxPerWindow,
+} from "./limits.ts";
 import { queryRelay } from "./relay-address.ts";
 import { hostileRelay, STOP, slotUntil } from "./testing/hostile-relay.ts";
 import { connected, holdSteadyTime, newKey, type TestNode, testNode, until } from "./testing/hosts.ts";
@@ -201,6 +207,48 @@ test("a relay that floods us with streams is put out, while operators go on talk
   } finally {
     await relay.stop();
     await Promise.all(flooding);
+  }
+});
+
+test("a relay that begins a wish for a circuit and never ends it is told so, and counted", async () => {
+  const reset = Promise.withResolvers<void>();
+  const relay = await hostileRelay((stream, connection, wish) => {
+    stream.send(frame(slotUntil(Math.floor(Date.now() / 1000) + 3_600)));
+    if (wish === "circuit") return;
+    void connection.newStream(STOP).then((circuit) => {
+      circuit.addEventListener("close", () => reset.resolve());
+      // A length of 1,000,000, and some of it.
+      circuit.send(Uint8Array.of(0xc0, 0x84, 0x3d, ...new Uint8Array(2 * circuitWishBytesMax)));
+    });
+  });
+  try {
+    await besideRelays(relay.getMultiaddrs().map(String), async (node) => {
+      await reset.promise;
+      await node.meter.reached("trireme_p2p_violations_total", { peer: "relay-0", reason: "too-large" });
+    });
+  } finally {
+    await relay.stop();
+  }
+});
+
+test("a relay that opens connection after connection gets no more than a peer, and operators stay connected", async () => {
+  const known = Promise.withResolvers<void>();
+  const relay = await hostileRelay((stream) => {
+    known.resolve();
+    stream.send(frame(slotUntil(Math.floor(Date.now() / 1000) + 3_600)));
+  });
+  try {
+    await besideRelays(relay.getMultiaddrs().map(String), async (node) => {
+      await known.promise;
+      const [address] = node.p2p.listenAddresses();
+      const refused = { peer: "relay-0", reason: "too-many-connections" };
+      while (node.meter.value("trireme_p2p_violations_total", refused) < connectionsMaxPerPeer)
+        await relay.dial(multiaddr(address ?? ""), { force: true }).catch(() => {}); // There is a rate, too.
+      await until(() => relay.getConnections().length <= connectionsMaxPerPeer);
+      assert.ok(node.p2p.relays()[0]?.ready, "the connection in use was ended for the sake of new ones");
+    });
+  } finally {
+    await relay.stop();
   }
 });
 

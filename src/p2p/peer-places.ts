@@ -109,13 +109,13 @@ export class PeerPlaces {
     return [...new Set(known)].slice(0, addressesMaxPerPeer);
   }
 
-  /** Whether a peer has been at an address, says so itself, or is configured to be: as `hostOf` gives it. */
-  knowsHost(host: string): boolean {
-    return this.#roster.peers.some((peer) =>
+  /** The names of peers that have been at an address, say so themselves, or are configured to be: as `hostOf` gives it. */
+  peersAt(host: string): readonly string[] {
+    const isThere = ({ id }: Peer): boolean =>
       [this.#configured, this.#worked, this.#told].some((source) =>
-        source.get(peer.id)?.some((address) => hostOf(address) === host),
-      ),
-    );
+        source.get(id)?.some((address) => hostOf(address) === host),
+      );
+    return this.#roster.peers.filter(isThere).map(({ name }) => name);
   }
 
   /** Whether the configuration says that a peer is at a host. */

@@ -1,14 +1,25 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
-import type { Stream } from "@libp2p/interface";
+import { privateKeyFromRaw } from "@libp2p/crypto/keys";
+import type { PeerId, Stream } from "@libp2p/interface";
+import { peerIdFromPrivateKey } from "@libp2p/peer-id";
 import { encodeEnr } from "../cluster/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { P2pError } from "./errors.ts";
-import { type RelayServer, type RelayServerOptions, startRelayServer } from "./relay-server.ts";
+import { frame, readFrame } from "./framing.ts";
+import { circuitWishBytesMax } from "./limits.ts";
+import {
+  forgetStrangers,
+  type RelayServer,
+  type RelayServerOptions,
+  startRelayServer,
+} from "./relay-server.ts";
 import { type HostilePeer, hostilePeer } from "./testing/hostile-peer.ts";
+import { HOP, STOP } from "./testing/hostile-relay.ts";
 import { connected, newKey, testNode } from "./testing/hosts.ts";
+import { relayServer } from "./testing/relay-server.ts";
 
-const HOP = "/libp2p/circuit/relay/0.2.0/hop";
 const protocol = "/trireme/test/1.0.0";
 const limits = {
   messageBytesMax: 100_000,
@@ -139,6 +150,75 @@ test("peers that send rubbish, ask for circuits to nobody, or hold streams open 
     await relays(relay);
   } finally {
     await peer.stop();
+    await relay.stop();
+  }
+});
+
+/** As many round trips as it takes until a stream is over; false when after a hundred it is not. */
+async function endsSoon(stream: Stream, roundTrip: () => Promise<unknown>): Promise<boolean> {
+  for (let i = 0; i < 100 && stream.status === "open"; i++) await roundTrip();
+  return stream.status !== "open";
+}
+
+/** A varint of 1,000,000, and more bytes than any wish has. */
+const endlessWish = (): Uint8Array =>
+  Uint8Array.of(0xc0, 0x84, 0x3d, ...new Uint8Array(2 * circuitWishBytesMax));
+
+test("a wish for a circuit that never ends is not kept, and the next one is served", async () => {
+  const relay = await relayWith();
+  const peer = await hostilePeer(newKey(), relay.addresses()[0] ?? "");
+  try {
+    const stream = await peer.open(HOP);
+    stream.send(endlessWish());
+    assert.ok(await endsSoon(stream, () => peer.ping()));
+    await relays(relay);
+  } finally {
+    await peer.stop();
+    await relay.stop();
+  }
+});
+
+test("nor is the answer of a peer that a circuit shall lead to", async () => {
+  const relay = await relayWith();
+  const keys = [newKey(), newKey()] as const;
+  const asked = Promise.withResolvers<Stream>();
+  const [from, to] = await Promise.all(keys.map((key) => hostilePeer(key, relay.addresses()[0] ?? "")));
+  assert.ok(from !== undefined && to !== undefined);
+  await to.handle(STOP, (stream) => asked.resolve(stream));
+  try {
+    const slot = await to.open(HOP);
+    const answer = readFrame(slot, { bytesMax: 1_000, signal: new AbortController().signal });
+    slot.send(frame(Uint8Array.of(0x08, 0)));
+    await answer;
+    const id = peerIdFromPrivateKey(privateKeyFromRaw(keys[1].revealBytes())).toMultihash().bytes;
+    const wish = await from.open(HOP);
+    // HopMessage{type: CONNECT, peer: {id}}
+    wish.send(frame(Uint8Array.of(0x08, 1, 0x12, id.length + 2, 0x0a, id.length, ...id)));
+    const stop = await asked.promise;
+    stop.send(endlessWish());
+    assert.ok(await endsSoon(stop, () => to.ping()));
+  } finally {
+    await Promise.all([from.stop(), to.stop()]);
+    await relay.stop();
+  }
+});
+
+test("what strangers said of themselves is forgotten when they are gone", async () => {
+  const relay = await relayServer();
+  const peers = await Promise.all(
+    [newKey(), newKey()].map((key) => hostilePeer(key, relay.getMultiaddrs()[0]?.toString() ?? "")),
+  );
+  const isHere = (id: PeerId): boolean => relay.getConnections(id).length > 0;
+  try {
+    for (const peer of peers) await peer.ping(); // A stream is noted in the store.
+    await forgetStrangers(relay.peerStore, isHere);
+    assert.equal((await relay.peerStore.all()).length, 2);
+    await peers[0]?.stop();
+    while (relay.getConnections().length > 1) await once(relay, "connection:close");
+    await forgetStrangers(relay.peerStore, isHere);
+    assert.equal((await relay.peerStore.all()).length, 1);
+  } finally {
+    await peers[1]?.stop();
     await relay.stop();
   }
 });

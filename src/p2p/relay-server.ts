@@ -1,7 +1,7 @@
 import { type CircuitRelayService, circuitRelayServer } from "@libp2p/circuit-relay-v2";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import { identify } from "@libp2p/identify";
-import type { MultiaddrConnection } from "@libp2p/interface";
+import type { Connection, MultiaddrConnection, PeerId, PeerStore } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
@@ -9,6 +9,7 @@ import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
 import { explain } from "../base/index.ts";
 import { hostOf, scopeOf, tcpAddress } from "./addresses.ts";
+import { type CircuitHandler, withSmallAnswers, withSmallWishes } from "./circuit-wishes.ts";
 import { P2pError } from "./errors.ts";
 import { Handshakes, handshakeGate, handshakesAreOurs } from "./handshakes.ts";
 import { silentLogger } from "./host.ts";
@@ -60,7 +61,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   const hosts = new HostCap(options.connectionsPerHostMax);
   const handshakes = handshakeGate(
     new Handshakes({
-      isKnown: () => false,
+      peersAt: () => [],
       onRefused: () => {},
       strangersPerSecondMax: relayHandshakesPerSecondMax,
     }),
@@ -100,20 +101,10 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
       outboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
       reconnectRetries: 0,
     },
-    peerStore: { maxPeerAge: relayForgetPeerMs, maxAddressAge: relayForgetPeerMs },
     services: {
       identify: identify(),
       ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }),
-      relay: circuitRelayServer({
-        maxInboundHopStreams: options.connectionsPerHostMax,
-        maxOutboundStopStreams: options.connectionsPerHostMax,
-        reservations: {
-          maxReservations: options.connectionsMax,
-          reservationTtl: relayReservationMs,
-          defaultDurationLimit: relayedCircuitMs,
-          defaultDataLimit: relayedBytesMax,
-        },
-      }),
+      relay: circuits(options),
     },
   });
   try {
@@ -125,6 +116,10 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
       hint: "Another program may use the port, or the address is not this machine's.",
     });
   }
+  const forgetting = setInterval(() => {
+    const isHere = (id: PeerId): boolean => node.getConnections(id).length > 0;
+    forgetStrangers(node.peerStore, isHere).catch(() => {}); // They are forgotten the next time.
+  }, relayForgetPeerMs);
   const peerId = node.peerId.toString();
   const relay: CircuitRelayService = node.services.relay;
   return {
@@ -135,8 +130,42 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
       reservations: relay.reservations.size,
     }),
     stop: async () => {
+      clearInterval(forgetting);
       await node.stop();
     },
+  };
+}
+
+/** Forgets what those said of themselves who are gone: the store keeps up to 8 kB of everybody, and by itself for ever. */
+export async function forgetStrangers(store: PeerStore, isHere: (id: PeerId) => boolean): Promise<void> {
+  for (const { id } of await store.all()) if (!isHere(id)) await store.delete(id);
+}
+
+/** What libp2p's relay has beside its interface; pinned by the exact version in package.json and by our tests. */
+interface InnerRelay {
+  onHop: CircuitHandler;
+  /** Asks the peer that a circuit shall lead to. */
+  stopHop(wish: { readonly connection: Connection }, ...more: readonly unknown[]): Promise<unknown>;
+}
+
+function circuits(options: RelayServerOptions): ReturnType<typeof circuitRelayServer> {
+  const create = circuitRelayServer({
+    maxInboundHopStreams: options.connectionsPerHostMax,
+    maxOutboundStopStreams: options.connectionsPerHostMax,
+    reservations: {
+      maxReservations: options.connectionsMax,
+      reservationTtl: relayReservationMs,
+      defaultDurationLimit: relayedCircuitMs,
+      defaultDataLimit: relayedBytesMax,
+    },
+  });
+  return (components) => {
+    const service = create(components) as CircuitRelayService & InnerRelay;
+    const ask = service.stopHop.bind(service);
+    service.onHop = withSmallWishes(service.onHop, () => {});
+    service.stopHop = (wish, ...more) =>
+      ask({ ...wish, connection: withSmallAnswers(wish.connection) }, ...more);
+    return service;
   };
 }
 

@@ -13,6 +13,10 @@ import { frame } from "../framing.ts";
 export interface HostilePeer {
   readonly connection: Connection;
   open(protocol: string): Promise<Stream>;
+  /** Serves streams that the node opens. */
+  handle(protocol: string, serve: (stream: Stream) => void): Promise<void>;
+  /** One round trip. */
+  ping(): Promise<unknown>;
   /** Bytes under all streams, where the frames of the muxer belong. */
   write(bytes: Uint8Array): void;
   stop(): Promise<void>;
@@ -45,6 +49,8 @@ export async function hostilePeer(
   return {
     connection,
     open: (protocol) => connection.newStream(protocol, { maxOutboundStreams: 100_000 }),
+    handle: (protocol, serve) => node.handle(protocol, serve),
+    ping: () => node.services.ping.ping(connection.remotePeer),
     write: (bytes) => void inner.muxer.maConn.send(bytes),
     stop: async () => await node.stop(),
   };
