@@ -63,3 +63,5 @@ export const MESSAGE_LIMITS: ProtocolLimits = {
   burstMax: 1_000,
   receiveTimeoutMs: 60_000,
 };
+/** Asking for a message again: a peer does so every two seconds for each that it waits for, and each answer may be large. */
+export const ASK_LIMITS: ProtocolLimits = { ...MESSAGE_LIMITS, messagesPerSecondMax: 50, burstMax: 50 };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { RESEND_PROTOCOL } from "./post.ts";
+import type { Transport } from "../ports/index.ts";
+import { Post, type PostNeeds, RESEND_PROTOCOL } from "./post.ts";
 import { LoopbackNetwork } from "./testing/loopback.ts";
 import { type MailMember, mailMember, operator } from "./testing/members.ts";
 
@@ -62,6 +63,16 @@ test("a peer that has lost its journal is recognised by both sides' next word an
   const error = await a.failed;
   assert.equal(error.code, "ceremony/failed");
   assert.match(error.message, /operator 1 has begun the ceremony anew/);
+});
+
+test("a peer that asks again and again has few answers in memory at once, each of which may be large", () => {
+  let most = Number.POSITIVE_INFINITY;
+  const handle: Transport["handle"] = (_, { burstMax }) => {
+    most = burstMax;
+  };
+  new Post({ transport: { handle } } as unknown as PostNeeds);
+  // Charon's largest message, of 8,192 validators, has 3 MB.
+  assert.ok(most * 3_000_000 < 256 * 1024 * 1024, `${most} at once`);
 });
 
 test("a restarted operator still has every message that it had received", async (t) => {

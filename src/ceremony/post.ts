@@ -3,7 +3,7 @@ import { type Channels, type Clock, type Logger, sleepUntil, type Transport } fr
 import type { OperatorIndex } from "../spec/index.ts";
 import type { Attempts } from "./attempts.ts";
 import { type CeremonyError, failed } from "./errors.ts";
-import { ASK_AGAIN_MS, CHARON_PATIENCE_MS, MESSAGE_LIMITS, RETRY_MS } from "./limits.ts";
+import { ASK_AGAIN_MS, ASK_LIMITS, CHARON_PATIENCE_MS, RETRY_MS } from "./limits.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { nameOfMessage, type Waits } from "./progress.ts";
 
@@ -56,7 +56,7 @@ export class Post {
   /** Registers the protocol; call before the network starts. */
   constructor(needs: PostNeeds) {
     this.#needs = needs;
-    needs.transport.handle(RESEND_PROTOCOL, MESSAGE_LIMITS, (from, message) => this.#answer(from, message));
+    needs.transport.handle(RESEND_PROTOCOL, ASK_LIMITS, (from, message) => this.#answer(from, message));
   }
 
   /** Operators that have answered as a Trireme does. */

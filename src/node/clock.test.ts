@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { sleepUntil } from "../ports/index.ts";
-import { systemClock } from "./clock.ts";
+import { steadyClock, systemClock } from "./clock.ts";
 
 test("an action comes at its time and not before, however far away", () => {
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: 0 });
@@ -50,4 +50,29 @@ test("a cancelled action never comes, and a sleep ends with its signal", async (
   stop.abort(new Error("stopped"));
   await assert.rejects(sleep, /stopped/);
   await sleepUntil(systemClock, Date.now() + 10, new AbortController().signal);
+});
+
+test("a steady clock begins with the machine's, and keeps its waits when that one is set back or forward", (t) => {
+  let [wall, steady, done] = [1_000_000, 0, 0];
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  t.mock.method(Date, "now", () => wall);
+  const { now } = performance;
+  performance.now = () => steady;
+  t.after(() => void (performance.now = now));
+  const clock = steadyClock();
+  const pass = (ms: number): void => {
+    steady += ms;
+    t.mock.timers.tick(ms);
+  };
+  assert.equal(clock.now(), 1_000_000);
+  clock.at(1_000_500, () => done++);
+  wall = 0;
+  pass(500);
+  assert.equal(done, 1);
+  clock.at(1_060_500, () => done++);
+  wall = 9_000_000;
+  for (let second = 0; second < 59; second++) pass(1_000);
+  assert.equal(done, 1);
+  pass(1_000);
+  assert.equal(done, 2);
 });

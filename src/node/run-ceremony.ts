@@ -23,7 +23,7 @@ import { createP2p, fileAddressBook } from "../p2p/index.ts";
 import { type Logger, sleepUntil, unmetered } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { lockDataFolder } from "../storage/index.ts";
-import { systemClock } from "./clock.ts";
+import { steadyClock, systemClock } from "./clock.ts";
 import { fitCollector, fitThreadPool } from "./lean.ts";
 import { addressBookFile, ceremonyJournal, ownFolder } from "./paths.ts";
 import { Running } from "./running.ts";
@@ -105,7 +105,7 @@ export async function runCeremony(
       {
         transport: p2p.transport,
         channels: p2p.channels,
-        clock,
+        clock: steadyClock(),
         log: log.room("dkg"),
         // Nothing else waits for this thread; starting another costs as much as the signatures of a hundred validators.
         bls: inlineBlsWork(parsedKeys),
