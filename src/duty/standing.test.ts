@@ -2,10 +2,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DutyWorld } from "../../sim/duty-world.ts";
 import { fromHex } from "../base/index.ts";
-import type { Submission } from "../ports/index.ts";
-import { domainAt, type GroupKey, type OperatorIndex, type phase0, signingRoot, ssz } from "../spec/index.ts";
+import { type Submission, silent } from "../ports/index.ts";
+import {
+  domainAt,
+  type GroupKey,
+  type OperatorIndex,
+  type phase0,
+  type ShareIndex,
+  signingRoot,
+  ssz,
+} from "../spec/index.ts";
+import { signedCodecs } from "./codec/kinds.ts";
 import { decodePartials, encodePartials } from "./codec/sets.ts";
+import type { DutyContext } from "./context.ts";
 import { PARSIGEX_PROTOCOL } from "./exchange.ts";
+import { Standing, type StandingContext } from "./standing.ts";
 import { decodeStandingNote } from "./standing-note.ts";
 
 // Exits and registrations that operators leave at their nodes one after the other, with restarts and failing disks between.
@@ -138,6 +149,35 @@ test("what JSON allows beside a peer's exit is not kept with it, and more than a
   padding = 1_000_000;
   await leave(made, 1, { epoch: 2 });
   assert.deepEqual(await kept(), [length]);
+});
+
+test("thousands of signatures in one message are read bit by bit, between which others have their turn", async (t) => {
+  const groupKey = `0x${"11".repeat(48)}` as GroupKey;
+  const message = { epoch: EPOCH, validatorIndex: 7 };
+  const signature = new Uint8Array(96);
+  const data = signedCodecs.exit.encode({ message, signature });
+  const { mock } = t.mock.method(signedCodecs.exit, "decode");
+  const readAtTurn: number[] = [];
+  const someTurns = Promise.withResolvers<void>();
+  const verify = async (requests: readonly unknown[]): Promise<readonly boolean[]> => {
+    if (readAtTurn.push(mock.callCount()) === 3) someTurns.resolve();
+    return requests.map(() => false);
+  };
+  const context = {
+    bls: { verify },
+    log: silent,
+    metrics: { badPartial: () => {} },
+    publicShares: new Map([[groupKey, []]]),
+  } as unknown as DutyContext;
+  const notes = { noteKeys: async () => [] };
+  const standing = new Standing(context, { notes } as unknown as StandingContext, never);
+  const partials = Array.from({ length: 1_000 }, (_, i) => {
+    const root = new Uint8Array(32).fill(i % 256);
+    return { groupKey, share: 2 as ShareIndex, part: 0, root, signature, data };
+  });
+  assert.equal(standing.receive({ slot: 8, kind: "exit" }, 1 as OperatorIndex, partials), undefined);
+  await someTurns.promise;
+  assert.deepEqual(readAtTurn.slice(0, 3), [64, 128, 192]);
 });
 
 test("an operator that has adopted a registration signs it all the same, for those that still lack a part", async () => {

@@ -159,9 +159,7 @@ export class Standing {
     const known = partials.filter(({ groupKey }) => this.#context.publicShares.has(groupKey));
     const isKept = (partial: Partial): boolean =>
       this.#motions.get(nameOf(id, partial))?.partials.has(partial.share) === true;
-    const fresh = known
-      .filter((partial) => !isKept(partial))
-      .map((partial) => ({ ...partial, data: inOurWords(id, partial.data) }));
+    const fresh = known.filter((partial) => !isKept(partial));
     for (const partial of known.filter(isKept)) this.#repeatTo(from, id, partial);
     const waiting = (this.#waiting.get(from) ?? 0) + fresh.length;
     if (waiting > LIMITS.standingWaitingMax) return "too-many";
@@ -179,7 +177,9 @@ export class Standing {
 
   async #takeInTurn(id: StandingId, partials: readonly Partial[]): Promise<void> {
     for (let done = 0; done < partials.length && !this.#signal.aborted; done += LIMITS.standingPerTurn) {
-      const some = partials.slice(done, done + LIMITS.standingPerTurn);
+      const some = partials
+        .slice(done, done + LIMITS.standingPerTurn)
+        .map((partial) => ({ ...partial, data: inOurWords(id, partial.data) }));
       const right = await this.#verify(some);
       const wrong = some.find((_, i) => !right[i]);
       if (wrong !== undefined) {
