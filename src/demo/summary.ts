@@ -15,7 +15,9 @@ export function totalsOf(report: ChainReport): DemoView["totals"] {
   };
 }
 
-/** The end of the demonstration in a few lines. */
+const WIDTHS = [9, 8, 8, 14, 14];
+
+/** The end of the demonstration in a few lines, for 80 columns. */
 export function summary(
   report: ChainReport,
   options: { readonly nodes: number; readonly validators: number },
@@ -23,17 +25,20 @@ export function summary(
   const totals = totalsOf(report);
   const ms = (value: number | null): string =>
     value === null ? "–" : `${value >= 0 ? "+" : ""}${Math.round(value)} ms`;
+  const row = (kind: string, ...cells: readonly string[]): string =>
+    `  ${kind.padEnd(18)}${cells.map((cell, i) => cell.padStart(WIDTHS[i] ?? 0)).join("")}`;
   const rows = judgedKinds.map((kind) => {
-    const tally = report.totals[kind];
-    return `  ${kind.padEnd(18)}${String(tally.onTime).padStart(6)} on time ${String(tally.late).padStart(4)} late ${String(tally.missed).padStart(4)} missed   sent ${ms(tally.medianMs)} after due (95 %: ${ms(tally.p95Ms)})`;
+    const { onTime, late, missed, medianMs, p95Ms } = report.totals[kind];
+    return row(kind, String(onTime), String(late), String(missed), ms(medianMs), ms(p95Ms));
   });
   const good = totals.late === 0 && totals.missed === 0 && totals.slashable === 0 && totals.onTime > 0;
   return [
     "",
     `${options.validators} validators, ${options.nodes} operators, ${Math.max(0, report.slot)} slots; justified epoch ${report.justifiedEpoch}, finalized epoch ${report.finalizedEpoch}`,
+    row("", "on time", "late", "missed", "after due", "95 % within"),
     ...rows,
-    `  ${totals.slashable === 0 ? "nothing slashable" : `${totals.slashable} SLASHABLE`}, ${report.refusals.wrongSignatures} wrong signatures, ${report.duplicates} duplicates (every operator sends everything)`,
-    good ? "Every duty was done in time." : "",
+    `  ${totals.slashable === 0 ? "nothing slashable" : `${totals.slashable} SLASHABLE`}, ${report.refusals.wrongSignatures} wrong signatures, ${report.duplicates} duplicates (every operator sends)`,
+    good ? "  Every duty was done in time." : "",
     "",
   ].join("\n");
 }

@@ -20,6 +20,8 @@ const BEACON_PATIENCE_MS = 10_000;
 /** Duties are sent within seconds, and take several answers. */
 const SLOW_ANSWER_MS = 300;
 const ANSWERS = 5;
+/** Operators agree in several trips, within seconds. */
+const FAR_MS = 500;
 /** Clocks further apart cost rounds of consensus. */
 const CLOCK_OFF_MS = 1_000;
 /** Slots by which the newest block may be older than the clock says, in a chain that is well. */
@@ -153,14 +155,22 @@ export function judgePeers(peers: readonly PeerStatus[], threshold: number): rea
     const who = client === undefined ? "has not introduced itself" : `${client} ${version ?? ""}`;
     const far = rttMs === undefined ? "" : `, ${rttMs.toFixed(1)} ms away`;
     const named = nickname === undefined || nickname === "" ? "" : ` "${nickname}"`;
-    return path === "relayed"
-      ? {
-          name,
-          state: "odd",
-          says: `${who}${named}, through a relay${far}`,
-          advice: "Direct ways are quicker: open the port of one of the two.",
-        }
-      : { name, state: "good", says: `${who}${named}${far}` };
+    if (path === "relayed")
+      return {
+        name,
+        state: "odd",
+        says: `${who}${named}, through a relay${far}`,
+        advice: "Direct ways are quicker: open the port of one of the two.",
+      };
+    if ((rttMs ?? 0) > FAR_MS)
+      return {
+        name,
+        state: "odd",
+        says: `${who}${named}${far}`,
+        advice:
+          "That is far: its part in duties will often be late. Is one of the two machines busy, or its line?",
+      };
+    return { name, state: "good", says: `${who}${named}${far}` };
   });
   const met = peers.filter(({ connected, sameLock }) => connected && sameLock !== false).length + 1;
   const enough: Verdict =

@@ -36,6 +36,12 @@ const states = (verdicts: readonly { readonly state: string }[]): string[] =>
 
 test("operators that are away, relayed or on another lock are told, and whether the rest is a threshold", () => {
   assert.deepEqual(states(judgePeers([peer(1), peer(2), peer(3)], 3)), ["good", "good", "good", "good"]);
+  assert.deepEqual(states(judgePeers([peer(1), peer(2, { rttMs: 900 }), peer(3)], 3)), [
+    "good",
+    "odd",
+    "good",
+    "good",
+  ]);
   const mixed = [peer(1, { connected: false }), peer(2, { path: "relayed" }), peer(3)];
   assert.deepEqual(states(judgePeers(mixed, 3)), ["odd", "odd", "good", "good"]);
   const few = [peer(1, { connected: false }), peer(2, { sameLock: false }), peer(3)];

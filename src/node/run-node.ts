@@ -181,7 +181,7 @@ async function startNode(
     validatorApi = await startValidatorApi(config, { ...tools, desk: duties.desk });
     running.add(() => validatorApi?.close());
   }
-  log.info("Started; the dashboard says how it goes", {
+  log.info("Started; see the dashboard", {
     dashboard: `http://${monitoring.host}:${monitoring.port}`,
   });
   return store;

@@ -162,7 +162,7 @@ export function createTimelineSink(
         if (group.cause === WATCHING)
           return log.debug("Duty watched, and left to the other operators", facts);
         if (group.cause === STOPPED)
-          return log.info("Duty left to the other operators, as the node stops", facts);
+          return log.info("Duty left, as the node stops", facts);
         return log.warn("Duty failed", facts);
       case "not-included":
         return log.warn("Duty broadcast but not included", facts);
