@@ -11,9 +11,10 @@ export const CAUSES = {
     "The partial randao signatures did not reach the threshold, so no block could be requested. Check the operators that are named.",
   "no-consensus":
     "The operators did not agree in time. Too many of them were down, unreachable or slow, or what they proposed was not acceptable. Check who is connected.",
-  "bad-proposal": "What was decided is not a vote or a block for this duty, so this node did not sign it.",
+  "bad-proposal":
+    "What was decided is not a vote or a block for this duty, so this node did not sign it. If it repeats, the program or the beacon node of the leader is wrong.",
   "left-out":
-    "What was decided does not contain this validator. The leader's beacon node does not know its duty.",
+    "What was decided does not contain this validator. The leader's beacon node does not know its duty: its operator should see whether it is in sync.",
   "refused-by-slashing-memory":
     "Signing would have contradicted an earlier signature of this validator. Nothing to do; ask why if it repeats.",
   "slashing-memory-unavailable":
@@ -27,13 +28,16 @@ export const CAUSES = {
   "not-enough-partials":
     "Fewer operators than the threshold signed in time. The missing ones are named; check them and the connection to them.",
   "bad-partials":
-    "Operators signed with a wrong key share, and the good partial signatures were too few. They are named.",
+    "Operators signed with a wrong key share, and the good partial signatures were too few. They are named; tell them.",
   "broadcast-failed": "The beacon node took the signed duty from nobody here. Its answer is in the log.",
-  "broadcast-late": "The signed duty was sent after its slot, and no block took it.",
-  "included-late": "A block took the vote later than in the next slot, for less than the full reward.",
+  "broadcast-late":
+    "The signed duty was sent after its slot, and no block took it. See what was slow: an operator, this machine, or the beacon node.",
+  "included-late":
+    "A block took the vote later than in the next slot, for less than the full reward. Nothing to do, unless it is often: then see when votes go out, and the beacon node's peers.",
   "not-included":
     "The signed duty was sent in time and no block of the window has it. Check the beacon node's peers.",
-  "other-block": "The slot has a block of somebody else, or of another head, in place of ours.",
+  "other-block":
+    "The slot has a block of somebody else, or of another head, in place of ours. If it repeats, blocks go out too late.",
   "watching-for-a-double":
     "This node signs nothing for two epochs, since its slashing memory is new, imported or behind; see docs/moving.md. The other operators sign.",
   stopped: "The node was stopped before the duty was done.",

@@ -161,8 +161,7 @@ export function createTimelineSink(
         // As it should be, and for two epochs every duty.
         if (group.cause === WATCHING)
           return log.debug("Duty watched, and left to the other operators", facts);
-        if (group.cause === STOPPED)
-          return log.info("Duty left, as the node stops", facts);
+        if (group.cause === STOPPED) return log.info("Duty left, as the node stops", facts);
         return log.warn("Duty failed", facts);
       case "not-included":
         return log.warn("Duty broadcast but not included", facts);
