@@ -85,7 +85,7 @@ export const runFlags: readonly Flag[] = [
     name: "keystores-aggregate",
     kind: "switch",
     default: false,
-    help: "Beside a validator client that asks for no selections (Vouch, Vero): the keystores sign selection proofs, aggregates and sync contributions, the client all else",
+    help: "Beside a validator client that asks for no selections (see docs/validator-clients.md): the keystores sign selection proofs, aggregates and sync contributions, the client all else",
   },
   {
     name: "validator-api-tls-cert",
