@@ -1,9 +1,11 @@
 /**
  * Tools with no domain in them: bytes and hexadecimal text, assertions, named errors, seeded chance, addresses of servers,
- * bounded reading, files that survive a power loss, logs that never block, deterministic protobuf. Leans on nothing.
+ * bounded reading, lines with colours, files that survive a power loss, logs that never block, deterministic protobuf. Leans
+ * on nothing.
  */
 export { AssertionFailed, assert, present } from "./assert.ts";
 export { type Brand, concatBytes, equalBytes, fromHex, type Hex, HexError, toHex } from "./bytes.ts";
+export { clip, styled, width } from "./coloured.ts";
 export { counted } from "./counted.ts";
 export { each } from "./each.ts";
 export { DvError, explain, type Facts } from "./errors.ts";

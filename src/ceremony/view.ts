@@ -1,12 +1,7 @@
-import { counted, printable } from "../base/index.ts";
+import { clip, counted, printable, styled } from "../base/index.ts";
 import { type CeremonyProgress, type PeerProgress, parts } from "./progress.ts";
 
-const ESC = "\u001b[";
 type Style = (text: string) => string;
-const style =
-  (code: string): Style =>
-  (text) =>
-    `${ESC}${code}m${text}${ESC}0m`;
 const plain: Style = (text) => text;
 interface Palette {
   readonly bold: Style;
@@ -16,11 +11,11 @@ interface Palette {
   readonly busy: Style;
 }
 const colours: Palette = {
-  bold: style("1"),
-  dim: style("2"),
-  good: style("32"),
-  bad: style("31"),
-  busy: style("33"),
+  bold: styled("1"),
+  dim: styled("2"),
+  good: styled("32"),
+  bad: styled("31"),
+  busy: styled("33"),
 };
 const noColours: Palette = { bold: plain, dim: plain, good: plain, bad: plain, busy: plain };
 
@@ -143,19 +138,4 @@ export function lasting(ms: number): string {
   return minutes < 60
     ? `${minutes} min ${seconds % 60} s`
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-/** Cuts a line to the width of the screen; colour codes take no room. */
-function clip(line: string, columns: number): string {
-  let room = columns;
-  let out = "";
-  // oxlint-disable-next-line no-control-regex
-  for (const piece of line.split(/(\u001b\[[0-9;]*m)/)) {
-    if (piece.startsWith("\u001b")) out += piece;
-    else {
-      out += piece.slice(0, room);
-      room = Math.max(0, room - piece.length);
-    }
-  }
-  return out;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type DemoView, render, width } from "./view.ts";
+import { width } from "../base/index.ts";
+import { type DemoView, render } from "./view.ts";
 
 const view: DemoView = {
   operators: [0, 1, 2, 3].map((i) => ({

@@ -1,4 +1,4 @@
-import { printable } from "../base/index.ts";
+import { clip, printable, styled, width } from "../base/index.ts";
 
 /** What the live view shows, as data; `render` turns it into lines. */
 export interface DemoView {
@@ -54,27 +54,16 @@ export interface DutyView {
   readonly cause: string | undefined;
 }
 
-const ESC = "\u001b[";
-const style =
-  (code: string) =>
-  (text: string): string =>
-    `${ESC}${code}m${text}${ESC}0m`;
-const bold = style("1");
-const dim = style("2");
-const red = style("31");
-const green = style("32");
-const yellow = style("33");
-const blue = style("34");
-const cyan = style("36");
+const bold = styled("1");
+const dim = styled("2");
+const red = styled("31");
+const green = styled("32");
+const yellow = styled("33");
+const blue = styled("34");
+const cyan = styled("36");
 // One colour per operator, so that a glance at the dots tells who signed.
-const palette = ["36", "35", "33", "34", "32", "91", "96", "95", "93", "94"].map(style);
+const palette = ["36", "35", "33", "34", "32", "91", "96", "95", "93", "94"].map(styled);
 const colourOf = (operator: number): ((text: string) => string) => palette[operator % palette.length] ?? cyan;
-
-/** Length on screen: colour codes take no room. */
-export function width(text: string): number {
-  // oxlint-disable-next-line no-control-regex
-  return text.replaceAll(/\u001b\[[0-9;]*m/g, "").length;
-}
 
 const left = (text: string, columns: number): string => text + " ".repeat(Math.max(0, columns - width(text)));
 const right = (text: string, columns: number): string =>
@@ -250,22 +239,4 @@ function totalsLine({ totals }: DemoView): string {
   const slashable =
     totals.slashable === 0 ? green("nothing slashable") : red(bold(`${totals.slashable} SLASHABLE`));
   return ` ${done} · ${late} · ${missed} · ${slashable}`;
-}
-
-/** Cuts a coloured line to `columns` without cutting into a colour code. */
-function clip(line: string, columns: number): string {
-  if (width(line) <= columns) return line;
-  let seen = 0;
-  let out = "";
-  for (let i = 0; i < line.length && seen < columns - 1; i++) {
-    if (line[i] === "\u001b") {
-      const end = line.indexOf("m", i);
-      out += line.slice(i, end + 1);
-      i = end;
-    } else {
-      out += line[i];
-      seen++;
-    }
-  }
-  return `${out}…${ESC}0m`;
 }
