@@ -9,7 +9,7 @@ import {
   type Signing,
 } from "../duty/index.ts";
 import { canonicaliseResult, InfoSync, type Offer, PRIORITY_PROTOCOLS } from "../infosync/index.ts";
-import { newestCharonMinor, type P2p, peerIdOf, peerinfoProtocol } from "../p2p/index.ts";
+import { NEWEST_CHARON_MINOR, type P2p, PEERINFO_PROTOCOL, peerIdOf } from "../p2p/index.ts";
 import type { BeaconNode, BlsWork, Clock, Logger, Meter, TimelineSink } from "../ports/index.ts";
 import type { ChainSpec } from "../spec/index.ts";
 import type { NodeStore } from "../storage/index.ts";
@@ -110,8 +110,8 @@ function makeRunner(
 /** What we can do, as Charon names it: we speak with every Charon since 1.0, and prefer blocks of builders where they are wanted. */
 function offerOf({ builderApi }: RunConfig): Offer {
   return {
-    versions: Array.from({ length: newestCharonMinor + 1 }, (_, i) => `v1.${newestCharonMinor - i}`),
-    protocols: [QBFT_PROTOCOL, PARSIGEX_PROTOCOL, peerinfoProtocol, ...PRIORITY_PROTOCOLS],
+    versions: Array.from({ length: NEWEST_CHARON_MINOR + 1 }, (_, i) => `v1.${NEWEST_CHARON_MINOR - i}`),
+    protocols: [QBFT_PROTOCOL, PARSIGEX_PROTOCOL, PEERINFO_PROTOCOL, ...PRIORITY_PROTOCOLS],
     proposals: builderApi ? ["builder", "full"] : ["full"],
   };
 }

@@ -2,7 +2,7 @@ import { readFile, rename, stat } from "node:fs/promises";
 import { writeWhole } from "../base/index.ts";
 import { isDialable } from "./addresses.ts";
 import { P2pError } from "./errors.ts";
-import { addressBookBytesMax, addressesMaxPerPeer } from "./limits.ts";
+import { ADDRESS_BOOK_BYTES_MAX, ADDRESSES_MAX_PER_PEER } from "./limits.ts";
 
 /** Addresses that worked, best first, by peer id. */
 export type KnownAddresses = Readonly<Record<string, readonly string[]>>;
@@ -32,7 +32,7 @@ export function fileAddressBook(path: string): AddressBook {
       let text: string;
       try {
         const { size } = await stat(path);
-        if (size > addressBookBytesMax) return await setAside(path);
+        if (size > ADDRESS_BOOK_BYTES_MAX) return await setAside(path);
         text = await readFile(path, "utf8");
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code === "ENOENT") return {};
@@ -72,7 +72,7 @@ export function parseAddresses(text: string): KnownAddresses | undefined {
   const known = Object.entries(json).flatMap(([peerId, list]): [string, readonly string[]][] => {
     if (!Array.isArray(list)) return [];
     const usable = list.filter((item): item is string => typeof item === "string" && isDialable(item));
-    return [[peerId, usable.slice(0, addressesMaxPerPeer)]];
+    return [[peerId, usable.slice(0, ADDRESSES_MAX_PER_PEER)]];
   });
   return Object.fromEntries(known);
 }

@@ -10,14 +10,14 @@ import { proto } from "../base/index.ts";
 import { silent } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { type AddressBook, fileAddressBook, type KnownAddresses } from "./address-book.ts";
-import { AddressExchange, addressesProtocol } from "./address-exchange.ts";
+import { ADDRESSES_PROTOCOL, AddressExchange } from "./address-exchange.ts";
 import { unreachable } from "./errors.ts";
 import {
-  addressBookBurstMax,
-  addressBookIntervalMs,
-  addressesHeardMax,
-  addressesMaxPerPeer,
-  addressesToldMax,
+  ADDRESS_BOOK_BURST_MAX,
+  ADDRESS_BOOK_INTERVAL_MS,
+  ADDRESSES_HEARD_MAX,
+  ADDRESSES_MAX_PER_PEER,
+  ADDRESSES_TOLD_MAX,
 } from "./limits.ts";
 import { PeerPlaces } from "./peer-places.ts";
 import { hostilePeer } from "./testing/hostile-peer.ts";
@@ -114,7 +114,7 @@ test("a liar costs some dials: an honest operator's word counts beside it, and n
   // Loopback by many names: every address leads to the trap.
   const traps = Array.from({ length: 100 }, (_, i) => `/ip4/127.0.0.${i + 1}/tcp/${port}`);
   const liar = await hostilePeer(keys[1] as never, victim.p2p.listenAddresses()[0] ?? "", {
-    [addressesProtocol]: told([
+    [ADDRESSES_PROTOCOL]: told([
       { peerId: names[1] ?? "", addresses: traps },
       { peerId: names[0] ?? "", addresses: traps },
       { peerId: "somebody else", addresses: traps },
@@ -123,7 +123,7 @@ test("a liar costs some dials: an honest operator's word counts beside it, and n
   try {
     await victim.meter.reached("p2p_send_duration_seconds_count", {
       peer: "operator-1",
-      protocol: addressesProtocol,
+      protocol: ADDRESSES_PROTOCOL,
     });
     while (dialled === 0) await once(trap, "connection");
     const late = testNode(keys, 2, { peers: victim.p2p.listenAddresses(), addressBook: book });
@@ -132,7 +132,7 @@ test("a liar costs some dials: an honest operator's word counts beside it, and n
     try {
       await direct(victim, sought);
       await connected(victim, sought);
-      assert.ok(dialled <= 20 * addressesToldMax, `${dialled} connections to the trap`);
+      assert.ok(dialled <= 20 * ADDRESSES_TOLD_MAX, `${dialled} connections to the trap`);
     } finally {
       await late.p2p.stop();
     }
@@ -151,10 +151,10 @@ test("what others tell is tried last, a few addresses of each, and is not kept u
   assert.ok(sought !== undefined);
   const lies = (a: number): string[] => Array.from({ length: 50 }, (_, b) => `/ip4/10.0.${a}.${b}/tcp/1`);
   for (const [i, teller] of tellers.entries()) places.heard(teller, sought, lies(i));
-  assert.equal(places.addressesOf(sought).length, addressesHeardMax);
+  assert.equal(places.addressesOf(sought).length, ADDRESSES_HEARD_MAX);
   assert.deepEqual(
     places.addressesOf(sought),
-    tellers.slice(0, addressesHeardMax).map((_, i) => `/ip4/10.0.${i}.0/tcp/1`),
+    tellers.slice(0, ADDRESSES_HEARD_MAX).map((_, i) => `/ip4/10.0.${i}.0/tcp/1`),
     "each teller's first",
   );
   assert.deepEqual(places.knownOf(sought), [], "hearsay is not told on");
@@ -162,7 +162,7 @@ test("what others tell is tried last, a few addresses of each, and is not kept u
     sought,
     Array.from({ length: 20 }, (_, i) => `/ip4/1.2.3.4/tcp/${i + 1}`),
   );
-  assert.equal(places.addressesOf(sought).length, addressesMaxPerPeer + addressesHeardMax);
+  assert.equal(places.addressesOf(sought).length, ADDRESSES_MAX_PER_PEER + ADDRESSES_HEARD_MAX);
   assert.equal(places.addressesOf(sought)[0], "/ip4/1.2.3.4/tcp/1");
   await places.flush();
   assert.ok(!JSON.stringify(await book.load()).includes("10.0."));
@@ -191,8 +191,8 @@ test("a peer that says without end that it moved is written down now and then, a
   assert.ok(saved.length >= 1, "what is news is written at once");
   for (let port = 2; port <= 1_000; port++) await move(port);
   const atOnce = saved.length;
-  assert.ok(atOnce <= addressBookBurstMax, `${atOnce} writes`);
-  t.mock.timers.tick(addressBookIntervalMs);
+  assert.ok(atOnce <= ADDRESS_BOOK_BURST_MAX, `${atOnce} writes`);
+  t.mock.timers.tick(ADDRESS_BOOK_INTERVAL_MS);
   await settled();
   assert.equal(saved.length, atOnce + 1);
   assert.equal(saved.at(-1)?.[peer.id]?.[0], "/ip4/1.2.3.4/tcp/11000");
@@ -242,7 +242,7 @@ test("who does not speak the protocol, as Charon does not, is asked once per con
   const asking = exchanging.keepAsking(one, end.signal);
   const charon = connect();
   all.verify(charon);
-  (await next()).reject(unreachable("protocol-unknown", 1, addressesProtocol));
+  (await next()).reject(unreachable("protocol-unknown", 1, ADDRESSES_PROTOCOL));
   await intervals(20);
   assert.equal(asked.length, 0, "asked again");
 

@@ -3,17 +3,17 @@ import { explain, proto } from "../base/index.ts";
 import type { Logger, ProtocolLimits } from "../ports/index.ts";
 import { credibleAddresses } from "./addresses.ts";
 import { P2pError } from "./errors.ts";
-import { addressesBytesMax, addressesIntervalMs, addressesToldMax } from "./limits.ts";
+import { ADDRESSES_BYTES_MAX, ADDRESSES_INTERVAL_MS, ADDRESSES_TOLD_MAX } from "./limits.ts";
 import type { Links } from "./links.ts";
 import type { PeerPlaces } from "./peer-places.ts";
 import type { Peer, Roster } from "./roster.ts";
 
 /** A protocol of our own: Charon does not speak it and is none the worse for that (docs/adr/0035). */
-export const addressesProtocol = "/trireme/addresses/1.0.0";
+export const ADDRESSES_PROTOCOL = "/trireme/addresses/1.0.0";
 
 /** An honest peer asks once a minute. */
-export const addressesLimits: ProtocolLimits = {
-  messageBytesMax: addressesBytesMax,
+export const ADDRESSES_LIMITS: ProtocolLimits = {
+  messageBytesMax: ADDRESSES_BYTES_MAX,
   messagesPerSecondMax: 1,
   burstMax: 10,
   receiveTimeoutMs: 5_000,
@@ -58,7 +58,7 @@ export class AddressExchange {
     this.#places = needs.places;
     this.#request = needs.request;
     this.#roster = needs.roster;
-    this.#intervalMs = needs.intervalMs ?? addressesIntervalMs;
+    this.#intervalMs = needs.intervalMs ?? ADDRESSES_INTERVAL_MS;
   }
 
   /** What we tell an operator: where we find the others. */
@@ -69,7 +69,7 @@ export class AddressExchange {
         peerId: peer.id,
         addresses: this.#places
           .knownOf(peer)
-          .slice(0, addressesToldMax)
+          .slice(0, ADDRESSES_TOLD_MAX)
           .map((address) => multiaddr(address).bytes),
       }));
     return Told.encode({ peers });
@@ -122,7 +122,7 @@ export class AddressExchange {
     for (const peer of this.#roster.peers) {
       const addresses = told.get(peer.id);
       if (addresses === undefined || peer === teller) continue; // Of itself it tells by identify.
-      const credible = credibleAddresses(addresses.flatMap(textOf), via, addressesToldMax);
+      const credible = credibleAddresses(addresses.flatMap(textOf), via, ADDRESSES_TOLD_MAX);
       if (this.#places.heard(teller, peer, credible) && this.#links.best(peer.operator) === undefined) {
         this.#log.debug("Heard where a peer may be", { peer: peer.name, from: teller.name });
         this.#links.changed.get(peer.operator)?.ring();

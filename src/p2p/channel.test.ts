@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { test } from "node:test";
 import type { Channel } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
-import { channelsMaxPerPeer, channelUnreadBytesMax } from "./limits.ts";
+import { CHANNEL_UNREAD_BYTES_MAX, CHANNELS_MAX_PER_PEER } from "./limits.ts";
 import { connected, newKey, pair, type TestNode, testNode } from "./testing/hosts.ts";
 
 const PROTOCOL = "/test/channel/1";
@@ -69,10 +69,10 @@ test("a peer that sends what nobody reads loses its channel, and one that opens 
     async (client, server) => {
       const flood = await client.p2p.channels.open(a, PROTOCOL, never);
       const piece = new Uint8Array(32 * 1024);
-      for (let sent = 0; sent <= 2 * channelUnreadBytesMax; sent += piece.length) flood.send(piece);
+      for (let sent = 0; sent <= 2 * CHANNEL_UNREAD_BYTES_MAX; sent += piece.length) flood.send(piece);
       assert.equal(await flood.read(never), undefined);
 
-      for (let i = 0; i < channelsMaxPerPeer; i++)
+      for (let i = 0; i < CHANNELS_MAX_PER_PEER; i++)
         (await client.p2p.channels.open(a, PROTOCOL, never)).send(bytes(1));
       await server.meter.reached("trireme_p2p_violations_total", {
         peer: "operator-1",

@@ -4,7 +4,7 @@ import { AssertionFailed, assert, explain } from "../base/index.ts";
 import { type Channel, type Logger, logBug } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { nothingFollows } from "./framing.ts";
-import { channelsMaxPerPeer, channelUnreadBytesMax } from "./limits.ts";
+import { CHANNEL_UNREAD_BYTES_MAX, CHANNELS_MAX_PER_PEER } from "./limits.ts";
 import type { Roster } from "./roster.ts";
 import { endSoon } from "./stream-end.ts";
 import type { Violations } from "./violations.ts";
@@ -49,7 +49,7 @@ export class StreamChannel implements Channel {
   #take(data: Uint8Array | Uint8ArrayList): void {
     const bytes = data.slice();
     this.#unread += costOf(bytes);
-    if (this.#unread > channelUnreadBytesMax) {
+    if (this.#unread > CHANNEL_UNREAD_BYTES_MAX) {
       this.#stream.abort(new Error("the peer sends more than is read"));
       return;
     }
@@ -94,7 +94,7 @@ export class ChannelServer {
     }
     const key = `${peer.name} ${protocol}`;
     const open = this.#open.get(key) ?? 0;
-    if (open >= channelsMaxPerPeer) {
+    if (open >= CHANNELS_MAX_PER_PEER) {
       this.#violations.count(peer.name, "concurrency", protocol);
       return stream.abort(new Error("too many channels"));
     }

@@ -1,5 +1,5 @@
 import type { Connection, Stream, StreamMessageEvent } from "@libp2p/interface";
-import { circuitWishBytesMax } from "./limits.ts";
+import { CIRCUIT_WISH_BYTES_MAX } from "./limits.ts";
 
 // A circuit begins with one small message of each side, the wish and its answer. libp2p would keep 4 MB of what should be
 // one, of each of the hundreds of streams that it takes at once: gigabytes for whoever opens them, at a relay anybody.
@@ -34,7 +34,7 @@ function capUntil(stream: Stream, sendings: number, onRefused: () => void): void
   let sent = 0;
   const count = ({ data }: StreamMessageEvent): void => {
     bytes += data.byteLength;
-    if (bytes <= circuitWishBytesMax) return;
+    if (bytes <= CIRCUIT_WISH_BYTES_MAX) return;
     stream.removeEventListener("message", count);
     onRefused();
     stream.abort(new Error("a wish for a circuit, or its answer, is too large"));

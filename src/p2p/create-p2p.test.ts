@@ -4,7 +4,7 @@ import type { ProtocolLimits, Transport } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { P2pError } from "./errors.ts";
 import { frame } from "./framing.ts";
-import { pingTimeoutMs, sendTimeoutMs } from "./limits.ts";
+import { PING_TIMEOUT_MS, SEND_TIMEOUT_MS } from "./limits.ts";
 import { hostilePeer } from "./testing/hostile-peer.ts";
 import { connected, keptHost, newKey, pair, testNode, until, withoutLimits } from "./testing/hosts.ts";
 import { memoryAddressBook } from "./testing/memory-address-book.ts";
@@ -45,7 +45,7 @@ test("operators find each other by address, send, request, and know who spoke", 
 });
 
 test("empty messages and messages of 30 MB pass both ways", async (t) => {
-  withoutLimits(t, sendTimeoutMs, pingTimeoutMs);
+  withoutLimits(t, SEND_TIMEOUT_MS, PING_TIMEOUT_MS);
   const patient = { ...limits, receiveTimeoutMs: 600_000 };
   const echo = (transport: Transport): void => transport.handle(protocol, patient, (_, message) => message);
   await pair({ a: echo }, async (_, b) => {

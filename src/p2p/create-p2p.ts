@@ -4,25 +4,25 @@ import { assert, explain, toHex } from "../base/index.ts";
 import type { Channels, Clock, Logger, Meter, Transport } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import type { AddressBook } from "./address-book.ts";
-import { AddressExchange, addressesLimits, addressesProtocol } from "./address-exchange.ts";
+import { ADDRESSES_LIMITS, ADDRESSES_PROTOCOL, AddressExchange } from "./address-exchange.ts";
 import { credibleAddresses, tcpAddress } from "./addresses.ts";
 import { ChannelServer, StreamChannel } from "./channel.ts";
 import { Dialer } from "./dialer.ts";
 import { P2pError } from "./errors.ts";
-import { Heartbeat, pingProtocol } from "./heartbeat.ts";
+import { Heartbeat, PING_PROTOCOL } from "./heartbeat.ts";
 import { createHost, type Host, serveProtocol, startHost } from "./host.ts";
 import { Inbound } from "./inbound.ts";
 import {
-  addressesBytesMax,
-  addressesMaxPerPeer,
-  peerinfoBytesMax,
-  pingStreamsMax,
-  relaysMax,
+  ADDRESSES_BYTES_MAX,
+  ADDRESSES_MAX_PER_PEER,
+  PEERINFO_BYTES_MAX,
+  PING_STREAMS_MAX,
+  RELAYS_MAX,
 } from "./limits.ts";
 import { Links } from "./links.ts";
 import { Outbound } from "./outbound.ts";
 import { PeerPlaces } from "./peer-places.ts";
-import { PeerInfoExchange, peerinfoLimits, peerinfoProtocol } from "./peerinfo.ts";
+import { PEERINFO_LIMITS, PEERINFO_PROTOCOL, PeerInfoExchange } from "./peerinfo.ts";
 import { PingServer } from "./ping-server.ts";
 import { Relay } from "./relay.ts";
 import { type ReadEnr, readRelay } from "./relay-address.ts";
@@ -164,7 +164,7 @@ class Network implements P2p {
         links,
         roster,
         request: (to, message, signal) =>
-          this.#outbound.request(to, peerinfoProtocol, message, signal, peerinfoBytesMax),
+          this.#outbound.request(to, PEERINFO_PROTOCOL, message, signal, PEERINFO_BYTES_MAX),
       },
       nodeInfo(options),
     );
@@ -174,7 +174,7 @@ class Network implements P2p {
       places: this.#places,
       roster,
       request: ({ operator }, message, signal) =>
-        this.#outbound.request(operator, addressesProtocol, message, signal, addressesBytesMax),
+        this.#outbound.request(operator, ADDRESSES_PROTOCOL, message, signal, ADDRESSES_BYTES_MAX),
     });
     this.#relayTexts = options.relays ?? [];
     this.#relays = this.#createRelays(options, log, random);
@@ -207,10 +207,12 @@ class Network implements P2p {
 
   async start(): Promise<void> {
     assert(this.#host === undefined && !this.#end.signal.aborted, "p2p started twice");
-    this.#inbound.register(peerinfoProtocol, peerinfoLimits, () => this.#peerinfo.own(), { relaysToo: true });
+    this.#inbound.register(PEERINFO_PROTOCOL, PEERINFO_LIMITS, () => this.#peerinfo.own(), {
+      relaysToo: true,
+    });
     this.#inbound.register(
-      addressesProtocol,
-      addressesLimits,
+      ADDRESSES_PROTOCOL,
+      ADDRESSES_LIMITS,
       (from) => {
         assert(from.kind === "operator", "message of a relay where none may be");
         return this.#addresses.answerTo(from.peer);
@@ -241,7 +243,7 @@ class Network implements P2p {
       this.#links.verify(link);
       const claimed = detail.listenAddrs.map(String);
       const via = detail.connection.remoteAddr.toString();
-      this.#places.told(link.peer, credibleAddresses(claimed, via, addressesMaxPerPeer));
+      this.#places.told(link.peer, credibleAddresses(claimed, via, ADDRESSES_MAX_PER_PEER));
     });
     for (const protocol of this.#inbound.close())
       await serveProtocol(host, protocol, (stream, connection) =>
@@ -253,9 +255,9 @@ class Network implements P2p {
       );
     await serveProtocol(
       host,
-      pingProtocol,
+      PING_PROTOCOL,
       (stream, connection) => this.#pings.serve(stream, connection),
-      pingStreamsMax,
+      PING_STREAMS_MAX,
     );
     await startHost(host, this.#listen);
     this.#log.info("Listening for peers", {
@@ -345,9 +347,9 @@ class Network implements P2p {
 
   #createRelays(options: P2pOptions, log: Logger, random: () => number): readonly Relay[] {
     const texts = options.relays ?? [];
-    if (texts.length > relaysMax)
+    if (texts.length > RELAYS_MAX)
       throw new P2pError("p2p/bad-option", "read relays", {
-        facts: { given: texts.length, most: relaysMax },
+        facts: { given: texts.length, most: RELAYS_MAX },
       });
     const { readEnr } = options;
     const headers = {

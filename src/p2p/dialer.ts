@@ -3,14 +3,14 @@ import { explain, orAborted } from "../base/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { Backoff } from "./backoff.ts";
 import {
-  addressesHeardMax,
-  addressesMaxPerPeer,
-  dialBackoffFactor,
-  dialBackoffFirstMs,
-  dialBackoffMaxMs,
-  dialTimeoutMs,
-  directHeadStartMs,
-  upgradeBackoffMaxMs,
+  ADDRESSES_HEARD_MAX,
+  ADDRESSES_MAX_PER_PEER,
+  DIAL_BACKOFF_FACTOR,
+  DIAL_BACKOFF_FIRST_MS,
+  DIAL_BACKOFF_MAX_MS,
+  DIAL_TIMEOUT_MS,
+  DIRECT_HEAD_START_MS,
+  UPGRADE_BACKOFF_MAX_MS,
 } from "./limits.ts";
 import type { Links } from "./links.ts";
 import type { Relay } from "./relay.ts";
@@ -18,8 +18,8 @@ import type { Peer, Roster } from "./roster.ts";
 import { deadline, pause } from "./waiting.ts";
 
 /** A connection that lasted so long was a success, so the next attempt is quick again. */
-const steadyAfterMs = 5_000;
-const dialsMax = addressesMaxPerPeer + addressesHeardMax;
+const STEADY_AFTER_MS = 5_000;
+const DIALS_MAX = ADDRESSES_MAX_PER_PEER + ADDRESSES_HEARD_MAX;
 
 /** What the dialer needs of the host. */
 export interface DialHost {
@@ -81,11 +81,11 @@ export class Dialer {
     const peer = this.#peer;
     const changed = links.changed.get(peer.operator);
     const alone = new Backoff(
-      { firstMs: dialBackoffFirstMs, factor: dialBackoffFactor, maxMs: dialBackoffMaxMs },
+      { firstMs: DIAL_BACKOFF_FIRST_MS, factor: DIAL_BACKOFF_FACTOR, maxMs: DIAL_BACKOFF_MAX_MS },
       random,
     );
     const relayed = new Backoff(
-      { firstMs: dialBackoffFirstMs * 10, factor: dialBackoffFactor, maxMs: upgradeBackoffMaxMs },
+      { firstMs: DIAL_BACKOFF_FIRST_MS * 10, factor: DIAL_BACKOFF_FACTOR, maxMs: UPGRADE_BACKOFF_MAX_MS },
       random,
     );
     let attempts = 0;
@@ -97,7 +97,7 @@ export class Dialer {
         attempts = 0;
       } else if (connectedSince !== undefined) {
         // A connection that ends as soon as it begins must not make us dial without pause.
-        if (performance.now() - connectedSince >= steadyAfterMs) alone.reset();
+        if (performance.now() - connectedSince >= STEADY_AFTER_MS) alone.reset();
         else await pause(alone.next(), signal);
         connectedSince = undefined;
       }
@@ -156,7 +156,7 @@ export class Dialer {
     const failed = new AbortController();
     directly.catch(() => failed.abort());
     const settled = AbortSignal.any([failed.signal, signal]);
-    await pause(directHeadStartMs, settled);
+    await pause(DIRECT_HEAD_START_MS, settled);
     const changed = this.#needs.links.changed.get(this.#peer.operator);
     while (this.#routes().length === 0 && !settled.aborted) await changed?.wait(undefined, settled);
     signal.throwIfAborted();
@@ -165,7 +165,7 @@ export class Dialer {
 
   /** Dials all addresses at once; gives the first that leads to the peer and gives up the others. */
   async #first(addresses: readonly string[], signal: AbortSignal): Promise<string> {
-    const limit = deadline(dialTimeoutMs, signal);
+    const limit = deadline(DIAL_TIMEOUT_MS, signal);
     // A signal each: libp2p destroys the socket of a connection whose dial is aborted, even long after it was opened.
     const pending = new Set<AbortController>();
     const giveUp = (): void => {
@@ -174,7 +174,7 @@ export class Dialer {
     limit.signal.addEventListener("abort", giveUp, { once: true });
     if (limit.signal.aborted) giveUp();
     try {
-      const dials = addresses.slice(0, dialsMax).map(async (address) => {
+      const dials = addresses.slice(0, DIALS_MAX).map(async (address) => {
         const dial = new AbortController();
         pending.add(dial);
         await orAborted(this.#needs.host.connect(address, dial.signal), dial.signal);

@@ -15,7 +15,7 @@ export class FrameError extends Error {
 }
 
 /** 2^35 - 1 in five bytes: beyond every message, and small enough to count without overflow. */
-const prefixBytesMax = 5;
+const PREFIX_BYTES_MAX = 5;
 
 /** A message with its length before it, as unsigned varint. */
 export function frame(message: Uint8Array): Uint8ArrayList {
@@ -27,7 +27,7 @@ export function frame(message: Uint8Array): Uint8ArrayList {
 }
 
 /** Room for a message whose first bytes are few; from there it is doubled. */
-const roomBytesMin = 1_024;
+const ROOM_BYTES_MIN = 1_024;
 
 /**
  * Puts one message together from chunks. It refuses a message by its length, before its bytes are kept, and takes twice the
@@ -61,7 +61,7 @@ export class FrameReader {
       if (byte < 0x80) {
         if (byte === 0 && this.#prefixBytes > 1) return "bad-length"; // Longer than it needs to be.
         this.#wanted = this.#length;
-      } else if (this.#prefixBytes === prefixBytesMax) return "bad-length";
+      } else if (this.#prefixBytes === PREFIX_BYTES_MAX) return "bad-length";
     }
     if (this.#wanted > this.#bytesMax) return "too-large";
     this.#keep(data.subarray(at, at + this.#wanted - this.#held), this.#wanted);
@@ -72,7 +72,7 @@ export class FrameReader {
   #keep(chunk: Uint8Array, wanted: number): void {
     const held = this.#held + chunk.length;
     if (held > this.#room.length) {
-      const room = new Uint8Array(Math.min(wanted, Math.max(2 * held, roomBytesMin)));
+      const room = new Uint8Array(Math.min(wanted, Math.max(2 * held, ROOM_BYTES_MIN)));
       room.set(this.#room.subarray(0, this.#held));
       this.#room = room;
     }

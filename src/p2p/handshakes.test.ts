@@ -7,15 +7,15 @@ import { seededRandom } from "../base/index.ts";
 import { hostOf } from "./addresses.ts";
 import { Handshakes } from "./handshakes.ts";
 import {
-  circuitHandshakesMax,
-  handshakeFairMs,
-  handshakeSilentMs,
-  handshakesMax,
-  handshakesMaxPerHost,
-  handshakesPerSecondOfStrangersMax,
-  handshakesPerSecondPerHostMax,
-  handshakesPerSecondPerPeerMax,
-  handshakeTimeoutMs,
+  CIRCUIT_HANDSHAKES_MAX,
+  HANDSHAKE_FAIR_MS,
+  HANDSHAKE_SILENT_MS,
+  HANDSHAKE_TIMEOUT_MS,
+  HANDSHAKES_MAX,
+  HANDSHAKES_MAX_PER_HOST,
+  HANDSHAKES_PER_SECOND_OF_STRANGERS_MAX,
+  HANDSHAKES_PER_SECOND_PER_HOST_MAX,
+  HANDSHAKES_PER_SECOND_PER_PEER_MAX,
 } from "./limits.ts";
 import { connected, newKey, testNode } from "./testing/hosts.ts";
 
@@ -77,7 +77,7 @@ function setUp(t: import("node:test").TestContext) {
 
 test("of one address the oldest silent connection makes place for the newest, and none that has spoken", (t) => {
   const { call, refused } = setUp(t);
-  const calls = Array.from({ length: handshakesMaxPerHost }, () => call(stranger(1)));
+  const calls = Array.from({ length: HANDSHAKES_MAX_PER_HOST }, () => call(stranger(1)));
   calls[0]?.speak();
   call(stranger(1));
   const next = call(stranger(1));
@@ -91,10 +91,10 @@ test("of one address the oldest silent connection makes place for the newest, an
 test("strangers from many addresses who say nothing shut nobody out, and the known make place last", (t) => {
   const { call } = setUp(t);
   const silentPeer = call(known);
-  const strangers = Array.from({ length: handshakesMax }, (_, i) => call(stranger(i)));
+  const strangers = Array.from({ length: HANDSHAKES_MAX }, (_, i) => call(stranger(i)));
   const peer = call(stranger(1_000));
   peer.speak();
-  for (let i = 0; i < 10 * handshakesMax; i++) assert.ok(call(stranger(2_000 + i)).open);
+  for (let i = 0; i < 10 * HANDSHAKES_MAX; i++) assert.ok(call(stranger(2_000 + i)).open);
   assert.deepEqual([peer.open, peer.heard, silentPeer.open], [true, 1, true]);
   assert.ok(strangers.every(({ open }) => !open));
 });
@@ -127,13 +127,13 @@ for (const atOnce of [true, false])
   test(`strangers at a peer's own address keep it out of no more than their share, ${atOnce ? "first in every second" : "evenly in time"}`, (t) => {
     const share = (perSecond: number): number =>
       triesThatGetIn(setUp(t), known, { from: () => known, perSecond, atOnce });
-    assert.ok(share(handshakesPerSecondPerHostMax / 2) > 0.95);
-    assert.ok(share(handshakesPerSecondPerHostMax) > 0.5); // By chance 0.61: what came in the second before counts for some.
-    assert.ok(share(5 * handshakesPerSecondPerHostMax) > 0.06);
+    assert.ok(share(HANDSHAKES_PER_SECOND_PER_HOST_MAX / 2) > 0.95);
+    assert.ok(share(HANDSHAKES_PER_SECOND_PER_HOST_MAX) > 0.5); // By chance 0.61: what came in the second before counts for some.
+    assert.ok(share(5 * HANDSHAKES_PER_SECOND_PER_HOST_MAX) > 0.06);
   });
 
 test("strangers from many addresses keep out no peer of a known address, and an unknown one no more than their share", (t) => {
-  const flood = { from: stranger, perSecond: 5 * handshakesPerSecondOfStrangersMax, atOnce: true };
+  const flood = { from: stranger, perSecond: 5 * HANDSHAKES_PER_SECOND_OF_STRANGERS_MAX, atOnce: true };
   assert.equal(triesThatGetIn(setUp(t), known, flood), 1);
   assert.ok(triesThatGetIn(setUp(t), "/ip4/192.168.0.2/tcp/1", flood) > 0.06);
 });
@@ -169,7 +169,7 @@ test("a peer that says it is at many addresses has little more time of ours for 
     got += peer.heard;
     peer.close();
   }
-  assert.ok(served < 23 * handshakesPerSecondPerPeerMax, `${served} in 20 s`);
+  assert.ok(served < 23 * HANDSHAKES_PER_SECOND_PER_PEER_MAX, `${served} in 20 s`);
   assert.equal(got, 20);
 });
 
@@ -177,8 +177,8 @@ test("one that takes long makes place before one that is in time", (t) => {
   const { call, pass } = setUp(t);
   const slow = call(known);
   slow.speak();
-  pass(handshakeFairMs);
-  const others = Array.from({ length: handshakesMaxPerHost }, () => call(known));
+  pass(HANDSHAKE_FAIR_MS);
+  const others = Array.from({ length: HANDSHAKES_MAX_PER_HOST }, () => call(known));
   for (const { speak } of others) speak();
   assert.equal(slow.open, false);
   assert.ok(others.every(({ open }) => open));
@@ -186,11 +186,11 @@ test("one that takes long makes place before one that is in time", (t) => {
 
 test("circuits have places and a rate of their own, by the peer at their end", (t) => {
   const { call } = setUp(t);
-  for (let i = 0; i < 10 * handshakesMax; i++) call(stranger(i)).speak();
+  for (let i = 0; i < 10 * HANDSHAKES_MAX; i++) call(stranger(i)).speak();
   const ids = Array.from({ length: 2 }, () => testNode([newKey(), newKey()], 0).p2p.peerId(0 as never));
   const through = (id = ""): string => `/ip4/1.2.3.4/tcp/1/p2p/${ids[1]}/p2p-circuit/p2p/${id}`;
   assert.equal(hostOf(through(ids[0])), ids[0]);
-  for (let i = 0; i < circuitHandshakesMax; i++) assert.ok(call(through(ids[0])).open);
+  for (let i = 0; i < CIRCUIT_HANDSHAKES_MAX; i++) assert.ok(call(through(ids[0])).open);
   const circuit = call(through(ids[0]));
   circuit.speak();
   assert.equal(circuit.heard, 1);
@@ -204,11 +204,11 @@ test("who says nothing or takes too long is cut off; who is through, or went, ho
   slow.speak();
   through.speak();
   through.finish();
-  pass(handshakeSilentMs);
+  pass(HANDSHAKE_SILENT_MS);
   assert.deepEqual([silent.open, slow.open], [false, true]);
-  pass(handshakeTimeoutMs);
+  pass(HANDSHAKE_TIMEOUT_MS);
   assert.deepEqual([slow.open, through.open, refused()], [false, true, 0]);
-  for (let i = 0; i < handshakesPerSecondPerHostMax; i++) {
+  for (let i = 0; i < HANDSHAKES_PER_SECOND_PER_HOST_MAX; i++) {
     const often = call(known);
     often.speak();
     assert.deepEqual([often.open, often.heard], [true, 1]);
@@ -225,7 +225,7 @@ test("an IPv6 address counts with its neighbours, a mapped IPv4 address by itsel
 
 /** Silent connections from loopback addresses, each opened again when it is closed; settles when all were open once. */
 async function flood(port: number, from: readonly string[]): Promise<() => void> {
-  const count = 2 * handshakesMax;
+  const count = 2 * HANDSHAKES_MAX;
   const end = new AbortController();
   let opened = 0;
   const all = Promise.withResolvers<void>();

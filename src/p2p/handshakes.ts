@@ -2,15 +2,15 @@ import type { ConnectionGater, MultiaddrConnection } from "@libp2p/interface";
 import type { Uint8ArrayList } from "uint8arraylist";
 import { hostOf } from "./addresses.ts";
 import {
-  circuitHandshakesMax,
-  handshakeFairMs,
-  handshakeSilentMs,
-  handshakesMax,
-  handshakesMaxPerHost,
-  handshakesPerSecondOfStrangersMax,
-  handshakesPerSecondPerHostMax,
-  handshakesPerSecondPerPeerMax,
-  handshakeTimeoutMs,
+  CIRCUIT_HANDSHAKES_MAX,
+  HANDSHAKE_FAIR_MS,
+  HANDSHAKE_SILENT_MS,
+  HANDSHAKE_TIMEOUT_MS,
+  HANDSHAKES_MAX,
+  HANDSHAKES_MAX_PER_HOST,
+  HANDSHAKES_PER_SECOND_OF_STRANGERS_MAX,
+  HANDSHAKES_PER_SECOND_PER_HOST_MAX,
+  HANDSHAKES_PER_SECOND_PER_PEER_MAX,
 } from "./limits.ts";
 import { Lots } from "./lots.ts";
 
@@ -75,12 +75,12 @@ export class Handshakes {
     this.#peersAt = needs.peersAt;
     this.#onRefused = needs.onRefused;
     this.#random = needs.random ?? Math.random;
-    this.#strangersPerSecondMax = needs.strangersPerSecondMax ?? handshakesPerSecondOfStrangersMax;
+    this.#strangersPerSecondMax = needs.strangersPerSecondMax ?? HANDSHAKES_PER_SECOND_OF_STRANGERS_MAX;
     const newLane = (placesMax: number): Lane => {
       return { placesMax, lots: new Lots(this.#random), silent: new Set(), served: new Set() };
     };
-    this.#direct = newLane(handshakesMax);
-    this.#circuits = newLane(circuitHandshakesMax);
+    this.#direct = newLane(HANDSHAKES_MAX);
+    this.#circuits = newLane(CIRCUIT_HANDSHAKES_MAX);
   }
 
   /** Takes in a connection that has just been opened. */
@@ -89,7 +89,7 @@ export class Handshakes {
     const lane = address.includes("/p2p-circuit") ? this.#circuits : this.#direct;
     const host = hostOf(address);
     const ofHost = [...lane.silent].filter((other) => other.host === host);
-    if (ofHost.length >= handshakesMaxPerHost) this.#refuse(ofHost[0], "it makes place for a newer one");
+    if (ofHost.length >= HANDSHAKES_MAX_PER_HOST) this.#refuse(ofHost[0], "it makes place for a newer one");
     else if (lane.silent.size >= lane.placesMax)
       this.#refuse(
         [...lane.silent].find(({ isKnown }) => !isKnown) ?? [...lane.silent][0],
@@ -103,7 +103,7 @@ export class Handshakes {
       isKnown: peers.length > 0,
       lane,
       since: performance.now(),
-      timer: setTimeout(() => this.#end(this.#of.get(connection), "nothing was said"), handshakeSilentMs),
+      timer: setTimeout(() => this.#end(this.#of.get(connection), "nothing was said"), HANDSHAKE_SILENT_MS),
     });
   }
 
@@ -131,27 +131,27 @@ export class Handshakes {
     clearTimeout(handshake.timer);
     handshake.since = performance.now();
     const isDrawn =
-      lane.lots.draw(host, handshakesPerSecondPerHostMax) &&
+      lane.lots.draw(host, HANDSHAKES_PER_SECOND_PER_HOST_MAX) &&
       (isKnown
-        ? peers.some((peer) => lane.lots.draw(peer, handshakesPerSecondPerPeerMax))
-        : lane.lots.draw(strangers, this.#strangersPerSecondMax));
+        ? peers.some((peer) => lane.lots.draw(peer, HANDSHAKES_PER_SECOND_PER_PEER_MAX))
+        : lane.lots.draw(STRANGERS, this.#strangersPerSecondMax));
     const ofHost = [...lane.served].filter((other) => other.host === host);
     const hasPlace =
       isDrawn &&
-      (ofHost.length < handshakesMaxPerHost || this.#makePlace(ofHost, isKnown)) &&
+      (ofHost.length < HANDSHAKES_MAX_PER_HOST || this.#makePlace(ofHost, isKnown)) &&
       (lane.served.size < lane.placesMax || this.#makePlace([...lane.served], isKnown));
     if (!hasPlace) {
       this.#refuse(handshake, "too many");
       return false;
     }
     lane.served.add(handshake);
-    handshake.timer = setTimeout(() => this.#end(handshake, "it took too long"), handshakeTimeoutMs);
+    handshake.timer = setTimeout(() => this.#end(handshake, "it took too long"), HANDSHAKE_TIMEOUT_MS);
     return true;
   }
 
   /** Ends one of those being served: the one that takes longest; of those that are in time a stranger, by lot. */
   #makePlace(among: readonly Handshake[], forKnown: boolean): boolean {
-    const slowest = among.find(({ since }) => performance.now() - since >= handshakeFairMs);
+    const slowest = among.find(({ since }) => performance.now() - since >= HANDSHAKE_FAIR_MS);
     const strange = among.filter(({ isKnown }) => !isKnown);
     const spared = slowest ?? this.#anyOf(strange) ?? (forKnown ? this.#anyOf(among) : undefined);
     this.#refuse(spared, "it makes place for another");
@@ -182,7 +182,7 @@ export class Handshakes {
 }
 
 /** All unknown addresses together, where lots are drawn. */
-const strangers = "strangers";
+const STRANGERS = "strangers";
 
 /** Where libp2p asks and tells of handshakes. */
 export function handshakeGate(

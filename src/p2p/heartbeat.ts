@@ -4,14 +4,14 @@ import type { Uint8ArrayList } from "uint8arraylist";
 import { equalBytes } from "../base/index.ts";
 import type { Meter } from "../ports/index.ts";
 import { lazily } from "./lazy-negotiation.ts";
-import { lostPingsMax, pingIntervalMs, pingTimeoutMs } from "./limits.ts";
+import { LOST_PINGS_MAX, PING_INTERVAL_MS, PING_TIMEOUT_MS } from "./limits.ts";
 import type { Link, Links } from "./links.ts";
 import { p2pMetrics } from "./metrics.ts";
 import { endSoon } from "./stream-end.ts";
 import { deadline, pause } from "./waiting.ts";
 
-export const pingProtocol = "/ipfs/ping/1.0.0";
-export const pingBytes = 32;
+export const PING_PROTOCOL = "/ipfs/ping/1.0.0";
+export const PING_BYTES = 32;
 
 /**
  * Pings every link for as long as it lives. The first answer makes a link count as connected; too many lost pings in a row
@@ -26,7 +26,7 @@ export class Heartbeat {
 
   constructor(needs: { links: Links; meter: Meter; intervalMs?: number }) {
     this.#links = needs.links;
-    this.#intervalMs = needs.intervalMs ?? pingIntervalMs;
+    this.#intervalMs = needs.intervalMs ?? PING_INTERVAL_MS;
     const { pingLatency, pingSuccess, pingErrors } = p2pMetrics(needs.meter);
     this.#latency = pingLatency;
     this.#success = pingSuccess;
@@ -38,7 +38,7 @@ export class Heartbeat {
     const end = {
       everyMs: this.#intervalMs,
       ended: link.closed,
-      patience: () => (link.verified ? lostPingsMax : 1),
+      patience: () => (link.verified ? LOST_PINGS_MAX : 1),
     };
     if ((await whileAnswering(() => this.#ping(link), end)) === "lost")
       link.connection.abort(new Error("peer does not answer pings"));
@@ -47,7 +47,7 @@ export class Heartbeat {
 
   async #ping(link: Link): Promise<boolean> {
     const peer = link.peer.name;
-    const limit = deadline(pingTimeoutMs, link.closed);
+    const limit = deadline(PING_TIMEOUT_MS, link.closed);
     try {
       const seconds = await ping(link.connection, limit.signal);
       link.rttMs = seconds * 1000;
@@ -92,16 +92,16 @@ export async function whileAnswering(
  * @spec libp2p ping/ping.md
  */
 export async function ping(connection: Connection, signal: AbortSignal): Promise<number> {
-  const stream = await connection.newStream(pingProtocol, lazily({ signal, runOnLimitedConnection: true }));
+  const stream = await connection.newStream(PING_PROTOCOL, lazily({ signal, runOnLimitedConnection: true }));
   try {
     return await new Promise((resolve, reject) => {
-      const sent = new Uint8Array(randomBytes(pingBytes));
+      const sent = new Uint8Array(randomBytes(PING_BYTES));
       const received: Uint8Array[] = [];
       const start = performance.now();
       stream.addEventListener("message", ({ data }: { data: Uint8Array | Uint8ArrayList }) => {
         received.push(data.subarray());
         const bytes = Buffer.concat(received);
-        if (bytes.length < pingBytes) return;
+        if (bytes.length < PING_BYTES) return;
         if (equalBytes(bytes, sent)) resolve((performance.now() - start) / 1000);
         else reject(new Error("wrong answer to a ping"));
       });

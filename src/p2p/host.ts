@@ -19,12 +19,12 @@ import { P2pError } from "./errors.ts";
 import { Handshakes, handshakeGate, handshakesAreOurs } from "./handshakes.ts";
 import { withLazyNegotiation } from "./lazy-negotiation.ts";
 import {
-  circuitHandshakesMax,
-  connectionsMaxPerPeer,
-  handshakeTimeoutMs,
-  negotiationTimeoutMs,
-  streamsMaxPerConnection,
-  streamWindowBytesMax,
+  CIRCUIT_HANDSHAKES_MAX,
+  CONNECTIONS_MAX_PER_PEER,
+  HANDSHAKE_TIMEOUT_MS,
+  NEGOTIATION_TIMEOUT_MS,
+  STREAM_WINDOW_BYTES_MAX,
+  STREAMS_MAX_PER_CONNECTION,
 } from "./limits.ts";
 import { peerLookup } from "./lookup.ts";
 import { noteProtocolsOnce } from "./note-protocols-once.ts";
@@ -71,9 +71,9 @@ export async function createHost(
   });
   const now = (): number => performance.now();
   const muxer = yamux({
-    maxInboundStreams: streamsMaxPerConnection,
-    maxOutboundStreams: streamsMaxPerConnection * 2,
-    streamOptions: { maxStreamWindowSize: streamWindowBytesMax },
+    maxInboundStreams: STREAMS_MAX_PER_CONNECTION,
+    maxOutboundStreams: STREAMS_MAX_PER_CONNECTION * 2,
+    streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX },
   });
   // Handed on to `net.connect`, of whose options libp2p's types know some.
   const overTcp = tcp({ dialOpts: { lookup: peerLookup({ isTrusted: needs.isNamed }) } as object });
@@ -93,11 +93,11 @@ export async function createHost(
     connectionGater: gate(roster, violations, handshakes),
     connectionMonitor: { enabled: false }, // Our own heartbeat does this.
     connectionManager: {
-      maxConnections: (roster.operatorCount + 1) * connectionsMaxPerPeer * 2 + 64,
+      maxConnections: (roster.operatorCount + 1) * CONNECTIONS_MAX_PER_PEER * 2 + 64,
       ...handshakesAreOurs,
-      inboundUpgradeTimeout: handshakeTimeoutMs,
-      inboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
-      outboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
+      inboundUpgradeTimeout: HANDSHAKE_TIMEOUT_MS,
+      inboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
+      outboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
       reconnectRetries: 0, // Our own dialer does this.
     },
     services: {
@@ -112,7 +112,7 @@ export async function createHost(
     const who = roster.whoIs(detail.remotePeer);
     if (who !== undefined) tellGuard(detail, who);
     // Those of operators are counted by the kind of way (links.ts). Of too many in all, libp2p would close operators' as well.
-    if (who?.kind !== "relay" || node.getConnections(detail.remotePeer).length <= connectionsMaxPerPeer)
+    if (who?.kind !== "relay" || node.getConnections(detail.remotePeer).length <= CONNECTIONS_MAX_PER_PEER)
       return;
     violations.count(who.name, "too-many-connections");
     detail.abort(new Error("too many connections"));
@@ -146,11 +146,11 @@ export async function serveProtocol(
   host: Host,
   protocol: string,
   serve: (stream: Stream, connection: Connection) => Promise<void>,
-  streamsMax: number = streamsMaxPerConnection,
+  streamsMax: number = STREAMS_MAX_PER_CONNECTION,
 ): Promise<void> {
   await host.node.handle(protocol, serve, {
     maxInboundStreams: streamsMax,
-    maxOutboundStreams: streamsMaxPerConnection,
+    maxOutboundStreams: STREAMS_MAX_PER_CONNECTION,
     runOnLimitedConnection: true,
   });
 }
@@ -176,7 +176,7 @@ async function circuitTransport(roster: Roster, violations: Violations): Promise
   const { circuitRelayTransport } = await import("@libp2p/circuit-relay-v2");
   // Every factory is handed the same components; the two declare different parts of them.
   const create = circuitRelayTransport({
-    maxInboundStopStreams: circuitHandshakesMax,
+    maxInboundStopStreams: CIRCUIT_HANDSHAKES_MAX,
   }) as unknown as ReturnType<typeof tcp>;
   return (components) => {
     const transport = create(components) as Transport & {

@@ -11,10 +11,10 @@ import { type Logger, type ProtocolLimits, silent } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { frame } from "./framing.ts";
 import {
-  circuitWishBytesMax,
-  connectionsMaxPerPeer,
-  relayStreamsBurstMax,
-  violationsMaxPerWindow,
+  CIRCUIT_WISH_BYTES_MAX,
+  CONNECTIONS_MAX_PER_PEER,
+  RELAY_STREAMS_BURST_MAX,
+  VIOLATIONS_MAX_PER_WINDOW,
 } from "./limits.ts";
 import { queryRelay } from "./relay-address.ts";
 import { hostileRelay, STOP, slotUntil } from "./testing/hostile-relay.ts";
@@ -199,7 +199,7 @@ test("a relay that floods us with streams is put out, while operators go on talk
       );
       await until(() => node.p2p.relays()[0]?.ready === false);
       assert.equal(node.meter.value("trireme_p2p_violations_total", { peer: "operator-1" }), 0);
-      assert.ok(connections <= 2 + violationsMaxPerWindow / relayStreamsBurstMax);
+      assert.ok(connections <= 2 + VIOLATIONS_MAX_PER_WINDOW / RELAY_STREAMS_BURST_MAX);
       // One line per reason and minute, however many were dropped.
       const dropped = lines.filter(({ message }) => message === "Dropped what a peer sent");
       assert.ok(dropped.length <= 6, `${dropped.length} lines`);
@@ -218,7 +218,7 @@ test("a relay that begins a wish for a circuit and never ends it is told so, and
     void connection.newStream(STOP).then((circuit) => {
       circuit.addEventListener("close", () => reset.resolve());
       // A length of 1,000,000, and some of it.
-      circuit.send(Uint8Array.of(0xc0, 0x84, 0x3d, ...new Uint8Array(2 * circuitWishBytesMax)));
+      circuit.send(Uint8Array.of(0xc0, 0x84, 0x3d, ...new Uint8Array(2 * CIRCUIT_WISH_BYTES_MAX)));
     });
   });
   try {
@@ -242,9 +242,9 @@ test("a relay that opens connection after connection gets no more than a peer, a
       await known.promise;
       const [address] = node.p2p.listenAddresses();
       const refused = { peer: "relay-0", reason: "too-many-connections" };
-      while (node.meter.value("trireme_p2p_violations_total", refused) < connectionsMaxPerPeer)
+      while (node.meter.value("trireme_p2p_violations_total", refused) < CONNECTIONS_MAX_PER_PEER)
         await relay.dial(multiaddr(address ?? ""), { force: true }).catch(() => {}); // There is a rate, too.
-      await until(() => relay.getConnections().length <= connectionsMaxPerPeer);
+      await until(() => relay.getConnections().length <= CONNECTIONS_MAX_PER_PEER);
       assert.ok(node.p2p.relays()[0]?.ready, "the connection in use was ended for the sake of new ones");
     });
   } finally {

@@ -5,7 +5,7 @@ import { AssertionFailed } from "../base/index.ts";
 import { type Logger, type ProtocolLimits, silent } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { frame } from "./framing.ts";
-import { receivingBytesMaxPerPeer, violationsMaxPerWindow } from "./limits.ts";
+import { RECEIVING_BYTES_MAX_PER_PEER, VIOLATIONS_MAX_PER_WINDOW } from "./limits.ts";
 import { type HostilePeer, hostilePeer } from "./testing/hostile-peer.ts";
 import { connected, holdSteadyTime, newKey, type TestNode, testNode } from "./testing/hosts.ts";
 
@@ -140,7 +140,7 @@ test("messages beyond the rate are dropped and counted", async () => {
 });
 
 test("what one peer leaves half sent stays below a cap in memory", async () => {
-  const half = receivingBytesMaxPerPeer / 4;
+  const half = RECEIVING_BYTES_MAX_PER_PEER / 4;
   await attacked({ messageBytesMax: 2 * half, receiveTimeoutMs: 60_000 }, async (node, hostile) => {
     const prefix = frame(new Uint8Array(2 * half)).sublist(0, 4);
     for (let i = 0; i < 5; i++) {
@@ -175,7 +175,7 @@ test("a flooding peer is put out, and nobody else notices", async (t) => {
   try {
     await connected(honest, node);
     const flood = (async (): Promise<void> => {
-      for (let i = 0; i < 5 * violationsMaxPerWindow && hostile.connection.status === "open"; i++) {
+      for (let i = 0; i < 5 * VIOLATIONS_MAX_PER_WINDOW && hostile.connection.status === "open"; i++) {
         const stream = await hostile.open(`${protocol}/narrow`).catch(() => undefined);
         if (stream?.status === "open") stream.send(frame(Uint8Array.of(1)));
         else await new Promise((resolve) => setImmediate(resolve)); // Lets the socket speak.
@@ -186,7 +186,7 @@ test("a flooding peer is put out, and nobody else notices", async (t) => {
     await flood;
     assert.notEqual(hostile.connection.status, "open", "who floods on and on is still here");
     await gone;
-    assert.ok(node.meter.value(violations, { peer: "operator-1" }) > violationsMaxPerWindow);
+    assert.ok(node.meter.value(violations, { peer: "operator-1" }) > VIOLATIONS_MAX_PER_WINDOW);
     assert.equal(node.meter.value(violations, { peer: "operator-2" }), 0);
     await node.meter.reached("p2p_peer_network_receive_bytes_total", { peer: "operator-2", protocol }, 100);
     assert.equal(heard.size, 100);

@@ -2,7 +2,7 @@ import type { Connection, Stream } from "@libp2p/interface";
 import { AssertionFailed, assert, explain, orAborted } from "../base/index.ts";
 import { type Logger, logBug, type Meter, type ProtocolLimits } from "../ports/index.ts";
 import { bytesGone, FrameError, readFrame, writeFrame } from "./framing.ts";
-import { handlerTimeoutMs, receivingBytesMaxPerPeer, sendTimeoutMs } from "./limits.ts";
+import { HANDLER_TIMEOUT_MS, RECEIVING_BYTES_MAX_PER_PEER, SEND_TIMEOUT_MS } from "./limits.ts";
 import { p2pMetrics } from "./metrics.ts";
 import type { Roster, Who } from "./roster.ts";
 import { endSoon } from "./stream-end.ts";
@@ -123,7 +123,7 @@ export class Inbound {
       const held = (this.#held.get(who.name) ?? 0) + bytes;
       this.#held.set(who.name, held);
       heldHere += bytes;
-      return held <= receivingBytesMaxPerPeer;
+      return held <= RECEIVING_BYTES_MAX_PER_PEER;
     };
     try {
       const message = await this.#receive(protocol, stream, hold);
@@ -159,7 +159,7 @@ export class Inbound {
   }
 
   async #handle(protocol: Protocol, who: Who, message: Uint8Array): Promise<Uint8Array | undefined> {
-    const limit = deadline(handlerTimeoutMs);
+    const limit = deadline(HANDLER_TIMEOUT_MS);
     try {
       return await orAborted(Promise.resolve(protocol.answer(who, message)), limit.signal);
     } catch (error) {
@@ -171,7 +171,7 @@ export class Inbound {
   }
 
   async #reply(stream: Stream, answer: Uint8Array): Promise<void> {
-    const limit = deadline(sendTimeoutMs, undefined, () => bytesGone(stream, answer));
+    const limit = deadline(SEND_TIMEOUT_MS, undefined, () => bytesGone(stream, answer));
     try {
       await writeFrame(stream, answer, limit.signal);
     } finally {

@@ -1,5 +1,5 @@
 import type { Meter } from "../ports/index.ts";
-import { infoValuesMax } from "./limits.ts";
+import { INFO_VALUES_MAX } from "./limits.ts";
 
 /**
  * A gauge that tells a text of each peer: 1 at the label with the present value, 0 at earlier ones. A peer that changes its
@@ -19,7 +19,7 @@ export class InfoGauge {
   set(peer: string, value: string): void {
     const seen = this.#seen.get(peer) ?? new Set<string>();
     this.#seen.set(peer, seen);
-    const shown = seen.has(value) || seen.size < infoValuesMax ? value : "other";
+    const shown = seen.has(value) || seen.size < INFO_VALUES_MAX ? value : "other";
     seen.add(shown);
     for (const other of seen) this.#gauge.set(other === shown ? 1 : 0, { peer, [this.#label]: other });
   }

@@ -57,15 +57,15 @@ interface InnerStream extends Stream {
   onData(data: Uint8Array | Uint8ArrayList): void;
 }
 
-const multistream = "/multistream/1.0.0";
+const MULTISTREAM = "/multistream/1.0.0";
 /** Names of protocols are limited to 1024 bytes, so the length prefix has at most two. */
-const lineBytesMax = 1024;
+const LINE_BYTES_MAX = 1024;
 
 /** The opening lines of a stream, each with its length and a newline, as multistream-select writes them. */
 export function openingLines(protocol: string): Uint8Array {
-  const lines = [multistream, protocol].map((text) => {
+  const lines = [MULTISTREAM, protocol].map((text) => {
     const line = Buffer.from(`${text}\n`);
-    if (line.length > lineBytesMax) throw new RangeError("protocol name too long");
+    if (line.length > LINE_BYTES_MAX) throw new RangeError("protocol name too long");
     const length = line.length < 0x80 ? [line.length] : [(line.length & 0x7f) | 0x80, line.length >> 7];
     return Buffer.concat([Uint8Array.from(length), line]);
   });
@@ -113,7 +113,7 @@ export class ReplyReader {
   #line = 0;
 
   constructor(protocol: string) {
-    this.#wanted = [multistream, protocol];
+    this.#wanted = [MULTISTREAM, protocol];
   }
 
   /** "more" while lines are incomplete, "refused" for any other reply than consent, else the bytes after it. */
@@ -139,7 +139,7 @@ function takeLine(from: Uint8ArrayList): string | typeof incomplete | undefined 
   if (from.byteLength < prefixBytes) return incomplete;
   const second = prefixBytes === 2 ? from.get(1) : 0;
   const length = (first & 0x7f) | (second << 7);
-  if (second >= 0x80 || length === 0 || length > lineBytesMax) return undefined;
+  if (second >= 0x80 || length === 0 || length > LINE_BYTES_MAX) return undefined;
   if (from.byteLength < prefixBytes + length) return incomplete;
   const line = Buffer.from(from.slice(prefixBytes, prefixBytes + length)).toString("utf8");
   from.consume(prefixBytes + length);

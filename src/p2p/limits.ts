@@ -1,137 +1,137 @@
 /** The caps of this room, each with its reason. Sizes in bytes, times in milliseconds. */
 
 /** Charon gives a message 7 s to leave, two more than the 5 s in which it must arrive. */
-export const sendTimeoutMs = 7_000;
+export const SEND_TIMEOUT_MS = 7_000;
 /**
  * A message has more time than its limit, this much for each of its bytes that has come or gone: on a line of 0.8 Mbit/s, a
  * part of what a home has, 7 s are enough for 700 kB, and would never be enough for more.
  */
-export const slowestBytesPerMs = 100;
+export const SLOWEST_BYTES_PER_MS = 100;
 /** An answer is as large as a request of the same protocol may be; this where we have no handler for it. */
-export const answerBytesMax = 32 * 1024 * 1024;
+export const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 /** What of one peer's messages may lie half received in memory at once; two of the largest of Charon's (32 MB). */
-export const receivingBytesMaxPerPeer = 64 * 1024 * 1024;
+export const RECEIVING_BYTES_MAX_PER_PEER = 64 * 1024 * 1024;
 /** How long a handler may work before its stream is given up. */
-export const handlerTimeoutMs = 10_000;
+export const HANDLER_TIMEOUT_MS = 10_000;
 /** After our side of a stream is finished, the other side has this long to finish too; then the stream is reset. */
-export const lingerMs = 5_000;
+export const LINGER_MS = 5_000;
 
 /** Streams a peer may have open on one connection; a burst of a slot's messages from a large cluster stays below. */
-export const streamsMaxPerConnection = 512;
+export const STREAMS_MAX_PER_CONNECTION = 512;
 /** Streams a peer may open per second, sustained and at once; far above what duties need. */
-export const streamsPerSecondMax = 500;
-export const streamsBurstMax = 2_000;
+export const STREAMS_PER_SECOND_MAX = 500;
+export const STREAMS_BURST_MAX = 2_000;
 /** A relay opens one for each circuit to us, and asks who we are every ten seconds. */
-export const relayStreamsPerSecondMax = 10;
-export const relayStreamsBurstMax = 100;
+export const RELAY_STREAMS_PER_SECOND_MAX = 10;
+export const RELAY_STREAMS_BURST_MAX = 100;
 /** Bytes that may arrive on one connection's streams before those streams have said which protocol they are for. */
-export const unnegotiatedBytesMax = 8 * 1024 * 1024;
+export const UNNEGOTIATED_BYTES_MAX = 8 * 1024 * 1024;
 /** The window to which one stream may grow: bandwidth-delay product of 32 MB/s over 125 ms. */
-export const streamWindowBytesMax = 4 * 1024 * 1024;
+export const STREAM_WINDOW_BYTES_MAX = 4 * 1024 * 1024;
 /** One frame of it arrives in at most so many pieces: peers send 64 kB a piece, so one of 4 MB in 64; small ones would cost more than their bytes. */
-export const framePiecesMax = 1_024;
+export const FRAME_PIECES_MAX = 1_024;
 /** Channels of one protocol that a peer may have open: one, and what a reconnection leaves behind for a while. */
-export const channelsMaxPerPeer = 4;
+export const CHANNELS_MAX_PER_PEER = 4;
 /** Bytes of a channel that nobody has read yet; what channels carry is small and read at once. */
-export const channelUnreadBytesMax = 256 * 1024;
+export const CHANNEL_UNREAD_BYTES_MAX = 256 * 1024;
 /** Of a stream that is to become a circuit, until it is answered: the wish names a peer and its addresses. */
-export const circuitWishBytesMax = 4 * 1024;
+export const CIRCUIT_WISH_BYTES_MAX = 4 * 1024;
 /** Time to say the protocol of a stream. */
-export const negotiationTimeoutMs = 5_000;
+export const NEGOTIATION_TIMEOUT_MS = 5_000;
 
 /** Both sides dial, and a restarted peer leaves a dead connection behind; more than that is not needed, nor of a relay. */
-export const connectionsMaxPerPeer = 4;
+export const CONNECTIONS_MAX_PER_PEER = 4;
 /** Strangers are told apart only after the handshake, so those under way are capped: so many that say nothing, and that are served. */
-export const handshakesMax = 128;
+export const HANDSHAKES_MAX = 128;
 /** From one address; all peers may sit behind one, and each dials several of our addresses at once. */
-export const handshakesMaxPerHost = 32;
+export const HANDSHAKES_MAX_PER_HOST = 32;
 /** Circuits through relays are counted apart, so that a flood of connections cannot shut them out. */
-export const circuitHandshakesMax = 64;
+export const CIRCUIT_HANDSHAKES_MAX = 64;
 /** Peers speak at once; who has said nothing for so long is no peer. */
-export const handshakeSilentMs = 3_000;
+export const HANDSHAKE_SILENT_MS = 3_000;
 /** A handshake takes a few round trips; one that takes longer may have to make place for a newer one. */
-export const handshakeFairMs = 1_000;
+export const HANDSHAKE_FAIR_MS = 1_000;
 /** And so long at most. */
-export const handshakeTimeoutMs = 8_000;
+export const HANDSHAKE_TIMEOUT_MS = 8_000;
 /** Handshakes per second from one address, counted when they begin to cost work: with the first bytes. Each costs 7 ms. */
-export const handshakesPerSecondPerHostMax = 32;
+export const HANDSHAKES_PER_SECOND_PER_HOST_MAX = 32;
 /** And from all addresses of one peer, which may make up more than it has; so many that one address alone is not kept short. */
-export const handshakesPerSecondPerPeerMax = 64;
+export const HANDSHAKES_PER_SECOND_PER_PEER_MAX = 64;
 /** And from all addresses together at which no peer has been: whoever has many must not take our time from duties. */
-export const handshakesPerSecondOfStrangersMax = 32;
+export const HANDSHAKES_PER_SECOND_OF_STRANGERS_MAX = 32;
 /** Addresses whose recent handshakes are remembered. */
-export const lotsRememberedMax = 4_096;
+export const LOTS_REMEMBERED_MAX = 4_096;
 
 /** A peer with more violations than this in one window is disconnected and refused for as long. */
-export const violationsMaxPerWindow = 1_000;
-export const violationWindowMs = 10_000;
+export const VIOLATIONS_MAX_PER_WINDOW = 1_000;
+export const VIOLATION_WINDOW_MS = 10_000;
 /** One log line per peer and reason in this time. */
-export const violationLogWindowMs = 60_000;
+export const VIOLATION_LOG_WINDOW_MS = 60_000;
 
 /** A ping each interval; Charon does so every second, for us every message shows the same. */
-export const pingIntervalMs = 5_000;
-export const pingTimeoutMs = 5_000;
+export const PING_INTERVAL_MS = 5_000;
+export const PING_TIMEOUT_MS = 5_000;
 /** What we answer of one peer's pings: Charon sends one a second on each connection; of its muxer, two a minute. */
-export const pingsPerSecondMax = 20;
-export const pingsBurstMax = 100;
-export const pingStreamsMax = 16;
+export const PINGS_PER_SECOND_MAX = 20;
+export const PINGS_BURST_MAX = 100;
+export const PING_STREAMS_MAX = 16;
 /** A stream of pings is ended after this time, as go-libp2p does. */
-export const pingStreamMaxMs = 60_000;
+export const PING_STREAM_MAX_MS = 60_000;
 /** A connection with so many lost pings in a row is dead and makes place for a new one. */
-export const lostPingsMax = 2;
+export const LOST_PINGS_MAX = 2;
 
 /** Dialling: quick at first, then slower; the longest wait keeps recovery snappy without spamming. */
-export const dialBackoffFirstMs = 100;
-export const dialBackoffFactor = 1.6;
-export const dialBackoffMaxMs = 30_000;
+export const DIAL_BACKOFF_FIRST_MS = 100;
+export const DIAL_BACKOFF_FACTOR = 1.6;
+export const DIAL_BACKOFF_MAX_MS = 30_000;
 /** While a relayed connection works, a direct one is tried at this pace at most. */
-export const upgradeBackoffMaxMs = 120_000;
-export const dialTimeoutMs = 6_000;
+export const UPGRADE_BACKOFF_MAX_MS = 120_000;
+export const DIAL_TIMEOUT_MS = 6_000;
 /** A name's server is asked so often, and waited for so long each time; both end within the time of a dial. */
-export const nameTriesMax = 2;
-export const nameTryTimeoutMs = 2_000;
+export const NAME_TRIES_MAX = 2;
+export const NAME_TRY_TIMEOUT_MS = 2_000;
 /** Direct addresses are tried for so long before the ways through relays are tried beside them. */
-export const directHeadStartMs = 500;
+export const DIRECT_HEAD_START_MS = 500;
 /** Addresses tried for one peer at a time, and kept of what a peer says about itself. */
-export const addressesMaxPerPeer = 8;
+export const ADDRESSES_MAX_PER_PEER = 8;
 
 /** Addresses of one peer that an operator tells another; and how many of all that was heard are tried at a time. */
-export const addressesToldMax = 4;
-export const addressesHeardMax = 8;
+export const ADDRESSES_TOLD_MAX = 4;
+export const ADDRESSES_HEARD_MAX = 8;
 /** Four addresses of each of thirty peers have 10 kB where all are long names. */
-export const addressesBytesMax = 16 * 1024;
+export const ADDRESSES_BYTES_MAX = 16 * 1024;
 /** While somebody is not connected directly, each operator is asked so often where the others are. */
-export const addressesIntervalMs = 60_000;
+export const ADDRESSES_INTERVAL_MS = 60_000;
 
-export const relaysMax = 16;
-export const relayQueryTimeoutMs = 10_000;
-export const relayAnswerBytesMax = 64 * 1024;
-export const relayResolveIntervalMs = 120_000;
+export const RELAYS_MAX = 16;
+export const RELAY_QUERY_TIMEOUT_MS = 10_000;
+export const RELAY_ANSWER_BYTES_MAX = 64 * 1024;
+export const RELAY_RESOLVE_INTERVAL_MS = 120_000;
 /** A relay's own idea of when the reservation ends is believed within these bounds; renewed two minutes before. */
-export const reservationMinMs = 30_000;
-export const reservationMaxMs = 3_600_000;
-export const reservationMarginMs = 120_000;
-export const relayBackoffFirstMs = 500;
+export const RESERVATION_MIN_MS = 30_000;
+export const RESERVATION_MAX_MS = 3_600_000;
+export const RESERVATION_MARGIN_MS = 120_000;
+export const RELAY_BACKOFF_FIRST_MS = 500;
 /** A relay that served so long is tried again at once when it goes; one that leaves at once is waited for longer each time. */
-export const relaySteadyAfterMs = 30_000;
+export const RELAY_STEADY_AFTER_MS = 30_000;
 
-export const peerinfoIntervalMs = 60_000;
+export const PEERINFO_INTERVAL_MS = 60_000;
 /** Peers send less than 1 kB; Charon takes up to 1 MB. */
-export const peerinfoBytesMax = 64 * 1024;
+export const PEERINFO_BYTES_MAX = 64 * 1024;
 /** Distinct values of one info label (version, nickname) kept per peer; the rest is counted as "other". */
-export const infoValuesMax = 8;
+export const INFO_VALUES_MAX = 8;
 
 /** A file of addresses larger than this is not ours. */
-export const addressBookBytesMax = 1024 * 1024;
+export const ADDRESS_BOOK_BYTES_MAX = 1024 * 1024;
 /** It is written at once a few times, as when a cluster comes together, and then once in this time: a peer that moves without end must not keep the disk busy. */
-export const addressBookBurstMax = 8;
-export const addressBookIntervalMs = 60_000;
+export const ADDRESS_BOOK_BURST_MAX = 8;
+export const ADDRESS_BOOK_INTERVAL_MS = 60_000;
 
 /** Everybody is a stranger to a relay, and a relay has no duties. */
-export const relayHandshakesPerSecondMax = 100;
+export const RELAY_HANDSHAKES_PER_SECOND_MAX = 100;
 /** What our relay gives each node, as Charon's does: a place for half an hour, circuits of an hour or 32 MiB. */
-export const relayReservationMs = 1_800_000;
-export const relayedCircuitMs = 3_600_000;
-export const relayedBytesMax: bigint = 32n * 1024n * 1024n;
+export const RELAY_RESERVATION_MS = 1_800_000;
+export const RELAYED_CIRCUIT_MS = 3_600_000;
+export const RELAYED_BYTES_MAX: bigint = 32n * 1024n * 1024n;
 /** Strangers come and go at a relay: what identify told of those who are gone is not kept for longer. */
-export const relayForgetPeerMs = 60_000;
+export const RELAY_FORGET_PEER_MS = 60_000;

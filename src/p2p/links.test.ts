@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { OperatorIndex } from "../spec/index.ts";
-import { connectionsMaxPerPeer } from "./limits.ts";
+import { CONNECTIONS_MAX_PER_PEER } from "./limits.ts";
 import type { Link } from "./links.ts";
 import { fakeLinks } from "./testing/links.ts";
 
@@ -34,7 +34,7 @@ test("a peer that opens connection after connection loses its oldest, those it n
   all.verify(kept);
   const others = Array.from({ length: 10 }, () => connect());
   const open = [kept, ...others].filter(({ connection }) => connection.status === "open");
-  assert.equal(open.length, connectionsMaxPerPeer);
+  assert.equal(open.length, CONNECTIONS_MAX_PER_PEER);
   assert.ok(open.includes(kept), "the one connection in use was closed for the sake of silent ones");
   assert.ok(open.includes(others[9] as Link));
 });

@@ -2,7 +2,7 @@ import type { Connection } from "@libp2p/interface";
 import { present } from "../base/index.ts";
 import type { Logger, Meter } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
-import { connectionsMaxPerPeer } from "./limits.ts";
+import { CONNECTIONS_MAX_PER_PEER } from "./limits.ts";
 import { p2pMetrics } from "./metrics.ts";
 import type { Peer, Roster } from "./roster.ts";
 import type { Violations } from "./violations.ts";
@@ -167,7 +167,7 @@ export class Links {
       (a, b) => Number(a.verified) - Number(b.verified) || a.serial - b.serial,
     );
     const newest = oldestFirst.reduce((a, b) => (a.serial > b.serial ? a : b));
-    const surplus = oldestFirst.filter((link) => link !== newest).slice(0, -(connectionsMaxPerPeer - 1));
+    const surplus = oldestFirst.filter((link) => link !== newest).slice(0, -(CONNECTIONS_MAX_PER_PEER - 1));
     for (const link of surplus) {
       this.#violations.count(peer.name, "too-many-connections");
       link.connection.abort(new Error("too many connections"));

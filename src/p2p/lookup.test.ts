@@ -4,7 +4,7 @@ import { Resolver } from "node:dns/promises";
 import { once } from "node:events";
 import { test } from "node:test";
 import type { OperatorIndex } from "../spec/index.ts";
-import { dialTimeoutMs } from "./limits.ts";
+import { DIAL_TIMEOUT_MS } from "./limits.ts";
 import { peerLookup } from "./lookup.ts";
 import { newKey, testNode, until, withoutLimits } from "./testing/hosts.ts";
 
@@ -70,7 +70,7 @@ test("names whose server never answers keep no thread that others need", async (
 });
 
 test("a name that a peer has told is dialled so, and one of the configuration may be the system's to know", async (t) => {
-  withoutLimits(t, dialTimeoutMs); // The system may ask a server that is not there.
+  withoutLimits(t, DIAL_TIMEOUT_MS); // The system may ask a server that is not there.
   const asked: string[] = [];
   for (const method of ["resolve4", "resolve6"] as const)
     t.mock.method(Resolver.prototype, method, async (name: string) => {

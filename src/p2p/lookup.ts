@@ -2,7 +2,7 @@ import { type LookupAddress, type LookupAllOptions, lookup as lookupOfSystem } f
 import { Resolver } from "node:dns/promises";
 import type { LookupFunction } from "node:net";
 import { scopeOf } from "./addresses.ts";
-import { nameTriesMax, nameTryTimeoutMs } from "./limits.ts";
+import { NAME_TRIES_MAX, NAME_TRY_TIMEOUT_MS } from "./limits.ts";
 
 /** Names that no stranger can have: of one part, or under what belongs to nobody on the public internet (RFC 6761, 6762, 8375). */
 const ownNames = /^[^.]+$|\.(localhost|local|internal|lan|home\.arpa)\.?$/i;
@@ -19,7 +19,7 @@ export function peerLookup(needs: {
   isTrusted: (name: string) => boolean;
   resolver?: Pick<Resolver, "resolve4" | "resolve6">;
 }): LookupFunction {
-  const resolver = needs.resolver ?? new Resolver({ timeout: nameTryTimeoutMs, tries: nameTriesMax });
+  const resolver = needs.resolver ?? new Resolver({ timeout: NAME_TRY_TIMEOUT_MS, tries: NAME_TRIES_MAX });
   const ask = async (name: string): Promise<LookupAddress[]> => {
     const found = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
     return found.flatMap((one, i) => {

@@ -1,4 +1,4 @@
-import { lotsRememberedMax } from "./limits.ts";
+import { LOTS_REMEMBERED_MAX } from "./limits.ts";
 
 /** How many came of late: each counts for a second or so, ever less. */
 interface Recent {
@@ -27,7 +27,7 @@ export class Lots {
     this.#recent.delete(name);
     this.#recent.set(name, recent);
     const [longestAgo] = this.#recent.keys();
-    if (this.#recent.size > lotsRememberedMax && longestAgo !== undefined) this.#recent.delete(longestAgo);
+    if (this.#recent.size > LOTS_REMEMBERED_MAX && longestAgo !== undefined) this.#recent.delete(longestAgo);
     return this.#random() * recent.count < perSecond;
   }
 }

@@ -6,14 +6,14 @@ import type { OperatorIndex } from "../spec/index.ts";
 import { type P2pError, type UnreachableReason, unreachable } from "./errors.ts";
 import { bytesGone, FrameError, readFrame, writeFrame } from "./framing.ts";
 import { consentOf, lazily } from "./lazy-negotiation.ts";
-import { answerBytesMax, sendTimeoutMs } from "./limits.ts";
+import { ANSWER_BYTES_MAX, SEND_TIMEOUT_MS } from "./limits.ts";
 import type { Link, Links } from "./links.ts";
 import { p2pMetrics } from "./metrics.ts";
 import { endSoon } from "./stream-end.ts";
 import { deadline, TimedOut } from "./waiting.ts";
 
 /** More than libp2p's 64, which a slot of a large cluster would exceed; the muxer's own cap still holds. */
-const outboundStreamsMax = 512;
+const OUTBOUND_STREAMS_MAX = 512;
 
 /** One message on its way, and perhaps its answer. */
 interface Exchange {
@@ -62,7 +62,7 @@ export class Outbound {
     protocol: string,
     message: Uint8Array,
     signal?: AbortSignal,
-    answerMax: number = answerBytesMax,
+    answerMax: number = ANSWER_BYTES_MAX,
   ): Promise<Uint8Array> {
     return await this.#exchange(to, protocol, message, signal, async ({ stream, limit, came }) => {
       const answer = readFrame(stream, { bytesMax: answerMax, signal: limit, hold: came });
@@ -74,7 +74,7 @@ export class Outbound {
 
   /** A stream of its own that stays open. @throws P2pError `p2p/unreachable` */
   async openStream(to: OperatorIndex, protocol: string, signal: AbortSignal): Promise<Stream> {
-    const limit = deadline(sendTimeoutMs, signal);
+    const limit = deadline(SEND_TIMEOUT_MS, signal);
     try {
       return (await this.#open(to, protocol, limit.signal)).opened;
     } catch (error) {
@@ -97,7 +97,7 @@ export class Outbound {
     let stream: Stream | undefined;
     let bytesCame = 0;
     const bytesDone = (): number => (stream === undefined ? 0 : bytesGone(stream, message) + bytesCame);
-    const limit = deadline(sendTimeoutMs, signal, bytesDone);
+    const limit = deadline(SEND_TIMEOUT_MS, signal, bytesDone);
     try {
       const { link, opened } = await this.#open(to, protocol, limit.signal);
       stream = opened;
@@ -136,7 +136,7 @@ export class Outbound {
         const options = lazily({
           signal,
           runOnLimitedConnection: true,
-          maxOutboundStreams: outboundStreamsMax,
+          maxOutboundStreams: OUTBOUND_STREAMS_MAX,
         });
         return { link, opened: await link.connection.newStream(protocol, options) };
       } catch (error) {

@@ -5,11 +5,11 @@ import type { AddressBook, KnownAddresses } from "./address-book.ts";
 import { hostOf, peerAddress } from "./addresses.ts";
 import { P2pError } from "./errors.ts";
 import {
-  addressBookBurstMax,
-  addressBookIntervalMs,
-  addressesHeardMax,
-  addressesMaxPerPeer,
-  addressesToldMax,
+  ADDRESS_BOOK_BURST_MAX,
+  ADDRESS_BOOK_INTERVAL_MS,
+  ADDRESSES_HEARD_MAX,
+  ADDRESSES_MAX_PER_PEER,
+  ADDRESSES_TOLD_MAX,
 } from "./limits.ts";
 import type { Peer, Roster } from "./roster.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -43,8 +43,8 @@ export class PeerPlaces {
     this.#log = needs.log;
     this.#roster = needs.roster;
     this.#saves = new TokenBucket({
-      perSecond: 1_000 / addressBookIntervalMs,
-      burst: addressBookBurstMax,
+      perSecond: 1_000 / ADDRESS_BOOK_INTERVAL_MS,
+      burst: ADDRESS_BOOK_BURST_MAX,
       now: performance.now(),
     });
     for (const text of configured) {
@@ -70,19 +70,19 @@ export class PeerPlaces {
     }
     for (const { id } of this.#roster.peers) {
       const addresses = Object.hasOwn(known, id) ? known[id] : undefined;
-      if (addresses !== undefined) this.#worked.set(id, addresses.slice(0, addressesMaxPerPeer));
+      if (addresses !== undefined) this.#worked.set(id, addresses.slice(0, ADDRESSES_MAX_PER_PEER));
     }
     this.#saved = this.#text();
   }
 
   addressesOf(peer: Peer): readonly string[] {
     const own = [this.#configured, this.#worked, this.#told].flatMap((source) => source.get(peer.id) ?? []);
-    return [...new Set([...new Set(own)].slice(0, addressesMaxPerPeer).concat(this.#hearsayOf(peer)))];
+    return [...new Set([...new Set(own)].slice(0, ADDRESSES_MAX_PER_PEER).concat(this.#hearsayOf(peer)))];
   }
 
   worked(peer: Peer, address: string): void {
     const others = (this.#worked.get(peer.id) ?? []).filter((other) => other !== address);
-    this.#worked.set(peer.id, [address, ...others].slice(0, addressesMaxPerPeer));
+    this.#worked.set(peer.id, [address, ...others].slice(0, ADDRESSES_MAX_PER_PEER));
     this.#save();
   }
 
@@ -99,14 +99,14 @@ export class PeerPlaces {
   heard(teller: Peer, peer: Peer, addresses: readonly string[]): boolean {
     const before = this.addressesOf(peer);
     const tellers = this.#heard.get(peer.id) ?? new Map<OperatorIndex, readonly string[]>();
-    this.#heard.set(peer.id, tellers.set(teller.operator, addresses.slice(0, addressesToldMax)));
+    this.#heard.set(peer.id, tellers.set(teller.operator, addresses.slice(0, ADDRESSES_TOLD_MAX)));
     return this.addressesOf(peer).some((address) => !before.includes(address));
   }
 
   /** What we can tell others of a peer: where we reached it ourselves, then what it told us; nothing that is only hearsay. */
   knownOf(peer: Peer): readonly string[] {
     const known = [...(this.#worked.get(peer.id) ?? []), ...(this.#told.get(peer.id) ?? [])];
-    return [...new Set(known)].slice(0, addressesMaxPerPeer);
+    return [...new Set(known)].slice(0, ADDRESSES_MAX_PER_PEER);
   }
 
   /** The names of peers that have been at an address, say so themselves, or are configured to be: as `hostOf` gives it. */
@@ -136,8 +136,10 @@ export class PeerPlaces {
   /** The first address of each teller, then the second of each, and so on. */
   #hearsayOf(peer: Peer): readonly string[] {
     const lists = [...(this.#heard.get(peer.id)?.values() ?? [])];
-    const inTurn = Array.from({ length: addressesToldMax }, (_, i) => lists.flatMap((list) => list[i] ?? []));
-    return [...new Set(inTurn.flat())].slice(0, addressesHeardMax);
+    const inTurn = Array.from({ length: ADDRESSES_TOLD_MAX }, (_, i) =>
+      lists.flatMap((list) => list[i] ?? []),
+    );
+    return [...new Set(inTurn.flat())].slice(0, ADDRESSES_HEARD_MAX);
   }
 
   #text(): string {
@@ -151,7 +153,7 @@ export class PeerPlaces {
     this.#later = setTimeout(() => {
       this.#saves.take(performance.now());
       this.#saveNow();
-    }, addressBookIntervalMs);
+    }, ADDRESS_BOOK_INTERVAL_MS);
     this.#later.unref();
   }
 

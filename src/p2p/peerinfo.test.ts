@@ -6,7 +6,7 @@ import { fromHex, proto, toHex } from "../base/index.ts";
 import { type Clock, silent, unmetered } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { Links } from "./links.ts";
-import { newestCharonMinor, PeerInfoExchange, readPeerInfo } from "./peerinfo.ts";
+import { NEWEST_CHARON_MINOR, PeerInfoExchange, readPeerInfo } from "./peerinfo.ts";
 import { Roster } from "./roster.ts";
 import { newKey, ObservedMeter } from "./testing/hosts.ts";
 import { Violations } from "./violations.ts";
@@ -44,7 +44,7 @@ test("our own message has what Charon demands: both timestamps, a git hash, a cl
 test("the version that we say is one of Charon's newest, with ours as its label", () => {
   const said = readPeerInfo(exchange((x) => x).info.own())?.version ?? "";
   const [, major, minor, , label] = /^v(\d+)\.(\d+)(?:\.(\d+))?(?:-(.+))?$/.exec(said) ?? [];
-  assert.deepEqual([major, minor, label], ["1", String(newestCharonMinor), "trireme.v1.2.3"]);
+  assert.deepEqual([major, minor, label], ["1", String(NEWEST_CHARON_MINOR), "trireme.v1.2.3"]);
 });
 
 test("an answer without timestamps, or that is no message, is none", () => {

@@ -1,16 +1,16 @@
 import { equalBytes, explain, proto, toHex } from "../base/index.ts";
 import type { Clock, Logger, Meter, ProtocolLimits } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
-import { peerinfoBytesMax, peerinfoIntervalMs } from "./limits.ts";
+import { PEERINFO_BYTES_MAX, PEERINFO_INTERVAL_MS } from "./limits.ts";
 import type { Links } from "./links.ts";
 import { peerinfoMetrics } from "./metrics.ts";
 import type { Peer, Roster } from "./roster.ts";
 
-export const peerinfoProtocol = "/charon/peerinfo/2.0.0";
+export const PEERINFO_PROTOCOL = "/charon/peerinfo/2.0.0";
 
 /** Relays ask every 10 s with an empty message, operators every 60 s. */
-export const peerinfoLimits: ProtocolLimits = {
-  messageBytesMax: peerinfoBytesMax,
+export const PEERINFO_LIMITS: ProtocolLimits = {
+  messageBytesMax: PEERINFO_BYTES_MAX,
   messagesPerSecondMax: 1,
   burstMax: 10,
   receiveTimeoutMs: 5_000,
@@ -30,13 +30,13 @@ const PeerInfo = proto.message({
 type PeerInfo = proto.Infer<typeof PeerInfo>;
 
 /** The newest minor version 1.x of Charon whose messages we know. */
-export const newestCharonMinor = 11;
+export const NEWEST_CHARON_MINOR = 11;
 
 /**
  * What stands in the field for Charon's version: the version whose messages we speak, with our own as its label. Charon up
  * to v1.10 looks at nothing else, and complains once a minute of a peer whose minor version it does not know.
  */
-const versionMark = `v1.${newestCharonMinor}.0-trireme.`;
+const VERSION_MARK = `v1.${NEWEST_CHARON_MINOR}.0-trireme.`;
 
 /** What this node says about itself. */
 export interface NodeInfo {
@@ -62,8 +62,8 @@ export interface PeerNews {
 }
 
 /** Charon skips its check of the version for clients that are not "charon". */
-const ourClient = "trireme";
-const textMax = 64;
+const OUR_CLIENT = "trireme";
+const TEXT_MAX = 64;
 
 const timestamp = (at: number): { seconds: number; nanos: number } => ({
   seconds: Math.floor(at / 1000),
@@ -73,7 +73,7 @@ const unixMs = (time: { seconds: number; nanos: number }): number => time.second
 
 /** Text of a peer as it may stand in a label or a log line. */
 function clean(text: string, otherwise: string): string {
-  const printable = text.replaceAll(/[^\x20-\x7e]/g, "").slice(0, textMax);
+  const printable = text.replaceAll(/[^\x20-\x7e]/g, "").slice(0, TEXT_MAX);
   return printable === "" ? otherwise : printable;
 }
 
@@ -116,7 +116,7 @@ export class PeerInfoExchange {
       request: (to: OperatorIndex, message: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
     },
     node: NodeInfo,
-    intervalMs: number = peerinfoIntervalMs,
+    intervalMs: number = PEERINFO_INTERVAL_MS,
   ) {
     this.#clock = needs.clock;
     this.#log = needs.log;
@@ -134,12 +134,12 @@ export class PeerInfoExchange {
   own(): Uint8Array {
     const { version, lockHash, gitHash, builderApi, nickname } = this.#node;
     return PeerInfo.encode({
-      version: versionMark + version,
+      version: VERSION_MARK + version,
       lockHash,
       gitHash,
       builderApi,
       nickname,
-      client: ourClient,
+      client: OUR_CLIENT,
       sentAt: timestamp(this.#clock.now()),
       startedAt: timestamp(this.#startedAt),
     });
@@ -231,7 +231,7 @@ export class PeerInfoExchange {
     metrics.version.set(name, version);
     metrics.gitHash.set(name, gitHash);
     metrics.nickname.set(name, nickname);
-    metrics.client.set(name, ourClient);
+    metrics.client.set(name, OUR_CLIENT);
     metrics.builderApi.set(builderApi ? 1 : 0, { peer: name });
     metrics.startTime.set(Math.floor(this.#startedAt / 1000), { peer: name });
     for (const peer of [this.#roster.self, ...this.#roster.peers])

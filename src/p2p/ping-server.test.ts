@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { test } from "node:test";
 import type { Connection, Stream } from "@libp2p/interface";
 import { silent, unmetered } from "../ports/index.ts";
-import { pingBytes, pingProtocol } from "./heartbeat.ts";
-import { pingsBurstMax } from "./limits.ts";
+import { PING_BYTES, PING_PROTOCOL } from "./heartbeat.ts";
+import { PINGS_BURST_MAX } from "./limits.ts";
 import { PingServer } from "./ping-server.ts";
 import { type HostilePeer, hostilePeer } from "./testing/hostile-peer.ts";
 import { holdSteadyTime, newKey, type TestNode, testNode } from "./testing/hosts.ts";
@@ -25,7 +25,7 @@ async function pinged(use: (node: TestNode, peer: HostilePeer) => Promise<void>)
 
 test("pings are answered with what they say, in whatever pieces they come, until the peer ends the stream", async () => {
   await pinged(async (_, peer) => {
-    const stream = await peer.open(pingProtocol);
+    const stream = await peer.open(PING_PROTOCOL);
     const closed = once(stream, "close");
     const sent = Uint8Array.from({ length: 96 }, (_item, i) => i);
     const received: Uint8Array[] = [];
@@ -47,7 +47,7 @@ test("pings that arrive when the stream is already over on our side are let go",
   const { roster } = fakeLinks();
   const violations = new Violations({ log: silent, meter: unmetered, now: () => 0, onExcess: () => {} });
   const pings = new PingServer({ roster, violations, now: () => 0, streamMaxMs: 1 });
-  const ping = Object.assign(new Event("message"), { data: new Uint8Array(pingBytes) });
+  const ping = Object.assign(new Event("message"), { data: new Uint8Array(PING_BYTES) });
   let sent = 0;
   const stream = Object.assign(new EventTarget(), {
     status: "open",
@@ -80,7 +80,7 @@ test("pings that arrive when the stream is already over on our side are let go",
 test("who pings without end is answered so often, counted, and loses the stream", async (t) => {
   holdSteadyTime(t);
   await pinged(async (node, peer) => {
-    const stream = await peer.open(pingProtocol);
+    const stream = await peer.open(PING_PROTOCOL);
     const closed = once(stream, "close");
     let answered = 0;
     stream.addEventListener("message", ({ data }) => {
@@ -90,9 +90,9 @@ test("who pings without end is answered so often, counted, and loses the stream"
     await node.meter.reached("trireme_p2p_violations_total", {
       peer: "operator-1",
       reason: "rate",
-      protocol: pingProtocol,
+      protocol: PING_PROTOCOL,
     });
     await closed;
-    assert.ok(answered <= pingBytes * pingsBurstMax, `${answered} bytes came back`);
+    assert.ok(answered <= PING_BYTES * PINGS_BURST_MAX, `${answered} bytes came back`);
   });
 });

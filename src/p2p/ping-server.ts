@@ -1,8 +1,8 @@
 import type { Connection, Stream } from "@libp2p/interface";
 import { Uint8ArrayList } from "uint8arraylist";
 import { nothingFollows } from "./framing.ts";
-import { pingBytes, pingProtocol } from "./heartbeat.ts";
-import { pingStreamMaxMs, pingsBurstMax, pingsPerSecondMax } from "./limits.ts";
+import { PING_BYTES, PING_PROTOCOL } from "./heartbeat.ts";
+import { PING_STREAM_MAX_MS, PINGS_BURST_MAX, PINGS_PER_SECOND_MAX } from "./limits.ts";
 import type { Roster } from "./roster.ts";
 import { endSoon } from "./stream-end.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -26,7 +26,7 @@ export class PingServer {
     this.#roster = needs.roster;
     this.#violations = needs.violations;
     this.#now = needs.now;
-    this.#streamMaxMs = needs.streamMaxMs ?? pingStreamMaxMs;
+    this.#streamMaxMs = needs.streamMaxMs ?? PING_STREAM_MAX_MS;
   }
 
   /** Serves one stream to its end; never rejects. */
@@ -40,15 +40,15 @@ export class PingServer {
     const end = (): void => changed.ring();
     const answer = ({ data }: { data: Uint8Array | Uint8ArrayList }): void => {
       waiting.append(data);
-      while (waiting.byteLength >= pingBytes) {
+      while (waiting.byteLength >= PING_BYTES) {
         if (!bucket.take(this.#now())) {
-          this.#violations.count(who.name, "rate", pingProtocol);
+          this.#violations.count(who.name, "rate", PING_PROTOCOL);
           waiting.consume(waiting.byteLength);
           return stream.abort(new Error("too many pings"));
         }
         // A stream that is over on our side throws, and what throws in a listener ends the process.
-        if (stream.writeStatus === "writable") stream.send(waiting.sublist(0, pingBytes));
-        waiting.consume(pingBytes);
+        if (stream.writeStatus === "writable") stream.send(waiting.sublist(0, PING_BYTES));
+        waiting.consume(PING_BYTES);
       }
       changed.ring();
     };
@@ -65,8 +65,8 @@ export class PingServer {
     const known = this.#buckets.get(name);
     if (known !== undefined) return known;
     const bucket = new TokenBucket({
-      perSecond: pingsPerSecondMax,
-      burst: pingsBurstMax,
+      perSecond: PINGS_PER_SECOND_MAX,
+      burst: PINGS_BURST_MAX,
       now: this.#now(),
     });
     this.#buckets.set(name, bucket);

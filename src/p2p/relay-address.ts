@@ -1,7 +1,7 @@
 import { explain } from "../base/index.ts";
 import { isDialable, peerAddress } from "./addresses.ts";
 import { P2pError } from "./errors.ts";
-import { addressesMaxPerPeer, relayAnswerBytesMax, relayQueryTimeoutMs } from "./limits.ts";
+import { ADDRESSES_MAX_PER_PEER, RELAY_ANSWER_BYTES_MAX, RELAY_QUERY_TIMEOUT_MS } from "./limits.ts";
 import { peerIdOf } from "./roster.ts";
 import { deadline } from "./waiting.ts";
 
@@ -82,7 +82,7 @@ export async function queryRelay(
     readonly timeoutMs?: number;
   },
 ): Promise<RelayPlace> {
-  const limit = deadline(options.timeoutMs ?? relayQueryTimeoutMs, options.signal);
+  const limit = deadline(options.timeoutMs ?? RELAY_QUERY_TIMEOUT_MS, options.signal);
   try {
     const response = await fetch(url, { headers: options.headers, signal: limit.signal });
     if (!response.ok) {
@@ -104,7 +104,7 @@ async function readBody(response: Response): Promise<string> {
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
     bytes += chunk.byteLength;
-    if (bytes > relayAnswerBytesMax) throw notARelay("its URL answered with too many bytes");
+    if (bytes > RELAY_ANSWER_BYTES_MAX) throw notARelay("its URL answered with too many bytes");
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8").trim();
@@ -129,6 +129,6 @@ export function placeOfList(text: string): RelayPlace {
   const [peerId] = peerIds;
   if (peerId === undefined || peerIds.size !== 1)
     throw notARelay(`its URL lists TCP addresses of ${peerIds.size} peers, wanted one`);
-  const addresses = [...new Set(usable.map(({ address }) => address))].slice(0, addressesMaxPerPeer);
+  const addresses = [...new Set(usable.map(({ address }) => address))].slice(0, ADDRESSES_MAX_PER_PEER);
   return { peerId, addresses };
 }

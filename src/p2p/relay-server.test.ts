@@ -8,7 +8,7 @@ import { encodeEnr } from "../cluster/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { P2pError } from "./errors.ts";
 import { frame, readFrame } from "./framing.ts";
-import { circuitWishBytesMax } from "./limits.ts";
+import { CIRCUIT_WISH_BYTES_MAX } from "./limits.ts";
 import {
   forgetStrangers,
   type RelayServer,
@@ -162,7 +162,7 @@ async function endsSoon(stream: Stream, roundTrip: () => Promise<unknown>): Prom
 
 /** A varint of 1,000,000, and more bytes than any wish has. */
 const endlessWish = (): Uint8Array =>
-  Uint8Array.of(0xc0, 0x84, 0x3d, ...new Uint8Array(2 * circuitWishBytesMax));
+  Uint8Array.of(0xc0, 0x84, 0x3d, ...new Uint8Array(2 * CIRCUIT_WISH_BYTES_MAX));
 
 test("a wish for a circuit that never ends is not kept, and the next one is served", async () => {
   const relay = await relayWith();

@@ -14,15 +14,15 @@ import { P2pError } from "./errors.ts";
 import { Handshakes, handshakeGate, handshakesAreOurs } from "./handshakes.ts";
 import { silentLogger } from "./host.ts";
 import {
-  handshakeTimeoutMs,
-  negotiationTimeoutMs,
-  relayedBytesMax,
-  relayedCircuitMs,
-  relayForgetPeerMs,
-  relayHandshakesPerSecondMax,
-  relayReservationMs,
-  streamsMaxPerConnection,
-  streamWindowBytesMax,
+  HANDSHAKE_TIMEOUT_MS,
+  NEGOTIATION_TIMEOUT_MS,
+  RELAY_FORGET_PEER_MS,
+  RELAY_HANDSHAKES_PER_SECOND_MAX,
+  RELAY_RESERVATION_MS,
+  RELAYED_BYTES_MAX,
+  RELAYED_CIRCUIT_MS,
+  STREAM_WINDOW_BYTES_MAX,
+  STREAMS_MAX_PER_CONNECTION,
 } from "./limits.ts";
 import { withStreamGuard } from "./stream-guard.ts";
 
@@ -63,7 +63,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     new Handshakes({
       peersAt: () => [],
       onRefused: () => {},
-      strangersPerSecondMax: relayHandshakesPerSecondMax,
+      strangersPerSecondMax: RELAY_HANDSHAKES_PER_SECOND_MAX,
     }),
   );
   const announce = options.announce.map((address) => tcpAddress(address, "address to announce").toString());
@@ -79,8 +79,8 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     streamMuxers: [
       withStreamGuard(
         yamux({
-          maxInboundStreams: streamsMaxPerConnection,
-          streamOptions: { maxStreamWindowSize: streamWindowBytesMax },
+          maxInboundStreams: STREAMS_MAX_PER_CONNECTION,
+          streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX },
         }),
         () => {},
         () => performance.now(),
@@ -96,9 +96,9 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
     connectionManager: {
       maxConnections: options.connectionsMax,
       ...handshakesAreOurs,
-      inboundUpgradeTimeout: handshakeTimeoutMs,
-      inboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
-      outboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
+      inboundUpgradeTimeout: HANDSHAKE_TIMEOUT_MS,
+      inboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
+      outboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
       reconnectRetries: 0,
     },
     services: {
@@ -119,7 +119,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   const forgetting = setInterval(() => {
     const isHere = (id: PeerId): boolean => node.getConnections(id).length > 0;
     forgetStrangers(node.peerStore, isHere).catch(() => {}); // They are forgotten the next time.
-  }, relayForgetPeerMs);
+  }, RELAY_FORGET_PEER_MS);
   const peerId = node.peerId.toString();
   const relay: CircuitRelayService = node.services.relay;
   return {
@@ -154,9 +154,9 @@ function circuits(options: RelayServerOptions): ReturnType<typeof circuitRelaySe
     maxOutboundStopStreams: options.connectionsPerHostMax,
     reservations: {
       maxReservations: options.connectionsMax,
-      reservationTtl: relayReservationMs,
-      defaultDurationLimit: relayedCircuitMs,
-      defaultDataLimit: relayedBytesMax,
+      reservationTtl: RELAY_RESERVATION_MS,
+      defaultDurationLimit: RELAYED_CIRCUIT_MS,
+      defaultDataLimit: RELAYED_BYTES_MAX,
     },
   });
   return (components) => {

@@ -8,7 +8,7 @@ import { NodeKey } from "../crypto/index.ts";
 import type { ProtocolLimits } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { P2pError } from "./errors.ts";
-import { dialTimeoutMs, relayAnswerBytesMax } from "./limits.ts";
+import { DIAL_TIMEOUT_MS, RELAY_ANSWER_BYTES_MAX } from "./limits.ts";
 import { placeOfEnr, placeOfList, queryRelay, readRelay } from "./relay-address.ts";
 import {
   connected,
@@ -88,7 +88,7 @@ test("a relayed connection gives way to a direct one as soon as the peers learn 
 });
 
 test("an address that swallows every packet does not keep peers from meeting through a relay", async (t) => {
-  withoutLimits(t, dialTimeoutMs); // Whoever waits for its dial to end waits for ever.
+  withoutLimits(t, DIAL_TIMEOUT_MS); // Whoever waits for its dial to end waits for ever.
   const relay = await relayServer();
   const relays = relay.getMultiaddrs().map(String);
   const hole = createTcpServer((socket) => void socket.on("error", () => {})).listen(0, "127.0.0.1");
@@ -153,7 +153,7 @@ test("a stranger who holds a slot at our relay is not let in", async () => {
 });
 
 test("a relay's URL that lies, floods or answers rubbish is refused with its reason", async () => {
-  const bodies = ["", "{}", "[]", "x".repeat(relayAnswerBytesMax + 1), '["/ip4/1.2.3.4/tcp/1"]', "404"];
+  const bodies = ["", "{}", "[]", "x".repeat(RELAY_ANSWER_BYTES_MAX + 1), '["/ip4/1.2.3.4/tcp/1"]', "404"];
   let body = "";
   const url = createServer((_, response) => {
     response.statusCode = body === "404" ? 404 : 200;

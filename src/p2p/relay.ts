@@ -7,18 +7,18 @@ import { frame, readFrame } from "./framing.ts";
 import { ping, whileAnswering } from "./heartbeat.ts";
 import { lazily } from "./lazy-negotiation.ts";
 import {
-  dialBackoffFactor,
-  dialBackoffMaxMs,
-  dialTimeoutMs,
-  lostPingsMax,
-  pingIntervalMs,
-  pingTimeoutMs,
-  relayBackoffFirstMs,
-  relayResolveIntervalMs,
-  relaySteadyAfterMs,
-  reservationMarginMs,
-  reservationMaxMs,
-  reservationMinMs,
+  DIAL_BACKOFF_FACTOR,
+  DIAL_BACKOFF_MAX_MS,
+  DIAL_TIMEOUT_MS,
+  LOST_PINGS_MAX,
+  PING_INTERVAL_MS,
+  PING_TIMEOUT_MS,
+  RELAY_BACKOFF_FIRST_MS,
+  RELAY_RESOLVE_INTERVAL_MS,
+  RELAY_STEADY_AFTER_MS,
+  RESERVATION_MARGIN_MS,
+  RESERVATION_MAX_MS,
+  RESERVATION_MIN_MS,
 } from "./limits.ts";
 import { p2pMetrics } from "./metrics.ts";
 import { queryRelay, type ReadEnr, type RelayPlace, type RelaySource } from "./relay-address.ts";
@@ -26,10 +26,10 @@ import type { Peer, Roster } from "./roster.ts";
 import { endSoon } from "./stream-end.ts";
 import { type Bell, deadline, pause } from "./waiting.ts";
 
-const hopProtocol = "/libp2p/circuit/relay/0.2.0/hop";
+const HOP_PROTOCOL = "/libp2p/circuit/relay/0.2.0/hop";
 /** HopMessage{type: RESERVE}; the type is written although it is zero, since its presence is demanded. */
 const reserve = Uint8Array.of(0x08, 0x00);
-const statusOk = 100;
+const STATUS_OK = 100;
 const HopMessage = proto.message({
   type: proto.int32(1),
   reservation: proto.sub(3, proto.message({ expire: proto.uint64(1) })),
@@ -48,19 +48,19 @@ export async function reserveSlot(
   unixNow: number,
   signal: AbortSignal,
 ): Promise<number> {
-  const stream = await connection.newStream(hopProtocol, lazily({ signal }));
+  const stream = await connection.newStream(HOP_PROTOCOL, lazily({ signal }));
   try {
     const answer = readFrame(stream, { bytesMax: 64 * 1024, signal });
     answer.catch(() => {}); // Nobody waits for it when the question cannot be sent.
     stream.send(frame(reserve));
     const { status, reservation } = HopMessage.decode(await answer);
-    if (status !== statusOk)
+    if (status !== STATUS_OK)
       throw new P2pError("p2p/relay", "reserve a slot", {
         facts: { status },
         hint: "The relay is full or does not serve this cluster. Use more than one relay.",
       });
     const lasts = (reservation?.expire ?? 0) * 1000 - unixNow;
-    return Math.max(reservationMinMs, Math.min(reservationMaxMs, lasts));
+    return Math.max(RESERVATION_MIN_MS, Math.min(RESERVATION_MAX_MS, lasts));
   } finally {
     endSoon(stream);
   }
@@ -126,9 +126,9 @@ export class Relay {
     this.#source = source;
     this.#needs = needs;
     this.#waits = needs.waits ?? {
-      pingEveryMs: pingIntervalMs,
-      pingAnswerMs: pingTimeoutMs,
-      slotAnswerMs: dialTimeoutMs,
+      pingEveryMs: PING_INTERVAL_MS,
+      pingAnswerMs: PING_TIMEOUT_MS,
+      slotAnswerMs: DIAL_TIMEOUT_MS,
     };
     this.#connected = p2pMetrics(needs.meter).relays;
     this.#connected.set(0, { peer: name });
@@ -156,7 +156,7 @@ export class Relay {
   /** Settles when the signal fires; never rejects. */
   async keep(signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(
-      { firstMs: relayBackoffFirstMs, factor: dialBackoffFactor, maxMs: dialBackoffMaxMs },
+      { firstMs: RELAY_BACKOFF_FIRST_MS, factor: DIAL_BACKOFF_FACTOR, maxMs: DIAL_BACKOFF_MAX_MS },
       this.#needs.random,
     );
     while (!signal.aborted) {
@@ -168,7 +168,7 @@ export class Relay {
         try {
           await this.#use(connection, forMs, signal);
         } finally {
-          if (performance.now() - since >= relaySteadyAfterMs) backoff.reset();
+          if (performance.now() - since >= RELAY_STEADY_AFTER_MS) backoff.reset();
         }
       } catch (error) {
         if (!signal.aborted) this.#report(explain(error));
@@ -182,7 +182,7 @@ export class Relay {
   async #find(signal: AbortSignal): Promise<RelayPlace> {
     const source = this.#source;
     if (source.kind === "fixed") this.#setPlace(source.place);
-    else if (performance.now() - this.#resolvedAt >= relayResolveIntervalMs || this.#place === undefined) {
+    else if (performance.now() - this.#resolvedAt >= RELAY_RESOLVE_INTERVAL_MS || this.#place === undefined) {
       const { headers, readEnr } = this.#needs;
       try {
         this.#setPlace(await queryRelay(source.url, { headers, readEnr, signal }));
@@ -213,7 +213,7 @@ export class Relay {
     if (open !== undefined) return open;
     let cause: unknown;
     for (const address of place.addresses) {
-      const limit = deadline(dialTimeoutMs, signal);
+      const limit = deadline(DIAL_TIMEOUT_MS, signal);
       try {
         return await host.dial(`${address}/p2p/${place.peerId}`, limit.signal);
       } catch (error) {
@@ -248,9 +248,9 @@ export class Relay {
       this.#needs.log.info("Relay in use", { relay: this.name, peerId: this.#place?.peerId ?? "" });
       for (const bell of this.#needs.bells) bell.ring();
     }
-    const renewAt = performance.now() + Math.max(reservationMinMs / 2, forMs - reservationMarginMs);
+    const renewAt = performance.now() + Math.max(RESERVATION_MIN_MS / 2, forMs - RESERVATION_MARGIN_MS);
     for (;;) {
-      const moved = this.#source.kind === "url" ? performance.now() + relayResolveIntervalMs : renewAt;
+      const moved = this.#source.kind === "url" ? performance.now() + RELAY_RESOLVE_INTERVAL_MS : renewAt;
       await this.#whileAnswering(connection, Math.min(renewAt, moved), signal);
       if (signal.aborted || connection.status !== "open") return;
       const before = this.#place?.peerId;
@@ -277,7 +277,7 @@ export class Relay {
       const fate = await whileAnswering(() => isAnswering(connection, pingAnswerMs, ended), {
         everyMs: pingEveryMs,
         ended,
-        patience: () => lostPingsMax,
+        patience: () => LOST_PINGS_MAX,
       });
       if (fate === "ended") return;
       connection.abort(new Error("relay does not answer pings"));

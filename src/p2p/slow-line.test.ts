@@ -6,7 +6,7 @@ import type { OperatorIndex } from "../spec/index.ts";
 import type { P2pError } from "./errors.ts";
 import { frame } from "./framing.ts";
 import { Inbound } from "./inbound.ts";
-import { sendTimeoutMs, slowestBytesPerMs } from "./limits.ts";
+import { SEND_TIMEOUT_MS, SLOWEST_BYTES_PER_MS } from "./limits.ts";
 import { Outbound } from "./outbound.ts";
 import { Roster } from "./roster.ts";
 import { newKey, ObservedMeter } from "./testing/hosts.ts";
@@ -16,7 +16,7 @@ import { Violations } from "./violations.ts";
 // What is large has more time than what is small, as long as it moves; what stands still has not.
 const protocol = "/trireme/test/1.0.0";
 const one = 1 as OperatorIndex;
-const messageBytes = 100_000 * slowestBytesPerMs; // A hundred seconds of the slowest line.
+const messageBytes = 100_000 * SLOWEST_BYTES_PER_MS; // A hundred seconds of the slowest line.
 const receiveTimeoutMs = 5_000;
 
 /** One end of a stream whose other end is the test. */
@@ -131,7 +131,7 @@ for (const what of ["message", "answer"] as const) {
         else stream.deliver(piece);
         await pass(t, 9);
       }
-      if (stops) await pass(t, sendTimeoutMs / 1_000 + 20);
+      if (stops) await pass(t, SEND_TIMEOUT_MS / 1_000 + 20);
       else if (what === "message") stream.deliver(frame(new Uint8Array(1)).subarray());
       const seen = await outcome;
       assert.deepEqual(seen, stops ? "timed-out" : what === "message" ? 1 : messageBytes);

@@ -4,7 +4,12 @@ import { orAborted } from "../base/index.ts";
 import { type Logger, silent } from "../ports/index.ts";
 import { Backoff } from "./backoff.ts";
 import { InfoGauge } from "./info-gauge.ts";
-import { infoValuesMax, violationLogWindowMs, violationsMaxPerWindow, violationWindowMs } from "./limits.ts";
+import {
+  INFO_VALUES_MAX,
+  VIOLATION_LOG_WINDOW_MS,
+  VIOLATION_WINDOW_MS,
+  VIOLATIONS_MAX_PER_WINDOW,
+} from "./limits.ts";
 import { ObservedMeter } from "./testing/hosts.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { Violations } from "./violations.ts";
@@ -40,18 +45,18 @@ test("violations are counted each, logged once per window, and put a peer out fo
   const putOut: string[] = [];
   const account = new Violations({ log, meter, now: () => now, onExcess: (peer) => void putOut.push(peer) });
 
-  for (let i = 0; i <= violationsMaxPerWindow + 5; i++) account.count("operator-1", "rate", "/p");
+  for (let i = 0; i <= VIOLATIONS_MAX_PER_WINDOW + 5; i++) account.count("operator-1", "rate", "/p");
   account.count("operator-2", "rate", "/p");
   assert.equal(
     meter.value("trireme_p2p_violations_total", { peer: "operator-1" }),
-    violationsMaxPerWindow + 6,
+    VIOLATIONS_MAX_PER_WINDOW + 6,
   );
   assert.deepEqual(putOut, ["operator-1"]);
   assert.equal(lines.length, 3, "one line per peer and reason, one for being put out");
   assert.deepEqual([account.isPutOut("operator-1"), account.isPutOut("operator-2")], [true, false]);
-  now += violationWindowMs;
+  now += VIOLATION_WINDOW_MS;
   assert.equal(account.isPutOut("operator-1"), false);
-  now += violationLogWindowMs;
+  now += VIOLATION_LOG_WINDOW_MS;
   account.count("operator-1", "rate", "/p");
   assert.equal(lines.length, 4);
 });
@@ -63,7 +68,7 @@ test("a peer that changes its version for ever makes a bounded number of series"
     "version",
   );
   for (let i = 0; i < 100; i++) gauge.set("operator-1", `v${i}`);
-  assert.equal(series.size, infoValuesMax + 1);
+  assert.equal(series.size, INFO_VALUES_MAX + 1);
   assert.deepEqual(
     [...series].filter(([, value]) => value === 1),
     [[JSON.stringify({ peer: "operator-1", version: "other" }), 1]],

@@ -1,5 +1,5 @@
 import type { Stream } from "@libp2p/interface";
-import { lingerMs } from "./limits.ts";
+import { LINGER_MS } from "./limits.ts";
 
 /**
  * Finishes our side of a stream and sees to it that the stream is gone soon: a peer that leaves its side open would
@@ -7,7 +7,7 @@ import { lingerMs } from "./limits.ts";
  */
 export function endSoon(stream: Stream): void {
   if (stream.status !== "open") return;
-  const timer = setTimeout(() => stream.abort(new Error("peer left the stream open")), lingerMs);
+  const timer = setTimeout(() => stream.abort(new Error("peer left the stream open")), LINGER_MS);
   timer.unref();
   stream.addEventListener("close", () => clearTimeout(timer), { once: true });
   const failed = (cause: unknown): void =>

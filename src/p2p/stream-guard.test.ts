@@ -5,13 +5,13 @@ import { multiaddrConnectionPair } from "@libp2p/utils";
 import { yamux } from "@libp2p/yamux";
 import { Uint8ArrayList } from "uint8arraylist";
 import {
-  framePiecesMax,
-  pingsBurstMax,
-  pingsPerSecondMax,
-  relayStreamsBurstMax,
-  streamsBurstMax,
-  streamWindowBytesMax,
-  unnegotiatedBytesMax,
+  FRAME_PIECES_MAX,
+  PINGS_BURST_MAX,
+  PINGS_PER_SECOND_MAX,
+  RELAY_STREAMS_BURST_MAX,
+  STREAM_WINDOW_BYTES_MAX,
+  STREAMS_BURST_MAX,
+  UNNEGOTIATED_BYTES_MAX,
 } from "./limits.ts";
 import { tellGuard, withStreamGuard } from "./stream-guard.ts";
 
@@ -45,7 +45,7 @@ function connectionOf(guard: ReturnType<typeof withStreamGuard>, refused: string
 test("streams beyond the burst are reset, and the rate lets new ones in", async () => {
   let now = 0;
   const { client, refused, end } = guarded(() => now);
-  for (let i = 0; i < streamsBurstMax; i++) await client.createStream();
+  for (let i = 0; i < STREAMS_BURST_MAX; i++) await client.createStream();
   const surplus = await client.createStream();
   await once(surplus, "close");
   assert.deepEqual([refused, surplus.status], [["stream-rate", "unknown"], "reset"]);
@@ -59,7 +59,7 @@ test("streams beyond the burst are reset, and the rate lets new ones in", async 
 test("once it is known that a relay is at the other end it may open fewer streams, and is counted by its name", async () => {
   const { client, refused, told, end } = guarded(() => 0);
   told("relay-3");
-  for (let i = 0; i < relayStreamsBurstMax; i++) await client.createStream();
+  for (let i = 0; i < RELAY_STREAMS_BURST_MAX; i++) await client.createStream();
   const surplus = await client.createStream();
   await once(surplus, "close");
   assert.deepEqual(refused, ["stream-rate", "relay-3"]);
@@ -76,7 +76,7 @@ test("all connections of a peer share what it may open, and those of another hav
   ] as const)
     connection.told(name);
   const { client } = one;
-  for (let i = 0; i < relayStreamsBurstMax; i++) await client.createStream();
+  for (let i = 0; i < RELAY_STREAMS_BURST_MAX; i++) await client.createStream();
   for (const beyond of [client, other.client]) {
     const surplus = await beyond.createStream(); // It may be reset by now.
     while (surplus.status === "open") await tick();
@@ -90,7 +90,7 @@ test("all connections of a peer share what it may open, and those of another hav
 test("bytes for streams that never say their protocol stay below a cap, over all streams of a connection", async () => {
   const { client, refused, end } = guarded(() => 0);
   const part = 200 * 1024;
-  for (let sent = 0; sent <= unnegotiatedBytesMax; sent += part)
+  for (let sent = 0; sent <= UNNEGOTIATED_BYTES_MAX; sent += part)
     (await client.createStream()).send(new Uint8Array(part));
   while (refused.length === 0) await new Promise((resolve) => setImmediate(resolve));
   assert.equal(refused[0], "unnegotiated-bytes");
@@ -106,25 +106,25 @@ const header = (length: number): Uint8Array => {
 };
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-for (const length of [0xffffffff, streamWindowBytesMax + 1])
+for (const length of [0xffffffff, STREAM_WINDOW_BYTES_MAX + 1])
   test(`a header that announces ${length} bytes ends the connection before they are there`, async () => {
     const { wire, refused, held } = guarded(() => 0);
     const ended = once(wire, "close");
     wire.send(header(length));
-    for (let sent = 0; sent < 2 * streamWindowBytesMax && wire.status === "open"; sent += 65_536) {
+    for (let sent = 0; sent < 2 * STREAM_WINDOW_BYTES_MAX && wire.status === "open"; sent += 65_536) {
       wire.send(new Uint8Array(65_536));
       await tick();
     }
     assert.deepEqual(refused, ["unfinished-frame", "unknown"]);
     await ended;
-    assert.ok(held() < streamWindowBytesMax);
+    assert.ok(held() < STREAM_WINDOW_BYTES_MAX);
   });
 
 test("a frame that comes byte by byte ends the connection, since each byte costs more than itself", async () => {
   const { wire, refused } = guarded(() => 0);
   const ended = once(wire, "close");
-  wire.send(header(streamWindowBytesMax));
-  for (let sent = 0; sent <= framePiecesMax + 1 && wire.status === "open"; sent++) {
+  wire.send(header(STREAM_WINDOW_BYTES_MAX));
+  for (let sent = 0; sent <= FRAME_PIECES_MAX + 1 && wire.status === "open"; sent++) {
     wire.send(Uint8Array.of(0));
     await tick();
   }
@@ -134,7 +134,7 @@ test("a frame that comes byte by byte ends the connection, since each byte costs
 
 test("the largest frame that a window allows passes, in the pieces in which peers send it", async () => {
   const { wire, refused, held, end } = guarded(() => 0);
-  const frame = new Uint8ArrayList(header(streamWindowBytesMax), new Uint8Array(streamWindowBytesMax));
+  const frame = new Uint8ArrayList(header(STREAM_WINDOW_BYTES_MAX), new Uint8Array(STREAM_WINDOW_BYTES_MAX));
   for (let at = 0; at < frame.byteLength; at += 65_519) {
     wire.send(frame.sublist(at, Math.min(at + 65_519, frame.byteLength)));
     await tick();
@@ -157,9 +157,9 @@ test("pings of the muxer are answered up to a rate, and a flood of them ends the
     for (let i = 0; i < count; i++) wire.send(ping);
     while (answered < before + count && wire.status === "open") await tick();
   };
-  await send(pingsBurstMax);
+  await send(PINGS_BURST_MAX);
   now += 1_000;
-  await send(pingsPerSecondMax);
+  await send(PINGS_PER_SECOND_MAX);
   assert.deepEqual([refused, wire.status], [[], "open"]);
   const ended = once(wire, "close");
   void send(1);

@@ -1,15 +1,15 @@
 import type { Connection, Stream, StreamMuxer, StreamMuxerFactory } from "@libp2p/interface";
 import type { Uint8ArrayList } from "uint8arraylist";
 import {
-  framePiecesMax,
-  pingsBurstMax,
-  pingsPerSecondMax,
-  relayStreamsBurstMax,
-  relayStreamsPerSecondMax,
-  streamsBurstMax,
-  streamsPerSecondMax,
-  streamWindowBytesMax,
-  unnegotiatedBytesMax,
+  FRAME_PIECES_MAX,
+  PINGS_BURST_MAX,
+  PINGS_PER_SECOND_MAX,
+  RELAY_STREAMS_BURST_MAX,
+  RELAY_STREAMS_PER_SECOND_MAX,
+  STREAM_WINDOW_BYTES_MAX,
+  STREAMS_BURST_MAX,
+  STREAMS_PER_SECOND_MAX,
+  UNNEGOTIATED_BYTES_MAX,
 } from "./limits.ts";
 import type { Who } from "./roster.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -79,13 +79,13 @@ interface InnerStream extends Stream {
 }
 
 /** @spec yamux/spec.md "Framing": version, type, flags, stream id, then the length as big-endian 32 bits. */
-const frameHeaderBytes = 12;
-const frameLengthAt = 8;
+const FRAME_HEADER_BYTES = 12;
+const FRAME_LENGTH_AT = 8;
 
 const newBucket = (kind: Who["kind"], now: number): TokenBucket =>
   kind === "relay"
-    ? new TokenBucket({ perSecond: relayStreamsPerSecondMax, burst: relayStreamsBurstMax, now })
-    : new TokenBucket({ perSecond: streamsPerSecondMax, burst: streamsBurstMax, now });
+    ? new TokenBucket({ perSecond: RELAY_STREAMS_PER_SECOND_MAX, burst: RELAY_STREAMS_BURST_MAX, now })
+    : new TokenBucket({ perSecond: STREAMS_PER_SECOND_MAX, burst: STREAMS_BURST_MAX, now });
 
 function guard(
   muxer: InnerMuxer,
@@ -104,13 +104,14 @@ function guard(
     decode(data);
     const unfinished = muxer.decoder.buffer;
     pieces = unfinished.byteLength > data.byteLength ? pieces + 1 : 1;
-    if (unfinished.byteLength < frameHeaderBytes) return;
-    if (unfinished.getUint32(frameLengthAt) <= streamWindowBytesMax && pieces <= framePiecesMax) return;
+    if (unfinished.byteLength < FRAME_HEADER_BYTES) return;
+    if (unfinished.getUint32(FRAME_LENGTH_AT) <= STREAM_WINDOW_BYTES_MAX && pieces <= FRAME_PIECES_MAX)
+      return;
     refused("unfinished-frame", name);
     throw new Error("a frame larger than any window, or in too many pieces");
   };
 
-  const pings = new TokenBucket({ perSecond: pingsPerSecondMax, burst: pingsBurstMax, now: now() });
+  const pings = new TokenBucket({ perSecond: PINGS_PER_SECOND_MAX, burst: PINGS_BURST_MAX, now: now() });
   const answer = muxer.handlePing.bind(muxer);
   muxer.handlePing = (header) => {
     if (pings.take(now())) return answer(header);
@@ -128,9 +129,9 @@ function guard(
   const count = (stream: InnerStream, bytes: number): boolean => {
     waiting.set(stream, (waiting.get(stream) ?? 0) + bytes);
     waitingBytes += bytes;
-    if (waitingBytes <= unnegotiatedBytesMax) return true;
+    if (waitingBytes <= UNNEGOTIATED_BYTES_MAX) return true;
     for (const other of waiting.keys()) if (other.protocol !== "") settle(other);
-    return waitingBytes <= unnegotiatedBytesMax;
+    return waitingBytes <= UNNEGOTIATED_BYTES_MAX;
   };
 
   const admit = muxer.onRemoteStream.bind(muxer);

@@ -1,5 +1,5 @@
 import type { Logger, Meter } from "../ports/index.ts";
-import { violationLogWindowMs, violationsMaxPerWindow, violationWindowMs } from "./limits.ts";
+import { VIOLATION_LOG_WINDOW_MS, VIOLATION_WINDOW_MS, VIOLATIONS_MAX_PER_WINDOW } from "./limits.ts";
 import { p2pMetrics } from "./metrics.ts";
 
 /** What a peer did wrong: a small closed set, since metrics count by it. */
@@ -50,12 +50,12 @@ export class Violations {
     this.#logOnce(peer, reason, protocol, detail);
     const now = this.#now();
     let window = this.#windows.get(peer);
-    if (window === undefined || now - window.since >= violationWindowMs) {
+    if (window === undefined || now - window.since >= VIOLATION_WINDOW_MS) {
       window = { since: now, count: 0, putOut: false };
       this.#windows.set(peer, window);
     }
     window.count++;
-    if (window.count > violationsMaxPerWindow && !window.putOut) {
+    if (window.count > VIOLATIONS_MAX_PER_WINDOW && !window.putOut) {
       window.putOut = true;
       this.#log.warn("Peer put out for a while because of its many violations", { peer });
       this.#onExcess(peer);
@@ -65,14 +65,14 @@ export class Violations {
   /** Whether a peer has used up its violations of the current window. */
   isPutOut(peer: string): boolean {
     const window = this.#windows.get(peer);
-    return window?.putOut === true && this.#now() - window.since < violationWindowMs;
+    return window?.putOut === true && this.#now() - window.since < VIOLATION_WINDOW_MS;
   }
 
   #logOnce(peer: string, reason: Violation, protocol: string, detail: string): void {
     const key = `${peer} ${reason}`;
     const last = this.#logged.get(key);
     const now = this.#now();
-    if (last !== undefined && now - last.at < violationLogWindowMs) {
+    if (last !== undefined && now - last.at < VIOLATION_LOG_WINDOW_MS) {
       last.dropped++;
       return;
     }

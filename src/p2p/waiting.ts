@@ -1,4 +1,4 @@
-import { slowestBytesPerMs } from "./limits.ts";
+import { SLOWEST_BYTES_PER_MS } from "./limits.ts";
 
 /**
  * Real time for the network: pauses and deadlines on the machine's steady timers. The wall clock (port `Clock`) may jump
@@ -40,7 +40,7 @@ export function deadline(
   const onParent = (): void => controller.abort(parent?.reason);
   let given = 0;
   const look = (): void => {
-    const more = bytesDone() / slowestBytesPerMs - given;
+    const more = bytesDone() / SLOWEST_BYTES_PER_MS - given;
     given += more;
     if (more <= 0) controller.abort(new TimedOut());
     else timer = setTimeout(look, more);

@@ -6,7 +6,7 @@ import { Envelope, QBFT_PROTOCOL } from "../../src/consensus/wire.ts";
 import { decodePartials, PARSIGEX_PROTOCOL } from "../../src/duty/index.ts";
 import { PRIORITY_PROTOCOLS, PriorityMessage } from "../../src/infosync/wire.ts";
 import { systemClock } from "../../src/node/index.ts";
-import { createP2p, type P2p, peerinfoProtocol } from "../../src/p2p/index.ts";
+import { createP2p, type P2p, PEERINFO_PROTOCOL } from "../../src/p2p/index.ts";
 import { memoryAddressBook } from "../../src/p2p/testing/memory-address-book.ts";
 import { type ProtocolLimits, silent, unmetered } from "../../src/ports/index.ts";
 import { dutyKindOfWire, dutyMetricName, type OperatorIndex } from "../../src/spec/index.ts";
@@ -77,7 +77,7 @@ try {
   await p2p.start();
   await cluster.atSlot(FIRST_WATCHED_SLOT + SLOTS);
   for (const operator of p2p.transport.connected()) {
-    const answer = await p2p.transport.request(operator, peerinfoProtocol, new Uint8Array(0));
+    const answer = await p2p.transport.request(operator, PEERINFO_PROTOCOL, new Uint8Array(0));
     recording.add({ from: `node${operator}`, protocol: "peerinfo", hex: hex(answer) });
   }
   await p2p.stop();
