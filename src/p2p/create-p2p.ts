@@ -1,9 +1,8 @@
 import type { Connection } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
 import { assert, explain, toHex } from "../base/index.ts";
-import type { Channels, Clock, Logger, Meter, Transport } from "../ports/index.ts";
+import type { Channels, Logger, Transport } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
-import type { AddressBook } from "./address-book.ts";
 import { ADDRESSES_LIMITS, ADDRESSES_PROTOCOL, AddressExchange } from "./address-exchange.ts";
 import { credibleAddresses, tcpAddress } from "./addresses.ts";
 import { ChannelServer, StreamChannel } from "./channel.ts";
@@ -25,80 +24,10 @@ import { PeerPlaces } from "./peer-places.ts";
 import { PEERINFO_LIMITS, PEERINFO_PROTOCOL, PeerInfoExchange } from "./peerinfo.ts";
 import { PingServer } from "./ping-server.ts";
 import { Relay } from "./relay.ts";
-import { type ReadEnr, readRelay } from "./relay-address.ts";
+import { readRelay } from "./relay-address.ts";
 import { Roster } from "./roster.ts";
+import type { P2p, P2pOptions, PeerStatus } from "./types.ts";
 import { Violations } from "./violations.ts";
-
-export interface P2pOptions {
-  /** 32 bytes, secp256k1: the node's identity. */
-  readonly privateKey: Uint8Array;
-  /** All operators of the cluster with their compressed keys (33 bytes), ourselves included. */
-  readonly operators: readonly { readonly index: OperatorIndex; readonly publicKey: Uint8Array }[];
-  readonly self: OperatorIndex;
-  /** 32 bytes. */
-  readonly lockHash: Uint8Array;
-  /** TCP addresses to listen on, "host:port" or multiaddr; none: dial only. */
-  readonly listen: readonly string[];
-  /** Addresses under which others reach us, beside those we listen on; "host:port" or multiaddr. */
-  readonly announce?: readonly string[];
-  /** Known places of peers: multiaddrs with the peer id at the end. */
-  readonly peers?: readonly string[];
-  /** URLs, multiaddrs with peer id, or ENRs. */
-  readonly relays?: readonly string[];
-  /** Sent to relays' URLs beside the lock hash. */
-  readonly clusterUuid?: string;
-  /** What this node says about itself. */
-  readonly nickname: string;
-  readonly version: string;
-  /** Seven hexadecimal digits. */
-  readonly gitHash?: string;
-  readonly builderApi?: boolean;
-  readonly addressBook: AddressBook;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly meter: Meter;
-  /** Reads ENRs of relays: `cluster.parseEnr`. */
-  readonly readEnr: ReadEnr;
-  /** Harmless chance, uniform in [0, 1). */
-  readonly random?: () => number;
-}
-
-/** How it stands with one operator, for the dashboard. */
-export interface PeerStatus {
-  readonly operator: OperatorIndex;
-  readonly peerId: string;
-  readonly connected: boolean;
-  readonly path: "direct" | "relayed" | undefined;
-  /** Last round trip in milliseconds. */
-  readonly rttMs: number | undefined;
-  /** Milliseconds since it last answered; undefined when it never did. */
-  readonly silentMs: number | undefined;
-  readonly version: string | undefined;
-  readonly nickname: string | undefined;
-  /** "charon", "trireme", ... */
-  readonly client: string | undefined;
-  /** How far the peer's clock is ahead of ours, in milliseconds. */
-  readonly clockOffsetMs: number | undefined;
-  /** Whether it runs with our cluster lock; undefined before it said so. */
-  readonly sameLock: boolean | undefined;
-  /** Why it is not connected, or not directly, as of the last attempt. */
-  readonly lastError: string | undefined;
-}
-
-export interface P2p {
-  readonly transport: Transport;
-  readonly channels: Channels;
-  /** Listens and begins to connect. @throws P2pError `p2p/listen-failed` */
-  start(): Promise<void>;
-  /** Closes every connection and timer. For good; a stopped one is not started again. */
-  stop(): Promise<void>;
-  /** The operator's peer id, "16Uiu2...". */
-  peerId(operator: OperatorIndex): string;
-  /** Multiaddrs with our peer id, with the real ports; empty before start. */
-  listenAddresses(): readonly string[];
-  peers(): readonly PeerStatus[];
-  relays(): readonly { readonly name: string; readonly ready: boolean }[];
-}
 
 /**
  * Connects the operators of a cluster: a libp2p node that speaks Charon's protocols, finds its peers and stays connected to
@@ -245,20 +174,7 @@ class Network implements P2p {
       const via = detail.connection.remoteAddr.toString();
       this.#places.told(link.peer, credibleAddresses(claimed, via, ADDRESSES_MAX_PER_PEER));
     });
-    for (const protocol of this.#inbound.close())
-      await serveProtocol(host, protocol, (stream, connection) =>
-        this.#inbound.serve(protocol, stream, connection),
-      );
-    for (const protocol of this.#channelServer.protocols())
-      await serveProtocol(host, protocol, (stream, connection) =>
-        this.#channelServer.serve(protocol, stream, connection),
-      );
-    await serveProtocol(
-      host,
-      PING_PROTOCOL,
-      (stream, connection) => this.#pings.serve(stream, connection),
-      PING_STREAMS_MAX,
-    );
+    await this.#serveAll(host);
     await startHost(host, this.#listen);
     this.#log.info("Listening for peers", {
       addresses: this.listenAddresses(),
@@ -313,6 +229,24 @@ class Network implements P2p {
 
   relays(): readonly { readonly name: string; readonly ready: boolean }[] {
     return this.#relays.map(({ name, ready }) => ({ name, ready }));
+  }
+
+  /** Lets the host hand over the streams of every protocol that was registered. */
+  async #serveAll(host: Host): Promise<void> {
+    for (const protocol of this.#inbound.close())
+      await serveProtocol(host, protocol, (stream, connection) =>
+        this.#inbound.serve(protocol, stream, connection),
+      );
+    for (const protocol of this.#channelServer.protocols())
+      await serveProtocol(host, protocol, (stream, connection) =>
+        this.#channelServer.serve(protocol, stream, connection),
+      );
+    await serveProtocol(
+      host,
+      PING_PROTOCOL,
+      (stream, connection) => this.#pings.serve(stream, connection),
+      PING_STREAMS_MAX,
+    );
   }
 
   #createTransport(): Transport {

@@ -11,7 +11,8 @@ import {
   type Transport,
 } from "../../ports/index.ts";
 import type { OperatorIndex } from "../../spec/index.ts";
-import { createP2p, type P2p, type P2pOptions } from "../create-p2p.ts";
+import { createP2p } from "../create-p2p.ts";
+import type { P2p, P2pOptions } from "../types.ts";
 import { memoryAddressBook } from "./memory-address-book.ts";
 
 /** The machine's clock, for tests over real sockets. */
