@@ -13,7 +13,14 @@ export { type HttpAddress, readHttpAddress } from "./http-address.ts";
 export { inWords, systemAdvice } from "./in-words.ts";
 export { type FieldFailure, JsonFields } from "./json-fields.ts";
 export { LOG_BACKLOG_BYTES_MAX, logOutput } from "./log-output.ts";
-export { isOpenToOthers, syncPath, type WriteFileOptions, writeSynced, writeWhole } from "./on-disk.ts";
+export {
+  isOpenToOthers,
+  makeFolder,
+  syncPath,
+  type WriteFileOptions,
+  writeSynced,
+  writeWhole,
+} from "./on-disk.ts";
 export { orAborted } from "./or-aborted.ts";
 export { parseJson } from "./parse-json.ts";
 export { printable, printableLines, UNPRINTABLE, withoutSecrets } from "./printable.ts";

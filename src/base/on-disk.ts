@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { link, open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
@@ -44,6 +44,27 @@ export async function writeSynced(path: string, content: string | Uint8Array, mo
     await file.close();
   }
 }
+
+/**
+ * Makes a folder, and those above it that are missing; one that is there stays as it is. Where the system says first that a
+ * folder is missing and then that it cannot be made, as below /proc, Node's own recursive mkdir asks for ever.
+ *
+ * @returns The topmost folder that was made; undefined when all were there.
+ * @throws the system's error, with the path of the first folder that could not be made.
+ */
+export function makeFolder(path: string, mode: number = 0o777): string | undefined {
+  if (isFolder(path)) return undefined;
+  const above = dirname(path);
+  const made = above === path ? undefined : makeFolder(above, mode);
+  try {
+    mkdirSync(path, mode);
+  } catch (error) {
+    if (!isFolder(path)) throw error; // It may have been made by somebody else just now.
+  }
+  return made ?? path;
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** A file's content, or the names in a folder, on the disk for good: it survives a power loss. */
 export async function syncPath(path: string): Promise<void> {

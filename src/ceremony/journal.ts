@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, unlink } from "node:fs/promises";
+import { type FileHandle, open, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { proto, syncPath } from "../base/index.ts";
+import { makeFolder, proto, syncPath } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import { CeremonyError } from "./errors.ts";
 import { JOURNAL_BYTES_MAX } from "./limits.ts";
@@ -77,7 +77,7 @@ export class Journal {
     nodeKey: NodeKey,
     definitionHash: Uint8Array,
   ): Promise<{ readonly journal: Journal; readonly records: readonly JournalRecord[] }> {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path), 0o700);
     const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
     try {
       await file.chmod(0o600);

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
+import { chmod, readdir, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { each, syncPath, writeSynced } from "../base/index.ts";
+import { each, makeFolder, syncPath, writeSynced } from "../base/index.ts";
 import { depositFileName, type Lock, sealKey, writeDepositFile, writeLock } from "../cluster/index.ts";
 import type { SecretKey } from "../crypto/index.ts";
 import { CeremonyError } from "./errors.ts";
@@ -69,7 +69,7 @@ export class OutputFolder {
         "Move them away, if they are of another cluster, or choose another --data-dir; nothing was changed.",
       );
     try {
-      await mkdir(this.#draft, { recursive: true, mode: 0o700 });
+      makeFolder(this.#draft, 0o700);
       await writeFile(join(this.#draft, "probe"), "can this folder be written?");
       await rm(this.#draft, { recursive: true });
     } catch (cause) {
@@ -102,7 +102,7 @@ export class OutputFolder {
     { onEach, signal }: { readonly onEach: () => void; readonly signal: AbortSignal },
   ): Promise<readonly string[]> {
     await this.discard();
-    await mkdir(this.#draftKeys, { recursive: true, mode: 0o700 });
+    makeFolder(this.#draftKeys, 0o700);
     const passwords: string[] = [];
     await each(shares, sealsAtOnce, async (share, i) => {
       signal.throwIfAborted();

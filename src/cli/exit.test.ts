@@ -5,7 +5,6 @@ import { test } from "node:test";
 import { toHex } from "../base/index.ts";
 import { startChain } from "../chain/index.ts";
 import { parseLock } from "../cluster/index.ts";
-
 import { folderOf, trireme } from "./testing/trireme.ts";
 
 // Goal: operators end a validator with nothing but files and a beacon node, and nothing leaves before a threshold has signed.
@@ -48,7 +47,7 @@ test("three of four operators sign exits, each into a file, and one of them send
     );
   }
   const again = await trireme(`exit sign --all --output-file ${file(0)} ${node(0)}`);
-  assert.match(again.err, /there is one already.*\[cluster\/exists\]/);
+  assert.match(again.err, /write a file of exits: there is something already \[cluster\/exists\]/);
 
   const early = await trireme(`exit broadcast ${file(0)} ${file(1)} ${node(0)}`);
   assert.match(early.err, /too few operators have signed it \[exits\/not-enough\]/);

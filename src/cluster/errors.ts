@@ -3,7 +3,7 @@ import { DvError, type Facts, toHex } from "../base/index.ts";
 /**
  * `cluster/malformed`: a file is not what it should be; facts say where. `cluster/unsupported-version`. `cluster/hash-differs`:
  * a hash in the file is not that of its content. `cluster/bad-signature`: whose, over what. `cluster/exists`: something
- * would have been overwritten. `cluster/bad-request`: options that contradict each other. `cluster/shares-differ`: key
+ * would have been overwritten. `cluster/not-written`: the system did not let a file or folder be written. `cluster/bad-request`: options that contradict each other. `cluster/shares-differ`: key
  * shares that do not belong together.
  */
 export class ClusterError extends DvError<
@@ -12,6 +12,7 @@ export class ClusterError extends DvError<
   | "cluster/hash-differs"
   | "cluster/bad-signature"
   | "cluster/exists"
+  | "cluster/not-written"
   | "cluster/bad-request"
   | "cluster/shares-differ"
   | "cluster/missing"

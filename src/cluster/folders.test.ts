@@ -18,7 +18,7 @@ import { SecretKey, sha256 } from "../crypto/index.ts";
 import { combineFolders } from "./combine-folders.ts";
 import { type CreatedCluster, createCluster } from "./create.ts";
 import { ClusterError } from "./errors.ts";
-import { writeClusterFolders, writeCombined } from "./folders.ts";
+import { unfinishedDrafts, writeClusterFolders, writeCombined } from "./folders.ts";
 import { readKeystores, writeKeystores } from "./keystore-files.ts";
 import { loadNodeKey, operatorOfKey, readLock, verifiedCluster } from "./load.ts";
 import { createNodeKey } from "./node-key.ts";
@@ -160,6 +160,40 @@ test("leftovers of an interrupted attempt are in nobody's way", async (t) => {
   const created = clusterOfSize(4);
   await write(folder, created);
   assert.deepEqual(keysOf((await combine(folder)).secrets), validatorsOf(created));
+});
+
+test("drafts of attempts that were killed are found, with whole keys in them or shares", (t) => {
+  const folder = folderOf(t);
+  assert.deepEqual(unfinishedDrafts(join(folder, "keys")), []);
+  assert.deepEqual(unfinishedDrafts(join(folder, "nowhere/keys")), []);
+  const drafts = ["keys/.unfinished-keys-123456", "keys.unfinished-654321"].map((name) => join(folder, name));
+  for (const draft of drafts) mkdirSync(draft, { recursive: true });
+  mkdirSync(join(folder, "keys/node0"));
+  assert.deepEqual(unfinishedDrafts(join(folder, "keys")), drafts);
+});
+
+test("what the system does not let be written is told with its path and what to do", async (t) => {
+  const folder = folderOf(t);
+  const file = join(folder, "file");
+  writeFileSync(file, "mine");
+  const below = join(file, "below");
+  for (const writing of [
+    write(below, clusterOfSize(3)),
+    writeCombined(below, []),
+    createNodeKey(join(below, "charon-enr-private-key")),
+  ]) {
+    const error = await refusal(writing);
+    assert.equal(error.code, "cluster/not-written");
+    assert.match(String(error.facts["path"]), /file\/below/);
+    assert.match(error.hint ?? "", /^A file is where a folder is wanted/);
+  }
+  assert.equal(readFileSync(file, "utf8"), "mine");
+});
+
+test("combined keys may be given a folder whose name ends with a slash", async (t) => {
+  const folder = folderOf(t);
+  await writeCombined(`${join(folder, "keys")}/`, []);
+  assert.deepEqual(readdirSync(folder), ["keys"]);
 });
 
 test("a failure half way leaves nothing behind", async (t) => {

@@ -1,27 +1,33 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { syncPath } from "../base/index.ts";
+import { chmodSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { makeFolder, syncPath } from "../base/index.ts";
 import type { KeyShare, SecretKey } from "../crypto/index.ts";
 import type { CreatedCluster } from "./create.ts";
 import { depositFileName, writeDepositFile } from "./deposit.ts";
-import { ClusterError } from "./errors.ts";
 import { writeKeystores } from "./keystore-files.ts";
 import type { Lock } from "./model.ts";
 import { networkByForkVersion } from "./networks.ts";
-import { syncTree, writeNew } from "./on-disk.ts";
+import { notWritten, refuseExisting, syncTree, writeDraft } from "./on-disk.ts";
 import { writeLock } from "./write.ts";
 
-function refuseExisting(path: string): void {
-  if (existsSync(path))
-    throw new ClusterError("cluster/exists", "write without overwriting", {
-      facts: { path },
-      hint: "Move it away first, or choose another folder; nothing was written.",
-    });
-}
+const WRITE_NODES = "write the node folders";
+const WRITE_COMBINED = "write the combined keys";
 
+const clusterDraft = (folder: string): string => join(folder, `.unfinished-${basename(folder)}-`);
+const combinedDraft = (folder: string): string => `${resolve(folder)}.unfinished-`;
 /** Two attempts at once must not write into each other's draft. */
-const draftName = (): string => randomBytes(6).toString("hex");
+const newDraft = (prefix: string): string => `${prefix}${randomBytes(6).toString("hex")}`;
+
+/** Drafts with keys in them that attempts to write a cluster or combined keys left when they were killed, or are writing now. */
+export function unfinishedDrafts(folder: string): readonly string[] {
+  return [clusterDraft(folder), combinedDraft(folder)].flatMap((prefix) => {
+    const above = dirname(prefix);
+    const names =
+      statSync(above, { throwIfNoEntry: false })?.isDirectory() === true ? readdirSync(above) : [];
+    return names.filter((name) => name.startsWith(basename(prefix))).map((name) => join(above, name));
+  });
+}
 
 /**
  * Writes one folder per node under `folder`, laid out as Charon's. All of it is made beside its final place and moved there
@@ -29,7 +35,7 @@ const draftName = (): string => randomBytes(6).toString("hex");
  * final name is on the disk for good.
  *
  * @param onProgress - Told of each keystore; what it throws ends the work, and nothing stays.
- * @throws ClusterError `cluster/exists` - a node folder is there already; nothing was written.
+ * @throws ClusterError `cluster/exists` - a node folder is there already; `cluster/not-written`; nothing stays in both cases.
  */
 export async function writeClusterFolders(
   folder: string,
@@ -38,19 +44,18 @@ export async function writeClusterFolders(
   onProgress: (done: number, of: number) => void = () => {},
 ): Promise<void> {
   const names = created.nodeKeys.map((_, i) => `node${i}`);
-  for (const name of names) refuseExisting(join(folder, name));
-  mkdirSync(folder, { recursive: true });
-  const draft = join(folder, `.unfinished-${basename(folder)}-${draftName()}`);
-  rmSync(draft, { recursive: true, force: true });
+  for (const name of names) refuseExisting(join(folder, name), WRITE_NODES);
+  const draft = newDraft(clusterDraft(folder));
   try {
+    makeFolder(folder);
     const total = created.nodeKeys.length * created.shares.length;
     let done = 0;
     for (const [i, key] of created.nodeKeys.entries()) {
       const home = join(draft, names[i] as string);
-      mkdirSync(join(home, "validator_keys"), { recursive: true, mode: 0o700 });
+      makeFolder(join(home, "validator_keys"), 0o700);
       chmodSync(home, 0o755);
-      writeNew(join(home, "charon-enr-private-key"), Buffer.from(key.revealBytes()).toString("hex"), 0o600);
-      writeNew(join(home, "cluster-lock.json"), writeLock(created.lock), 0o400);
+      writeDraft(join(home, "charon-enr-private-key"), Buffer.from(key.revealBytes()).toString("hex"), 0o600);
+      writeDraft(join(home, "cluster-lock.json"), writeLock(created.lock), 0o400);
       writeDeposits(home, created.lock, options.networkName);
       const shares = created.shares.map((ofValidator) => (ofValidator[i] as KeyShare).secret);
       await writeKeystores(join(home, "validator_keys"), shares, options.insecureKeys, () =>
@@ -60,6 +65,8 @@ export async function writeClusterFolders(
     await syncTree(draft);
     moveAll(names, draft, folder);
     for (const above of [folder, dirname(folder)]) await syncPath(above);
+  } catch (error) {
+    throw notWritten(folder, WRITE_NODES, error);
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }
@@ -70,7 +77,7 @@ function moveAll(names: readonly string[], from: string, to: string): void {
   const moved: string[] = [];
   try {
     for (const name of names) {
-      refuseExisting(join(to, name));
+      refuseExisting(join(to, name), WRITE_NODES);
       renameSync(join(from, name), join(to, name));
       moved.push(name);
     }
@@ -89,7 +96,7 @@ function writeDeposits(home: string, lock: Lock, networkName: string | undefined
     const deposits = lock.validators.flatMap((validator) =>
       validator.deposits.filter((deposit) => deposit.amount === amount),
     );
-    writeNew(
+    writeDraft(
       join(home, depositFileName(Number(amount))),
       writeDepositFile(deposits, lock.definition.forkVersion, name),
       0o444,
@@ -101,23 +108,24 @@ function writeDeposits(home: string, lock: Lock, networkName: string | undefined
  * Writes combined keys as keystores into a new folder; on the disk for good when the promise settles.
  *
  * @param onEach - Told of each keystore; what it throws ends the work, and nothing stays.
- * @throws ClusterError `cluster/exists`
+ * @throws ClusterError `cluster/exists`, `cluster/not-written`
  */
 export async function writeCombined(
   folder: string,
   secrets: readonly SecretKey[],
   onEach: () => void = () => {},
 ): Promise<void> {
-  refuseExisting(folder);
-  mkdirSync(dirname(folder) || ".", { recursive: true });
-  const draft = `${folder}.unfinished-${draftName()}`;
-  rmSync(draft, { recursive: true, force: true });
-  mkdirSync(draft, { mode: 0o700 });
+  refuseExisting(folder, WRITE_COMBINED);
+  const draft = newDraft(combinedDraft(folder));
   try {
+    makeFolder(dirname(draft));
+    makeFolder(draft, 0o700);
     await writeKeystores(draft, secrets, false, onEach);
     await syncTree(draft);
     renameSync(draft, folder);
-    await syncPath(dirname(folder));
+    await syncPath(dirname(draft));
+  } catch (error) {
+    throw notWritten(folder, WRITE_COMBINED, error);
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }

@@ -25,7 +25,7 @@ export { typedDataJson } from "./eip712.ts";
 export { type Enr, encodeEnr, parseEnr } from "./enr.ts";
 export { ClusterError } from "./errors.ts";
 export type { Finding } from "./finding.ts";
-export { writeClusterFolders, writeCombined } from "./folders.ts";
+export { unfinishedDrafts, writeClusterFolders, writeCombined } from "./folders.ts";
 export { lockHash } from "./hash-lock.ts";
 export { type FolderReport, inspectFolder } from "./inspect-folder.ts";
 export { ranges } from "./inspect-shares.ts";
@@ -52,6 +52,7 @@ export {
   readAddress,
 } from "./new-definition.ts";
 export { createNodeKey } from "./node-key.ts";
+export { alreadyThere, refuseExisting } from "./on-disk.ts";
 export { parseDefinition, parseLock } from "./read.ts";
 export {
   mergeDefinitions,

@@ -11,7 +11,7 @@ import {
 } from "../crypto/index.ts";
 import { ClusterError } from "./errors.ts";
 import { readText } from "./load.ts";
-import { writeNew } from "./on-disk.ts";
+import { writeDraft } from "./on-disk.ts";
 
 // Keys in a folder, as Charon lays them out: keystore-N.json, and its password in keystore-N.txt.
 
@@ -32,8 +32,8 @@ export async function writeKeystores(
   await each(secrets, KEYSTORES_AT_ONCE, async (secret, i) => {
     const stem = join(folder, insecure ? `keystore-insecure-${i}` : `keystore-${i}`);
     const { keystore, password } = await sealKey(secret, insecure);
-    writeNew(`${stem}.json`, keystore, 0o444);
-    writeNew(`${stem}.txt`, password, 0o400);
+    writeDraft(`${stem}.json`, keystore, 0o444);
+    writeDraft(`${stem}.txt`, password, 0o400);
     onEach();
   });
 }

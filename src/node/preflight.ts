@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { counted, DvError, explain, systemAdvice, toHex, writeWhole } from "../base/index.ts";
+import { counted, DvError, explain, makeFolder, systemAdvice, toHex, writeWhole } from "../base/index.ts";
 import { readLock } from "../cluster/index.ts";
 import { readAddress } from "../http/index.ts";
 import { type Logger, silent, sleepUntil, unmetered } from "../ports/index.ts";
@@ -133,7 +133,7 @@ async function testDisk({ dataDir }: RunConfig): Promise<Verdict> {
   const name = "disk";
   try {
     const folder = join(dataDir, "trireme");
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     const { bavail, bsize } = statfsSync(folder);
     const probe = join(folder, "test-of-the-disk");
     const times: number[] = [];

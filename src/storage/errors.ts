@@ -1,4 +1,4 @@
-import { DvError, explain } from "../base/index.ts";
+import { DvError, explain, systemAdvice } from "../base/index.ts";
 import { SlashingError } from "../slashing/index.ts";
 
 export type StorageErrorCode =
@@ -58,6 +58,7 @@ export function storageError(action: string, path: string, cause: unknown): unkn
       ? RECOVERY_HINT
       : (known?.hint ??
         HINTS[(cause as NodeJS.ErrnoException).code ?? ""] ??
+        systemAdvice(cause) ??
         "Check disk space and permissions.");
   return new StorageError(code, action, { cause, facts: { path }, hint });
 }

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { makeFolder } from "../base/index.ts";
 import { StorageError, storageError } from "./errors.ts";
 
 export interface FolderLock {
@@ -21,7 +22,7 @@ export function lockDataFolder(folder: string, command: string): FolderLock {
   const holderPath = `${path}.holder.json`;
   let db: DatabaseSync | undefined;
   try {
-    mkdirSync(join(folder, "trireme"), { recursive: true, mode: 0o700 });
+    makeFolder(join(folder, "trireme"), 0o700);
     db = new DatabaseSync(path, { timeout: 0 });
     db.exec("BEGIN EXCLUSIVE");
     writeFileSync(holderPath, JSON.stringify({ command, pid: process.pid, since: new Date().toISOString() }));

@@ -1,7 +1,7 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { equalBytes, explain, toHex } from "../base/index.ts";
+import { equalBytes, explain, makeFolder, toHex } from "../base/index.ts";
 import { corrupt, RECOVERY_HINT, StorageError, storageError } from "./errors.ts";
 import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { Seal, type SealedRow } from "./seal.ts";
@@ -65,7 +65,7 @@ function prepareFile(options: OpenOptions, witnessed: number | undefined): void 
   if (size > 0) return;
   requireNew(options, witnessed);
   const folder = dirname(resolve(path));
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   closeSync(openSync(path, "a", 0o600)); // SQLite would make it readable for everyone.
   syncFolder(folder);
 }

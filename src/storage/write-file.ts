@@ -1,4 +1,4 @@
-import { type WriteFileOptions, writeWhole } from "../base/index.ts";
+import { makeFolder, type WriteFileOptions, writeWhole } from "../base/index.ts";
 import { storageError } from "./errors.ts";
 
 /**
@@ -15,5 +15,14 @@ export async function writeFileAtomic(
     await writeWhole(path, content, options);
   } catch (error) {
     throw storageError("write a file", path, error);
+  }
+}
+
+/** Makes a folder for results, with those above it, see `makeFolder`. @throws StorageError `storage/unavailable` */
+export function makeOutputFolder(path: string, mode: number): void {
+  try {
+    makeFolder(path, mode);
+  } catch (error) {
+    throw storageError("make a folder", path, error);
   }
 }

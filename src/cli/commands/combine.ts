@@ -3,12 +3,14 @@ import {
   combineFolders,
   contractQuestions,
   type Lock,
+  refuseExisting,
   verifyLock,
   writeCombined,
 } from "../../cluster/index.ts";
 import { askContracts } from "../../execution/index.ts";
 import { customNetwork } from "../definition-request.ts";
 import { formatError } from "../main.ts";
+import { warnOfDrafts } from "../new-file.ts";
 import { executionEndpoint } from "../run-config.ts";
 import { stopSignals } from "../stop-signals.ts";
 import type { CommandInput } from "./index.ts";
@@ -25,10 +27,12 @@ export async function combine({ chosen, io }: CommandInput): Promise<void> {
       io.err(`warning: ${path} does not verify. ${formatError(error, false)}`);
     }
   };
+  const folder = chosen.text("output-dir");
+  refuseExisting(folder, "write the combined keys");
+  warnOfDrafts(folder, io);
   const combined = await combineFolders(chosen.text("cluster-dir"), checkLock, (home) =>
     io.err(`opening the key shares in ${home}\n`),
   );
-  const folder = chosen.text("output-dir");
   // Stopped half way it leaves no whole key behind.
   const { signal, release } = stopSignals();
   await writeCombined(folder, combined.secrets, () => signal.throwIfAborted());

@@ -2,6 +2,7 @@ import { toHex } from "../../base/index.ts";
 import { createCluster, readKeysToSplit, shortKey, writeClusterFolders } from "../../cluster/index.ts";
 import type { SecretKey } from "../../crypto/index.ts";
 import { readDefinitionRequest, readNetwork } from "../definition-request.ts";
+import { warnOfDrafts } from "../new-file.ts";
 import { UsageError } from "../settings.ts";
 import { stopSignals } from "../stop-signals.ts";
 import type { CommandInput } from "./index.ts";
@@ -23,6 +24,7 @@ export async function createClusterCommand({ chosen, io }: CommandInput): Promis
     ? await keysToSplit(chosen.text("split-keys-dir"), io)
     : { newKeys: chosen.number("num-validators") };
   const folder = chosen.text("cluster-dir");
+  warnOfDrafts(folder, io);
   const created = createCluster({
     ...readDefinitionRequest(chosen, network, new Date()),
     operatorCount: chosen.number("nodes"),

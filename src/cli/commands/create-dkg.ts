@@ -1,17 +1,17 @@
-import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { counted, toHex } from "../../base/index.ts";
 import {
-  ClusterError,
   type Definition,
   defaultThreshold,
   depositAmountsOf,
   GWEI_PER_ETH,
   newDefinition,
+  refuseExisting,
   writeDefinition,
 } from "../../cluster/index.ts";
-import { writeFileAtomic } from "../../storage/index.ts";
+import { makeOutputFolder } from "../../storage/index.ts";
 import { readDefinitionRequest, readNetwork } from "../definition-request.ts";
+import { writeNewFile } from "../new-file.ts";
 import { type Chosen, UsageError } from "../settings.ts";
 import type { CommandInput } from "./index.ts";
 
@@ -30,11 +30,8 @@ export async function createDkg({ chosen, io }: CommandInput): Promise<void> {
       },
     );
   const path = join(chosen.text("output-dir"), "cluster-definition.json");
-  if (existsSync(path))
-    throw new ClusterError("cluster/exists", "define a cluster", {
-      facts: { path },
-      hint: "Move it away first, or choose another --output-dir; nothing was written.",
-    });
+  const what = "write the definition";
+  refuseExisting(path, what);
   const definition = newDefinition({
     ...readDefinitionRequest(chosen, network, new Date()),
     operators,
@@ -42,8 +39,8 @@ export async function createDkg({ chosen, io }: CommandInput): Promise<void> {
     validators: chosen.number("num-validators"),
     dkgAlgorithm: chosen.text("dkg-algorithm"),
   });
-  mkdirSync(chosen.text("output-dir"), { recursive: true, mode: 0o755 });
-  await writeFileAtomic(path, writeDefinition(definition), { mode: 0o444 });
+  makeOutputFolder(chosen.text("output-dir"), 0o755);
+  await writeNewFile(path, writeDefinition(definition), { what, mode: 0o444 });
   if (definition.threshold !== defaultThreshold(operators.length))
     io.err(
       `warning: any ${definition.threshold} of ${operators.length} operators sign; customary is ${defaultThreshold(operators.length)}, below which faulty operators can do more harm and above which fewer may fail.\n`,

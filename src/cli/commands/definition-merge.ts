@@ -1,18 +1,17 @@
-import { existsSync } from "node:fs";
 import { toHex } from "../../base/index.ts";
 import {
-  ClusterError,
   contractQuestions,
   mergeDefinitions,
   missingSigners,
   nameOf,
   presentSigners,
+  refuseExisting,
   verifySigners,
   writeDefinition,
 } from "../../cluster/index.ts";
 import { askContracts } from "../../execution/index.ts";
-import { writeFileAtomic } from "../../storage/index.ts";
 import { customNetwork } from "../definition-request.ts";
+import { writeNewFile } from "../new-file.ts";
 import { readDefinitionFile } from "../read-definition.ts";
 import { executionEndpoint } from "../run-config.ts";
 import type { CommandInput } from "./index.ts";
@@ -21,18 +20,15 @@ import type { CommandInput } from "./index.ts";
 export async function mergeDefinitionsCommand({ chosen, io, positionals }: CommandInput): Promise<void> {
   const custom = customNetwork(chosen);
   const path = chosen.text("output-file");
-  if (existsSync(path))
-    throw new ClusterError("cluster/exists", "write the merged definition", {
-      facts: { path },
-      hint: "Move it away first, or choose another --output-file; nothing was written.",
-    });
+  const what = "write the merged definition";
+  refuseExisting(path, what);
   const endpoint = executionEndpoint(chosen);
   const merged = mergeDefinitions(positionals.map(readDefinitionFile));
   const signers = presentSigners(merged);
   const answers = await askContracts(endpoint, contractQuestions(merged, custom, signers));
   verifySigners(merged, signers, custom, answers);
   const missing = missingSigners(merged);
-  await writeFileAtomic(path, writeDefinition(merged), { mode: 0o444 });
+  await writeNewFile(path, writeDefinition(merged), { what, mode: 0o444 });
   if (chosen.flag("json")) {
     io.out(`${JSON.stringify({ path, definitionHash: toHex(merged.definitionHash), missing })}\n`);
     return;

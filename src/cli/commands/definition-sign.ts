@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DvError, fromHex, toHex } from "../../base/index.ts";
 import {
@@ -25,8 +25,8 @@ import {
   writeDefinition,
 } from "../../cluster/index.ts";
 import { askContracts } from "../../execution/index.ts";
-import { writeFileAtomic } from "../../storage/index.ts";
 import { customNetwork } from "../definition-request.ts";
+import { writeNewFile } from "../new-file.ts";
 import { definitionPath, readDefinitionFile } from "../read-definition.ts";
 import { executionEndpoint } from "../run-config.ts";
 import { type Chosen, UsageError } from "../settings.ts";
@@ -50,12 +50,7 @@ export async function signDefinitionCommand({ chosen, io }: CommandInput): Promi
   const answers = await askContracts(endpoint, contractQuestions(signed, custom, [signer]));
   verifySigners(signed, [signer], custom, answers);
   const output = chosen.textOr("output-file", join(dirname(path), copyName(signer)));
-  if (existsSync(output))
-    throw new ClusterError("cluster/exists", "write the signed definition", {
-      facts: { path: output },
-      hint: "Move it away first, or choose another --output-file; nothing was written.",
-    });
-  await writeFileAtomic(output, writeDefinition(signed), { mode: 0o444 });
+  await writeNewFile(output, writeDefinition(signed), { what: "write the signed definition", mode: 0o444 });
   const missing = missingSigners(signed);
   io.out(
     chosen.flag("json")

@@ -1,13 +1,13 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { counted, explain, toHex } from "../../base/index.ts";
 import {
   type Cluster,
-  ClusterError,
   contractQuestions,
   loadNodeKey,
   operatorOfKey,
   readLock,
+  refuseExisting,
   shortKey,
   verifiedCluster,
 } from "../../cluster/index.ts";
@@ -15,9 +15,9 @@ import { askContracts } from "../../execution/index.ts";
 import {
   combineExits,
   ExitError,
+  type ExitFile,
   readExitFile,
   signExits,
-  type WholeExit,
   writeExitFile,
 } from "../../exits/index.ts";
 import {
@@ -28,9 +28,10 @@ import {
   withBeaconNodes,
 } from "../../node/index.ts";
 import { type GroupKey, ssz } from "../../spec/index.ts";
-import { writeFileAtomic } from "../../storage/index.ts";
+import { makeOutputFolder } from "../../storage/index.ts";
 import { customNetwork } from "../definition-request.ts";
 import { formatError } from "../main.ts";
+import { writeNewFile } from "../new-file.ts";
 import { executionEndpoint, readBeaconEndpoints, readBeaconHeaders } from "../run-config.ts";
 import { type Chosen, UsageError } from "../settings.ts";
 import type { CommandInput } from "./index.ts";
@@ -39,12 +40,13 @@ import type { CommandInput } from "./index.ts";
 const PATIENCE_MS = 20_000;
 /** One command's questions after that. */
 const ANSWERS_MS = 60_000;
+const WRITE = "write a file of exits";
 
 /** Says which validators are on the chain, and how they stand. */
 export async function exitList(input: CommandInput): Promise<void> {
   const { chosen, io } = input;
-  const cluster = await readCluster(input);
-  const records = await ask(chosen, cluster, (beacon) => recordsOf(beacon, cluster));
+  const { cluster, ask } = await open(input);
+  const records = await ask((beacon) => recordsOf(beacon, cluster));
   const rows = cluster.validators.map(({ groupKey }) => ({ groupKey, record: records.get(groupKey) }));
   if (chosen.flag("json")) {
     const list = rows.map(({ groupKey, record }) => ({
@@ -67,27 +69,30 @@ export async function exitList(input: CommandInput): Promise<void> {
 /** Writes this operator's part of the exits. */
 export async function exitSign(input: CommandInput): Promise<void> {
   const { chosen, io } = input;
-  const named = chosen.list("validator-public-keys").map((key) => key.toLowerCase());
+  const named = [...new Set(chosen.list("validator-public-keys").map((key) => key.toLowerCase()))];
   if (named.length > 0 === chosen.flag("all"))
     throw new UsageError("cli/usage", "which validators are to leave is not said", {
       hint: "Give --validator-public-keys, or --all for all active ones of the cluster. `trireme exit list` shows them.",
     });
-  const cluster = await readCluster(input);
+  const { cluster, ask } = await open(input);
+  for (const key of named) requireMember(cluster, key);
   const self = operatorOfKey(
     cluster,
     loadNodeKey(inFolder(chosen, "private-key-file", "charon-enr-private-key")),
   );
   const epoch = chosen.number("exit-epoch");
   const path = chosen.textOr("output-file", `exits-operator-${self}.json`);
-  const { leaving, exits } = await ask(chosen, cluster, async (beacon, chain) => {
-    const leaving = choose(named, cluster, await recordsOf(beacon, cluster));
+  refuseExisting(path, WRITE); // Before thousands of key shares are opened.
+  const { leaving, exits } = await ask(async (beacon, chain) => {
+    const leaving = choose(named, await recordsOf(beacon, cluster));
     io.err(`Opening key shares …\n`);
     const keysDir = inFolder(chosen, "validator-keys-dir", "validator_keys");
     const shares = await loadKeyShares(keysDir, cluster, self);
     const to = leaving.map(({ pubkey, index }) => ({ groupKey: pubkey, validatorIndex: index }));
     return { leaving, exits: signExits(chain, to, { shares, epoch }) };
   });
-  await writeNew(path, writeExitFile({ lockHash: toHex(cluster.lockHash), operator: self, exits }));
+  const text = writeExitFile({ lockHash: toHex(cluster.lockHash), operator: self, exits });
+  await writeNewFile(path, text, { what: WRITE });
   if (chosen.flag("json"))
     return io.out(
       `${JSON.stringify({ path, operator: self, epoch, validators: leaving.map(({ index }) => index) })}\n`,
@@ -110,16 +115,18 @@ export async function exitSign(input: CommandInput): Promise<void> {
 /** Writes whole exits down, for somebody to send one day. */
 export async function exitCombine(input: CommandInput): Promise<void> {
   const { chosen, io } = input;
-  const cluster = await readCluster(input);
-  const whole = await ask(chosen, cluster, async (_, chain) => combined(chain, cluster, input.positionals));
+  const { cluster, ask } = await open(input);
+  const files = input.positionals.map(readFile);
+  const whole = await ask(async (_, chain) => combineExits(chain, cluster, files));
   const folder = chosen.text("output-dir");
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const paths: string[] = [];
-  for (const { groupKey, signed } of whole) {
-    const path = join(folder, `exit-${groupKey}.json`);
-    await writeNew(path, `${JSON.stringify(ssz.phase0.SignedVoluntaryExit.toJson(signed))}\n`);
-    paths.push(path);
-  }
+  const exits = whole.map(({ groupKey, signed }) => ({
+    path: join(folder, `exit-${groupKey}.json`),
+    text: `${JSON.stringify(ssz.phase0.SignedVoluntaryExit.toJson(signed))}\n`,
+  }));
+  const paths = exits.map(({ path }) => path);
+  for (const path of paths) refuseExisting(path, WRITE); // Before any of them is written.
+  makeOutputFolder(folder, 0o700);
+  for (const { path, text } of exits) await writeNewFile(path, text, { what: WRITE });
   if (chosen.flag("json")) return io.out(`${JSON.stringify({ paths })}\n`);
   io.out(
     `Wrote ${counted(whole.length, "whole exit")} to ${folder}, one file each, valid for ever. Whoever sends one to a beacon node\n(POST /eth/v1/beacon/pool/voluntary_exits) ends that validator; keep them as you keep keys.\n`,
@@ -129,9 +136,10 @@ export async function exitCombine(input: CommandInput): Promise<void> {
 /** Sends exits to the chain. Those that can go, go; what was refused is told at the end. */
 export async function exitBroadcast(input: CommandInput): Promise<void> {
   const { chosen, io } = input;
-  const cluster = await readCluster(input);
-  const refused = await ask(chosen, cluster, async (beacon, chain) => {
-    const whole = combined(chain, cluster, input.positionals);
+  const { cluster, ask } = await open(input);
+  const files = input.positionals.map(readFile);
+  const refused = await ask(async (beacon, chain) => {
+    const whole = combineExits(chain, cluster, files);
     const failures: string[] = [];
     for (const { groupKey, validatorIndex, signed } of whole) {
       const who = `${shortKey(Buffer.from(groupKey.slice(2), "hex"))}  validator ${validatorIndex}`;
@@ -153,35 +161,41 @@ export async function exitBroadcast(input: CommandInput): Promise<void> {
     });
 }
 
-function combined(chain: ChainSpec, cluster: Cluster, paths: readonly string[]): readonly WholeExit[] {
-  const files = paths.map((path) => {
-    let text: string;
-    try {
-      text = readFileSync(path, "utf8");
-    } catch (cause) {
-      throw new ExitError("exits/bad-file", "read a file of partial exits", { cause, facts: { path } });
-    }
-    return readExitFile(text, path);
-  });
-  return combineExits(chain, cluster, files);
+function readFile(path: string): ExitFile {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new ExitError("exits/bad-file", "read a file of partial exits", {
+      cause,
+      facts: { path },
+      hint: "Name the files that `trireme exit sign` wrote.",
+    });
+  }
+  return readExitFile(text, path);
 }
 
-/** The validators that were named, or all that are active. @throws ExitError, UsageError */
+/** @throws UsageError - the key is of no validator of the cluster */
+function requireMember({ validators }: Cluster, key: string): void {
+  if (validators.some(({ groupKey }) => groupKey === key)) return;
+  throw new UsageError("cli/usage", `the cluster has no validator ${key.slice(0, 98)}`, {
+    hint: "`trireme exit list` shows its validators with their whole public keys.",
+  });
+}
+
+/** The validators that were named, or all that are active. @throws ExitError */
 function choose(
   named: readonly string[],
-  cluster: Cluster,
   records: ReadonlyMap<GroupKey, ValidatorRecord>,
 ): readonly ValidatorRecord[] {
   if (named.length === 0) {
     const active = [...records.values()].filter(isActive);
     if (active.length > 0) return active;
-    throw new ExitError("exits/not-active", "find validators that can leave: none is active");
+    throw new ExitError("exits/not-active", "find validators that can leave: none is active", {
+      hint: "`trireme exit list` shows how each of them stands.",
+    });
   }
   return named.map((key) => {
-    if (!cluster.validators.some(({ groupKey }) => groupKey === key))
-      throw new UsageError("cli/usage", `the cluster has no validator ${key.slice(0, 98)}`, {
-        hint: "`trireme exit list` shows its validators with their whole public keys.",
-      });
     const record = records.get(key as GroupKey);
     if (record !== undefined && isActive(record)) return record;
     throw new ExitError("exits/not-active", "sign an exit: the validator is not active", {
@@ -202,47 +216,33 @@ async function recordsOf(
   return new Map(found.map((record) => [record.pubkey, record]));
 }
 
-function ask<T>(
-  chosen: Chosen,
-  { forkVersion }: Cluster,
-  question: (beacon: BeaconNodes, chain: ChainSpec) => Promise<T>,
-): Promise<T> {
-  return withBeaconNodes(
-    {
-      endpoints: readBeaconEndpoints(chosen),
-      headers: readBeaconHeaders(chosen),
-      timeoutMs: Math.max(ANSWERS_MS / 6, chosen.number("beacon-node-timeout")),
-      genesisForkVersion: forkVersion,
-      patienceMs: PATIENCE_MS,
-    },
-    question,
-  );
-}
-
 const inFolder = (chosen: Chosen, flag: string, name: string): string =>
   chosen.textOr(flag, join(chosen.text("data-dir"), name));
 
-async function readCluster({ chosen, io }: CommandInput): Promise<Cluster> {
-  const lock = readLock(inFolder(chosen, "lock-file", "cluster-lock.json"));
+/** The cluster, verified, and a way to ask about its chain. All flags are read before anything slow is done. */
+async function open({ chosen, io }: CommandInput): Promise<{
+  readonly cluster: Cluster;
+  readonly ask: <T>(question: (beacon: BeaconNodes, chain: ChainSpec) => Promise<T>) => Promise<T>;
+}> {
+  const beaconNodes = {
+    endpoints: readBeaconEndpoints(chosen),
+    headers: readBeaconHeaders(chosen),
+    timeoutMs: Math.max(ANSWERS_MS / 6, chosen.number("beacon-node-timeout")),
+    patienceMs: PATIENCE_MS,
+  };
   const custom = customNetwork(chosen);
-  return verifiedCluster(lock, {
+  const endpoint = executionEndpoint(chosen);
+  const lock = readLock(inFolder(chosen, "lock-file", "cluster-lock.json"));
+  const cluster = verifiedCluster(lock, {
     custom,
-    answers: await askContracts(executionEndpoint(chosen), contractQuestions(lock.definition, custom)),
+    answers: await askContracts(endpoint, contractQuestions(lock.definition, custom)),
     ...(chosen.flag("no-verify")
       ? { onUnverified: (error) => io.err(`warning: the lock does not verify. ${formatError(error, false)}`) }
       : {}),
   });
-}
-
-async function writeNew(path: string, content: string): Promise<void> {
-  try {
-    await writeFileAtomic(path, content);
-  } catch (cause) {
-    if (!(cause instanceof Error && (cause.cause as NodeJS.ErrnoException | undefined)?.code === "EEXIST"))
-      throw cause;
-    throw new ClusterError("cluster/exists", "write a file of exits: there is one already", {
-      facts: { path },
-      hint: "Move it away first, or choose another place; nothing was changed.",
-    });
-  }
+  const { forkVersion: genesisForkVersion } = cluster;
+  return {
+    cluster,
+    ask: (question) => withBeaconNodes({ ...beaconNodes, genesisForkVersion }, question),
+  };
 }

@@ -8,21 +8,26 @@ import {
   networkByForkVersion,
   operatorOfKey,
   readLock,
+  refuseExisting,
 } from "../../cluster/index.ts";
 import { slashingDatabase } from "../../node/index.ts";
 import type { GroupKey } from "../../spec/index.ts";
-import { exportSlashingProtection, importSlashingProtection, writeFileAtomic } from "../../storage/index.ts";
+import { exportSlashingProtection, importSlashingProtection } from "../../storage/index.ts";
+import { writeNewFile } from "../new-file.ts";
 import { type Chosen, UsageError } from "../settings.ts";
 import type { CommandInput } from "./index.ts";
 
+const WRITE = "write the interchange file";
+
 /** Writes the interchange file of a stopped node. */
 export async function exportCommand({ chosen, io, positional }: CommandInput): Promise<void> {
+  refuseExisting(positional, WRITE);
   const shares = chosen.flag("for-validator-client") ? ownShares(chosen) : undefined;
   const text = exportSlashingProtection(
     slashingDatabase(chosen.text("data-dir")),
     shares === undefined ? {} : { nameOf: (groupKey) => shares.get(groupKey) },
   );
-  await writeFileAtomic(positional, text);
+  await writeNewFile(positional, text, { what: WRITE });
   io.out(
     `Wrote what this node has signed to ${positional}. Do not start this node again once another program uses the file.\n`,
   );
