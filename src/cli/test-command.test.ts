@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -33,6 +33,18 @@ test("`test` says of folder, disk, ports, beacon nodes and operators how they ar
   assert.match(alone.out, /[✔!] beacon node +127\.0\.0\.1:\d+ \(Trireme/);
   assert.match(alone.out, /✔ port +monitoring/);
   assert.ok(!existsSync(slashingDatabase(node)), "a test made a slashing memory");
+
+  const keyLock = join(node, "charon-enr-private-key.lock");
+  writeFileSync(keyLock, "who knows what");
+  const uncertain = await trireme(
+    `test ${flags} --beacon-node-endpoints ${chain.url} --private-key-file-lock --peers-patience 1000000`,
+  );
+  assert.equal(uncertain.code, 1);
+  assert.match(
+    uncertain.out,
+    /✘ node key +read the lock of the private key; ports and operators were left alone/,
+  );
+  rmSync(keyLock);
 
   const nowhere = join(folder, "mistyped");
   const mistyped = await trireme(`test --data-dir ${nowhere} --beacon-node-endpoints ${chain.url}`);

@@ -98,7 +98,7 @@ test("verify names each thing that does not belong, and ends with exit code 1", 
     [
       "a wrong password",
       (home) => change(keys(home, 0, "txt"), () => "guess"),
-      /keystore-insecure-0\.json[\s\S]*password file must be/,
+      /keystore-insecure-0\.json: the password is not this keystore's[\s\S]*passwordFile: .*keystore-insecure-0\.txt[\s\S]*put the one that was written with keystore-insecure-0\.json/,
     ],
     [
       "another node key",

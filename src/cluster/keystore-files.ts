@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { each } from "../base/index.ts";
 import {
   decryptKeystore,
   encryptKeystore,
+  KeystoreError,
   PBKDF2_ROUNDS,
   parseKeystore,
   type SecretKey,
@@ -91,7 +92,7 @@ function keystoresIn(folder: string): readonly string[] {
   });
 }
 
-/** Opens one. @throws ClusterError with its path, `cluster/missing` when its password is not there */
+/** Opens one. @throws ClusterError with its path, and that of its password file where it is about the password */
 export async function openKeystore(folder: string, name: string): Promise<OpenedKeystore> {
   const file = join(folder, name);
   const passwordFile = file.replace(/\.json$/, ".txt");
@@ -100,16 +101,19 @@ export async function openKeystore(folder: string, name: string): Promise<Opened
     "the password of a keystore",
     `The password of ${name} belongs into ${basename(passwordFile)} beside it.`,
   );
+  const text = readText(file, "a keystore", "Restore the keystore from a backup.");
   try {
-    const keystore = parseKeystore(readFileSync(file, "utf8"));
+    const keystore = parseKeystore(text);
     const secret = await decryptKeystore(keystore, password);
     const isWeak = keystore.kdf.function === "pbkdf2" && keystore.kdf.c < PBKDF2_ROUNDS.secure / 100;
     return { file, index: Number(KEYSTORE_NAME.exec(name)?.[1]), secret, isWeak };
   } catch (cause) {
+    if (!(cause instanceof KeystoreError) || cause.code !== "keystore/wrong-password")
+      throw new ClusterError("cluster/malformed", `open ${file}`, { cause, facts: { path: file } });
     throw new ClusterError("cluster/malformed", `open ${file}`, {
       cause,
-      facts: { path: file },
-      hint: "Restore the keystore and its password file from a backup.",
+      facts: { path: file, passwordFile, ...(password.trim() === "" ? { found: "no password in it" } : {}) },
+      hint: `Each keystore has a password of its own: put the one that was written with ${name} into ${basename(passwordFile)}, or restore both files from a backup of this operator's folder.`,
     });
   }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type Hex, toHex } from "../base/index.ts";
+import { type Hex, systemAdvice, toHex } from "../base/index.ts";
 import { NodeKey } from "../crypto/index.ts";
 import { type GroupKey, type OperatorIndex, shareIndexOf } from "../spec/index.ts";
 import { parseEnr } from "./enr.ts";
@@ -11,12 +11,22 @@ import type { Cluster } from "./types.ts";
 import { verifyLock } from "./verify-lock.ts";
 import type { ContractAnswers } from "./wallet-claims.ts";
 
-/** Reads a text file. @throws ClusterError `cluster/missing` with the path and what to do */
+/**
+ * Reads a text file.
+ *
+ * @param hint - What to do where it is missing.
+ * @throws ClusterError `cluster/missing` with the path and what to do
+ */
 export function readText(path: string, what: string, hint: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new ClusterError("cluster/missing", `read ${what}`, { cause, facts: { path }, hint });
+    const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    throw new ClusterError("cluster/missing", `read ${what}`, {
+      cause,
+      facts: { path },
+      hint: isMissing ? hint : (systemAdvice(cause) ?? hint),
+    });
   }
 }
 

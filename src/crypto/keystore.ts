@@ -161,9 +161,8 @@ function expectFunction(from: Record<string, unknown>, where: string, wanted: st
 export async function decryptKeystore(keystore: Keystore, password: string): Promise<SecretKey> {
   const key = await deriveKey(keystore.kdf, normalisePassword(password));
   if (!timingSafeEqual(sha256(key.subarray(16, 32), keystore.ciphertext), keystore.checksum)) {
-    throw new KeystoreError("keystore/wrong-password", "open keystore", {
+    throw new KeystoreError("keystore/wrong-password", "the password is not this keystore's", {
       facts: { uuid: keystore.uuid },
-      hint: "The password file must be the one that was written with this keystore.",
     });
   }
   const decipher = createDecipheriv("aes-128-ctr", key.subarray(0, 16), keystore.iv);

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { PeerStatus } from "../p2p/index.ts";
+import type { Clock } from "../ports/index.ts";
+import { keyUse } from "./preflight.ts";
 import { judgeBeaconNode, judgeClock, judgePeers } from "./preflight-verdicts.ts";
 import { beaconNode, peer as peerStatus } from "./testing/statuses.ts";
 
@@ -57,4 +62,46 @@ test("a clock that differs from those of most operators is ours to set; one that
   assert.equal(theirs.state, "odd");
   assert.match(theirs.says, /operator 2/);
   assert.equal(judgeClock([peer(1, { clockOffsetMs: undefined })]).state, "odd");
+});
+
+test("peers are met only while nobody else renews the lock of the node key, and `run` with its flag would not begin either", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "trireme-preflight-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const privateKeyFile = join(folder, "charon-enr-private-key");
+  const { signal } = new AbortController();
+  const never = { now: () => 1_000_000, at: () => () => assert.fail("it waited") };
+  const use = (privateKeyFileLock: boolean, clock: Clock = never) =>
+    keyUse(clock, { privateKeyFile, privateKeyFileLock }, "0xaa", signal);
+  const lock = (renewed: number): void =>
+    writeFileSync(
+      `${privateKeyFile}.lock`,
+      JSON.stringify({ command: "charon run", timestamp: new Date(renewed).toISOString() }),
+    );
+  assert.equal(await use(true), undefined);
+  lock(900_000);
+  assert.equal(await use(true), undefined, "a lock of long ago");
+
+  /** Whoever holds the lock renews it while we wait. */
+  const renewing = (): Clock => {
+    let now = 1_000_000;
+    return {
+      now: () => now,
+      at: (due, run) => {
+        now = due;
+        lock(due - 100);
+        setImmediate(run);
+        return () => {};
+      },
+    };
+  };
+  for (const flag of [true, false]) {
+    lock(999_500);
+    const verdict = await use(flag, renewing());
+    assert.equal(verdict?.state, flag ? "bad" : "odd");
+    assert.match(
+      verdict?.says ?? "",
+      /another process renewed the lock just now; ports and operators were left alone/,
+    );
+    assert.match(verdict?.advice ?? "", /Stop the other Charon or Trireme/);
+  }
 });

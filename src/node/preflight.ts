@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { counted, DvError, explain, makeFolder, systemAdvice, toHex, writeWhole } from "../base/index.ts";
 import { readLock } from "../cluster/index.ts";
 import { readAddress } from "../http/index.ts";
-import { type Logger, silent, sleepUntil, unmetered } from "../ports/index.ts";
-import { lockDataFolder } from "../storage/index.ts";
+import { type Clock, type Logger, silent, sleepUntil, unmetered } from "../ports/index.ts";
+import { lockDataFolder, requireFreePrivateKey } from "../storage/index.ts";
 import { askRunningNode } from "./ask-running-node.ts";
 import { systemClock } from "./clock.ts";
 import type { RunConfig } from "./config.ts";
@@ -63,6 +63,11 @@ export async function preflight(
     return { isRunning };
   }
   try {
+    const use = await keyUse(systemClock, config, toHex(identity.cluster.lockHash), signal);
+    if (use !== undefined) {
+      tell(use);
+      return { isRunning: false };
+    }
     for (const verdict of await testPorts(config)) tell(verdict);
     if (peersMs > 0) await testPeers(config, identity, tell, { peersMs, onWait, log }, signal);
   } finally {
@@ -157,6 +162,28 @@ async function testDisk({ dataDir }: RunConfig): Promise<Verdict> {
     return { name, state: "good", says };
   } catch (error) {
     return bad(name, error);
+  }
+}
+
+/**
+ * What speaks against meeting peers under this node's key: another program that says by the key's lock that it works with it,
+ * as Charon does with its flag of the same name. Peers would break off with that one. Waits for five seconds at most.
+ */
+export async function keyUse(
+  clock: Clock,
+  { privateKeyFile, privateKeyFileLock }: Pick<RunConfig, "privateKeyFile" | "privateKeyFileLock">,
+  lockHash: string,
+  signal: AbortSignal,
+): Promise<Verdict | undefined> {
+  try {
+    await requireFreePrivateKey(clock, { keyPath: privateKeyFile, lockHash, onWait: () => {}, signal });
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    const verdict = bad("node key", error);
+    // Without the flag `run` would begin all the same.
+    const state = privateKeyFileLock ? "bad" : "odd";
+    return { ...verdict, state, says: `${verdict.says}; ports and operators were left alone` };
   }
 }
 

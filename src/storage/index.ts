@@ -9,6 +9,6 @@ export { StorageError, type StorageErrorCode } from "./errors.ts";
 export { type FolderLock, lockDataFolder } from "./folder-lock.ts";
 export type { ImportSummary } from "./memory-file.ts";
 export { type NodeStore, type NodeStoreOptions, openNodeStore } from "./node-store.ts";
-export { lockPrivateKey, type PrivateKeyLockOptions } from "./private-key-lock.ts";
+export { lockPrivateKey, type PrivateKeyLockOptions, requireFreePrivateKey } from "./private-key-lock.ts";
 export { exportSlashingProtection, importSlashingProtection } from "./slashing-files.ts";
 export { makeOutputFolder, writeFileAtomic } from "./write-file.ts";

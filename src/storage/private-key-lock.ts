@@ -9,18 +9,32 @@ const STALE_MS = 5_000;
 /** Two epochs of mainnet: what the previous cluster of this key still had under way has then ended. */
 const OTHER_CLUSTER_GRACE_MS = 2 * 32 * 12 * 1_000;
 
-export interface PrivateKeyLockOptions {
+export interface PrivateKeyUse {
   /** The node key's file; the lock is beside it as `<keyPath>.lock`. */
   readonly keyPath: string;
-  readonly command: string;
   /** As in cluster-lock.json, "0x…"; undefined while there is no cluster lock. */
   readonly lockHash?: string;
-  /** Told when the lock cannot be renewed; another process could then take the key. */
-  readonly onLost: (error: unknown) => void;
   /** Told before we wait, for five seconds at most, to see whether a lock that was just renewed is renewed again. */
   readonly onWait?: (ms: number) => void;
   /** Ends that wait. */
   readonly signal: AbortSignal;
+}
+
+export interface PrivateKeyLockOptions extends PrivateKeyUse {
+  readonly command: string;
+  /** Told when the lock cannot be renewed; another process could then take the key. */
+  readonly onLost: (error: unknown) => void;
+}
+
+/**
+ * That no process works with the key, as far as they tell by its lock; see `lockPrivateKey`. Takes nothing.
+ *
+ * @throws what `lockPrivateKey` throws
+ */
+export async function requireFreePrivateKey(clock: Clock, use: PrivateKeyUse): Promise<void> {
+  const path = `${use.keyPath}.lock`;
+  const watched = await untilStale(clock, path, use);
+  await refuseWhenHeld(clock, path, use, watched);
 }
 
 /**
@@ -33,8 +47,7 @@ export interface PrivateKeyLockOptions {
  */
 export async function lockPrivateKey(clock: Clock, options: PrivateKeyLockOptions): Promise<() => void> {
   const path = `${options.keyPath}.lock`;
-  const watched = await untilStale(clock, path, options);
-  await refuseWhenHeld(clock, path, options, watched);
+  await requireFreePrivateKey(clock, options);
   await write(clock, path, options);
 
   let cancel = (): void => {};
@@ -64,7 +77,7 @@ export async function lockPrivateKey(clock: Clock, options: PrivateKeyLockOption
 async function untilStale(
   clock: Clock,
   path: string,
-  { onWait, signal }: PrivateKeyLockOptions,
+  { onWait, signal }: PrivateKeyUse,
 ): Promise<Held | undefined> {
   const held = await read(path);
   if (held === undefined || onWait === undefined) return undefined;
@@ -79,7 +92,7 @@ async function untilStale(
 async function refuseWhenHeld(
   clock: Clock,
   path: string,
-  options: PrivateKeyLockOptions,
+  options: PrivateKeyUse,
   watched: Held | undefined,
 ): Promise<void> {
   const held = await read(path);

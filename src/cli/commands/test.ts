@@ -1,6 +1,7 @@
 import { counted, DvError, printable } from "../../base/index.ts";
 import { preflight, type Verdict } from "../../node/index.ts";
 import { readRunConfig } from "../run-config.ts";
+import { stopSignals } from "../stop-signals.ts";
 import type { CommandInput } from "./index.ts";
 
 /** Something that `run` needs is not as it must be. */
@@ -11,11 +12,8 @@ const NAME_WIDTH = 12;
 
 /** Says of each thing that `run` leans on whether it is well, as soon as that is known. */
 export async function testCommand({ chosen, io }: CommandInput): Promise<void> {
-  const stopping = new AbortController();
-  const stop = (): void => stopping.abort(new Error("asked to stop"));
-  process.once("SIGTERM", stop);
-  process.once("SIGINT", stop);
   const config = readRunConfig(chosen);
+  const { signal, release } = stopSignals();
   const peersMs = chosen.flag("skip-peers") ? 0 : chosen.number("peers-patience");
   const verdicts: Verdict[] = [];
   const tell = (verdict: Verdict): void => {
@@ -28,10 +26,9 @@ export async function testCommand({ chosen, io }: CommandInput): Promise<void> {
   };
   let isRunning = false;
   try {
-    ({ isRunning } = await preflight(config, tell, { peersMs, onWait }, stopping.signal));
+    ({ isRunning } = await preflight(config, tell, { peersMs, onWait }, signal));
   } finally {
-    process.removeListener("SIGTERM", stop);
-    process.removeListener("SIGINT", stop);
+    release();
   }
   const failed = verdicts.filter(({ state }) => state === "bad").length;
   if (chosen.flag("json")) io.out(`${JSON.stringify({ passed: failed === 0, verdicts }, null, 1)}\n`);
