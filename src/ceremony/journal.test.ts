@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { NodeKey } from "../crypto/index.ts";
+import { CeremonyError } from "./errors.ts";
 import { Journal, type JournalRecord } from "./journal.ts";
 
 const key = NodeKey.fromBytes(new Uint8Array(32).fill(7));
@@ -70,13 +71,75 @@ test("a journal cut off at any byte gives back the records that were whole, and 
   assert.equal(last, 0);
 });
 
-test("records that were changed or moved do not come back", async (t) => {
+test("a journal whose end is zeros gives back the records before them, and takes new ones", async (t) => {
   const path = pathOf(t);
-  await written(path, records.slice(0, 2));
-  const bytes = readFileSync(path);
-  bytes[bytes.length - 20] = (bytes[bytes.length - 20] as number) ^ 1;
-  writeFileSync(path, bytes);
-  assert.deepEqual(await read(path), records.slice(0, 1));
+  await written(path);
+  const whole = readFileSync(path);
+  let last = records.length;
+  for (let length = whole.length - 4; length >= 0; length -= length > 300 ? 37 : 1) {
+    writeFileSync(path, Buffer.concat([whole.subarray(0, length), Buffer.alloc(whole.length - length)]));
+    const found = await read(path);
+    assert.ok(found.length <= last, `${found.length} records of ${length} bytes`);
+    last = found.length;
+    assert.deepEqual(found, records.slice(0, found.length));
+    await written(path, [{ kind: "step", step: 1 }]);
+    assert.deepEqual(await read(path), [...found, { kind: "step", step: 1 }]);
+  }
+  assert.equal(last, 0);
+});
+
+const refused = async (path: string, what: string): Promise<CeremonyError> => {
+  const before = readFileSync(path);
+  const error: unknown = await read(path).then(
+    (found) => assert.fail(`${what}: ${found.length} records came back`),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof CeremonyError && error.code === "ceremony/journal", what);
+  assert.deepEqual(readFileSync(path), before, `${what}: the file was changed`);
+  return error;
+};
+
+test("a journal with one wrong bit anywhere is refused with what to do, and left as it is", async (t) => {
+  const path = pathOf(t);
+  await written(path);
+  const whole = readFileSync(path);
+  for (let at = 0; at < whole.length; at += at < 600 || at > whole.length - 200 ? 1 : 37) {
+    const bytes = Buffer.from(whole);
+    bytes[at] = (bytes[at] as number) ^ (1 << (at % 8));
+    writeFileSync(path, bytes);
+    const error = await refused(path, `bit ${at % 8} of byte ${at}`);
+    assert.match(error.hint ?? "", /ask the other operators/);
+  }
+});
+
+test("a journal that lacks a record in its middle, or has two in the wrong order, is refused", async (t) => {
+  const path = pathOf(t);
+  const sizes: number[] = [];
+  for (const record of records) {
+    await written(path, [record]);
+    sizes.push(statSync(path).size);
+  }
+  const whole = readFileSync(path);
+  const [a = 0, b = 0, c = 0] = sizes;
+  const piece = (from: number, to?: number): Buffer => whole.subarray(from, to);
+  writeFileSync(path, Buffer.concat([piece(0, a), piece(b)]));
+  const { message } = await refused(path, "a record is missing");
+  assert.match(message, new RegExp(`damaged after 1 records, at byte ${a}`));
+  writeFileSync(path, Buffer.concat([piece(0, a), piece(b, c), piece(a, b), piece(c)]));
+  await refused(path, "two records are swapped");
+});
+
+test("a journal of another version of this program is refused as such, and a short file of somebody else too", async (t) => {
+  const path = pathOf(t);
+  await written(path);
+  const older = Buffer.from(
+    readFileSync(path).toString("latin1").replace("ceremony 3", "ceremony 2"),
+    "latin1",
+  );
+  writeFileSync(path, older);
+  assert.match((await refused(path, "version 2")).message, /another version of this program/);
+  writeFileSync(path, "my notes");
+  assert.match((await refused(path, "notes")).message, /it is no journal/);
 });
 
 test("a journal of another definition or node key, or another file, is refused and left as it is", async (t) => {

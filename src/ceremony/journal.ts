@@ -33,15 +33,21 @@ const Flat = proto.message({
   step: proto.uint32(5),
 });
 
-const magic = Buffer.from("trireme ceremony 2\n");
+const magic = Buffer.from("trireme ceremony 3\n");
 const SALT_BYTES = 32;
+/** The length of a record, and the same inverted. */
+const LENGTH_BYTES = 8;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
  * An append-only file, mode 0600, each record encrypted under a key that follows from the node key. A record is on the disk
- * for good when `append` has settled; records that are appended together share one wait for the disk. What a kill or a
- * power loss left half written at its end is cut off when it is opened.
+ * for good when `append` has settled; records that are appended together share one wait for the disk.
+ *
+ * A kill or a power loss leaves the records that were being written cut off, or zeros in their place: nobody was told of
+ * them, and they are dropped when it is opened. Any other damage is refused. What the journal forgets was said to others
+ * already, and whoever draws a new seed after that, or confirms another message, contradicts itself, which breaks the
+ * ceremony for all and could give the key away.
  */
 export class Journal {
   readonly #path: string;
@@ -70,7 +76,7 @@ export class Journal {
    * Opens the journal of one definition, or begins it.
    *
    * @returns `records` in the order in which they were appended; none for a new one.
-   * @throws CeremonyError `ceremony/journal` - it is of another ceremony or node key, or no journal.
+   * @throws CeremonyError `ceremony/journal` - it is of another ceremony or node key, damaged, or no journal; it stays as it is.
    */
   static async open(
     path: string,
@@ -85,7 +91,9 @@ export class Journal {
       if (size > JOURNAL_BYTES_MAX) throw unusable(path, "it is too large to be one");
       const content = new Uint8Array(await file.readFile());
       const head = magic.length + definitionHash.length + SALT_BYTES;
-      if (content.length < head) {
+      const written = writtenLength(content);
+      const begun = Math.min(written, magic.length);
+      if (written < head && magic.subarray(0, begun).equals(content.subarray(0, begun))) {
         // New, or killed before anything could follow its head.
         const salt = new Uint8Array(randomBytes(SALT_BYTES));
         await file.truncate(0);
@@ -97,13 +105,24 @@ export class Journal {
           records: [],
         };
       }
-      if (!magic.equals(content.subarray(0, magic.length))) throw unusable(path, "it is no journal");
+      if (!magic.equals(content.subarray(0, magic.length)))
+        throw unusable(
+          path,
+          /^trireme ceremony \d+\n/.test(Buffer.from(content.subarray(0, 32)).toString("latin1"))
+            ? "another version of this program has written it"
+            : "it is no journal",
+        );
       if (Buffer.compare(definitionHash, content.subarray(magic.length, head - SALT_BYTES)) !== 0)
         throw unusable(path, "it is of a ceremony for another cluster definition");
       const key = keyOf(nodeKey, content.subarray(head - SALT_BYTES, head));
-      const { records, end } = readRecords(content, head, key);
-      if (records.length === 0 && end < content.length && content.length - end > 64)
-        throw unusable(path, "its first record cannot be opened with this node key");
+      const { records, end, isDamaged } = readRecords(content, { from: head, to: written, key });
+      if (isDamaged)
+        throw unusable(
+          path,
+          records.length === 0
+            ? "its first record is damaged, or of another node key"
+            : `it is damaged after ${records.length} records, at byte ${end}`,
+        );
       await file.truncate(end);
       return { journal: new Journal(path, file, key, { size: end, index: records.length }), records };
     } catch (error) {
@@ -130,13 +149,14 @@ export class Journal {
     await this.#file.close();
   }
 
-  /** Overwrites and removes it: afterwards nothing of the ceremony is left here. */
+  /** Removes it for good and overwrites what it was, in this order: half overwritten it would be taken for damaged. */
   async destroy(): Promise<void> {
     await this.#scheduled?.catch(() => {});
+    await unlink(this.#path);
+    await syncPath(dirname(this.#path));
     await writeAll(this.#file, new Uint8Array(this.#size), 0);
     await this.#file.sync();
     await this.#file.close();
-    await unlink(this.#path);
   }
 
   #write(): Promise<void> {
@@ -167,7 +187,10 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promis
 function unusable(path: string, why: string): CeremonyError {
   return new CeremonyError("ceremony/journal", `open the journal of an interrupted ceremony: ${why}`, {
     facts: { path },
-    hint: "To go on, use the definition and node key it was begun with. To give that ceremony up, delete the file; all operators then start again.",
+    hint:
+      "To go on, use the program, the definition and the node key it was begun with, or a sound copy of the file that nothing was written to since. " +
+      "Else ask the other operators: while none of them has key shares of this ceremony, delete the file, and all start again. If one has them, yours are whole in ceremony-draft beside this file: " +
+      "move what is in there to the data folder, then delete the file.",
   });
 }
 
@@ -187,14 +210,15 @@ function keyOf(nodeKey: NodeKey, salt: Uint8Array): Uint8Array {
   }
 }
 
-/** Length, initialisation vector, ciphertext and tag; the place in the file is authenticated too. */
+/** Length twice, initialisation vector, ciphertext and tag; the place in the file is authenticated too. */
 function seal(key: Uint8Array, index: number, plain: Uint8Array): Uint8Array {
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv("aes-256-gcm", key, iv);
   cipher.setAAD(placeOf(index));
   const body = Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
-  const length = Buffer.alloc(4);
+  const length = Buffer.alloc(LENGTH_BYTES);
   length.writeUInt32BE(body.length);
+  length.writeUInt32BE(~body.length >>> 0, 4);
   return Buffer.concat([length, body]);
 }
 
@@ -218,23 +242,39 @@ function placeOf(index: number): Uint8Array {
   return place;
 }
 
+/** So many zeros at the end are no ciphertext's: one in four thousand million ends so. */
+const ZERO_BYTES_MIN = 4;
+
+/** The length without the zeros at the end, which stand where a file grew before its content came. */
+function writtenLength(content: Uint8Array): number {
+  const end = content.findLastIndex((byte) => byte !== 0) + 1;
+  return content.length - end >= ZERO_BYTES_MIN ? end : content.length;
+}
+
+/**
+ * Reads records up to the first that is not whole. A file can only be cut off at its end (`to`): a record that should be whole
+ * and is not, or a length that is none, is damage.
+ */
 function readRecords(
   content: Uint8Array,
-  from: number,
-  key: Uint8Array,
-): { readonly records: readonly JournalRecord[]; readonly end: number } {
+  { from, to, key }: { readonly from: number; readonly to: number; readonly key: Uint8Array },
+): { readonly records: readonly JournalRecord[]; readonly end: number; readonly isDamaged: boolean } {
   const view = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
   const records: JournalRecord[] = [];
   let at = from;
-  while (at + 4 <= content.length) {
-    const end = at + 4 + view.readUInt32BE(at);
+  while (at + LENGTH_BYTES <= to) {
+    const length = view.readUInt32BE(at);
+    if (view.readUInt32BE(at + 4) !== ~length >>> 0) return { records, end: at, isDamaged: true };
+    const end = at + LENGTH_BYTES + length;
     const plain =
-      end <= content.length ? unseal(key, records.length, content.subarray(at + 4, end)) : undefined;
-    if (plain === undefined) break; // Half written when the process ended: nobody was told of it.
+      end <= content.length
+        ? unseal(key, records.length, content.subarray(at + LENGTH_BYTES, end))
+        : undefined;
+    if (plain === undefined) return { records, end: at, isDamaged: end <= to };
     records.push(decode(plain));
     at = end;
   }
-  return { records, end: at };
+  return { records, end: at, isDamaged: false };
 }
 
 function encode(record: JournalRecord): Uint8Array {
