@@ -11,6 +11,8 @@ const WORDS: readonly (readonly [said: RegExp, words: string])[] = [
   // The system's own sentence with what it is about; without its code and the name of the call.
   [/^E[A-Z0-9]+: ([^,]+), [a-z]+ (?:'[^']*' -> )?'([^']*)'$/, "$1: $2"],
   [/^E[A-Z0-9]+: ([^,]+), [a-z]+$/, "$1"],
+  // It goes on with a piece of the text, which may be of a file with a key in it.
+  [/^Unexpected token [\s\S]*is not valid JSON$/, "it is not JSON"],
   [/^listen E[A-Z0-9]+: (.+)$/, "$1"],
 ];
 

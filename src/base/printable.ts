@@ -14,9 +14,16 @@ export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");
 }
 
-/** Text without the user names, passwords and queries of the URLs in it, which often carry a key. One in a path is not recognised. */
+/** A part of a path that looks as if it were drawn at random: the key of a provider. What begins with 0x names something public. */
+const KEY_IN_PATH = /\/(?!0x)(?=[^/?#]*\d)[\w-]{20,}(?=[/?#]|$)/g;
+
+/** Text without the user names, passwords and queries of the URLs in it, and without keys in their paths. */
 export function withoutSecrets(text: string): string {
   return text
     .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, "$1[secret]@")
-    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/[^\s?#"]*)\?[^\s"]*/gi, "$1?[secret]");
+    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/[^\s?#"]*)\?[^\s"]*/gi, "$1?[secret]")
+    .replaceAll(
+      /([a-z][a-z0-9+.-]*:\/\/[^\s/?#"]*)(\/[^\s"]*)/gi,
+      (_, host: string, path: string) => host + path.replaceAll(KEY_IN_PATH, "/[secret]"),
+    );
 }

@@ -133,6 +133,18 @@ test("a wrong use ends with exit code 2, says what is wrong and what to write, a
     ],
     ["run --beacon-node-endpoints http://a --testnet-name mine", /needs all of --testnet-name/],
     ["run --beacon-node-endpoints http://a --no-signer --keystores-aggregate", /--no-signer leaves closed/],
+    ["config show --p2p-tcp-address 3610", /--p2p-tcp-address has "3610"\n {2}Write it as 1\.2\.3\.4:3610/],
+    ["dkg --p2p-tcp-address 127.0.0.1:0,nowhere:99999", /--p2p-tcp-address has "nowhere:99999"/],
+    ["dkg --p2p-peers /ip4/127.0.0.1/tcp/3610", /--p2p-peers has .*\n {2}Write it as .*\/p2p\//],
+    ["dkg --p2p-relays ftp://relay.example", /--p2p-relays has .*\n {2}A relay is a URL/],
+    ["dkg --p2p-external-ip 1.2.3.4:3610", /--p2p-external-ip has .*\n {2}Write an IP address alone/],
+    ["dkg --p2p-external-ip 1.2.3", /--p2p-external-ip has "1\.2\.3"/],
+    ["dkg --p2p-external-hostname node.example:1", /--p2p-external-hostname has .*\n {2}Write a name alone/],
+    ["dkg", /--p2p-relays has "nowhere"/, { CHARON_P2P_RELAYS: "nowhere" }],
+    ["config show --monitoring-address 3620", /--monitoring-address has "3620"\n {2}Write host:port/],
+    ["config show --validator-api-address 127.0.0.1", /--validator-api-address has .*\n {2}Write host:port/],
+    ["relay --http-address here", /--http-address has "here"/],
+    ["chain --interop-validators 1 --address 127.0.0.1:99999", /--address has /],
     [
       "create cluster --num-validators 1",
       /--fee-recipient-addresses and --withdrawal-addresses are missing\n {2}Give them, or set TRIREME_FEE/,
@@ -236,7 +248,7 @@ test("`create cluster` makes the folders and says what it made; twice is refused
 
   const again = await trireme(createCluster(folder));
   assert.equal(again.code, 1);
-  assert.match(again.err, /node0\n.*nothing was written/);
+  assert.match(again.err, /node0\n.*nothing was changed/);
 
   const whole = join(folder, "whole");
   const combined = await trireme(`combine --cluster-dir ${folder} --output-dir ${whole} --json`);

@@ -1,3 +1,5 @@
+import type { AddressKind } from "../node/index.ts";
+
 /** One flag: the parser, the help, the environment, the configuration file and docs/cli.md all come from its row. */
 export interface Flag {
   /** Without the dashes; Charon's name where it means the same. */
@@ -11,6 +13,8 @@ export interface Flag {
   /** Of a number that is given: the least and the most that make sense. */
   readonly range?: readonly [number, number];
   readonly required?: boolean;
+  /** What the address, or each of them, is for; one that cannot be one is refused before anything is done. */
+  readonly address?: AddressKind;
   /** Not shown by `config show`, which people send to each other. */
   readonly secret?: boolean;
 }
@@ -106,6 +110,7 @@ export const external: readonly Flag[] = [
   {
     name: "p2p-external-ip",
     kind: "text",
+    address: "ip",
     value: "ip",
     default: "",
     help: "The address that peers are told, for a node behind a router",
@@ -113,6 +118,7 @@ export const external: readonly Flag[] = [
   {
     name: "p2p-external-hostname",
     kind: "text",
+    address: "hostname",
     value: "name",
     default: "",
     help: "The name that peers are told",

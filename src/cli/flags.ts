@@ -144,6 +144,7 @@ export const commands: readonly CommandRow[] = [
       {
         name: "p2p-tcp-address",
         kind: "list",
+        address: "listen",
         value: "host:port,…",
         default: [],
         help: "Where peers reach this node; by default it only dials",
@@ -152,6 +153,7 @@ export const commands: readonly CommandRow[] = [
       {
         name: "p2p-relays",
         kind: "list",
+        address: "relay",
         value: "url,…",
         default: ["https://4.relay.obol.dev"],
         help: "Relays over which operators find each other (URL or multiaddr)",
@@ -159,6 +161,7 @@ export const commands: readonly CommandRow[] = [
       {
         name: "p2p-peers",
         kind: "list",
+        address: "peer",
         value: "multiaddr,…",
         default: [],
         help: "Addresses of peers, ending with /p2p/ and the peer id",
@@ -245,6 +248,7 @@ export const commands: readonly CommandRow[] = [
       {
         name: "http-address",
         kind: "text",
+        address: "serve",
         value: "host:port",
         default: "127.0.0.1:3640",
         help: "Where nodes ask for the relay's addresses",
@@ -252,6 +256,7 @@ export const commands: readonly CommandRow[] = [
       {
         name: "p2p-tcp-address",
         kind: "list",
+        address: "listen",
         value: "host:port,…",
         default: ["0.0.0.0:3610"],
         help: "Where nodes reach the relay",
@@ -280,6 +285,7 @@ export const commands: readonly CommandRow[] = [
       {
         name: "monitoring-address",
         kind: "text",
+        address: "serve",
         value: "host:port",
         default: "",
         help: "Where /metrics is served",
@@ -295,6 +301,7 @@ export const commands: readonly CommandRow[] = [
       {
         name: "address",
         kind: "text",
+        address: "serve",
         value: "host:port",
         default: "127.0.0.1:3500",
         help: "Where the beacon API is served",

@@ -38,7 +38,8 @@ test("a node of a Gnosis cluster hashes the containers of Gnosis: nothing loads 
   const script = (lockFile: string): string => `
     const { main } = await import("${join(import.meta.dirname, "index.ts")}");
     const quiet = { out() {}, err() {}, environment: {} };
-    await main(["run", "--lock-file", "${lockFile}", "--beacon-node-endpoints", "http://127.0.0.1:1"], quiet);
+    const flags = ["--beacon-node-endpoints", "http://127.0.0.1:1", "--p2p-tcp-address", "127.0.0.1:0"];
+    await main(["run", "--lock-file", "${lockFile}", ...flags], quiet);
     const { ssz } = await import("${join(import.meta.dirname, "../spec/index.ts")}");
     console.log(ssz.capella.Withdrawals.limit);
     process.exit();`;

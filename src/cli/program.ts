@@ -1,7 +1,9 @@
 import { Command, CommanderError } from "commander";
+import { checkAddresses } from "./check-addresses.ts";
 import { type CommandInput, runners } from "./commands/index.ts";
 import type { Flag } from "./flags.ts";
 import { type CommandRow, commands } from "./flags.ts";
+import { choosePreset } from "./preset.ts";
 import { Chosen, environmentNames, nearest, resolveSettings, UsageError } from "./settings.ts";
 
 /** As wide as the terminal, within what reads well. */
@@ -119,6 +121,8 @@ function addCommand(program: Command, row: CommandRow, io: CommandInput["io"]): 
     const chosen = new Chosen(resolveSettings(row.flags, { typed, environment: io.environment, file }));
     const required = row.flags.filter((flag) => flag.required === true);
     if (row.path[0] !== "config") chosen.require(...required.map(({ name }) => name));
+    choosePreset(row.flags, chosen);
+    await checkAddresses(row.flags, chosen);
     const run = runners[row.path.join(" ")];
     if (run === undefined) throw new Error(`no runner for ${row.path.join(" ")}`);
     const given = row.arguments === undefined ? [] : [received[0] ?? []].flat().map(String);

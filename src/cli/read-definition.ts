@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readBounded } from "../base/index.ts";
-import { ClusterError, type Definition, parseDefinition } from "../cluster/index.ts";
+import { ClusterError, type Definition, parseDefinition, readText } from "../cluster/index.ts";
 import type { Chosen } from "./settings.ts";
 
 /** The file that --definition-file names; by default in the data folder. */
@@ -11,15 +10,12 @@ export const definitionPath = (chosen: Chosen): string =>
 /** What Charon reads at the most. */
 const DEFINITION_BYTES_MAX = 16 * 1024 * 1024;
 const FETCH_TIMEOUT_MS = 10_000;
+const WHAT = "the cluster definition";
+const HINT = "Put the definition that all operators agreed to there, or name it with --definition-file.";
 
 /** Reads a definition; nothing of it is verified. @throws ClusterError with the path of the file */
 export function readDefinitionFile(path: string): Definition {
-  try {
-    return parsed(path, readFileSync(path, "utf8"));
-  } catch (cause) {
-    if (cause instanceof ClusterError) throw cause;
-    throw missing(path, cause);
-  }
+  return parsed(path, readText(path, WHAT, HINT));
 }
 
 /** As `readDefinitionFile`, but the place may be a URL. @throws ClusterError with the place */
@@ -34,7 +30,7 @@ async function fetchText(url: string): Promise<string> {
     if (!answer.ok || answer.body === null) throw new Error(`the answer is ${answer.status}`);
     return Buffer.from(await readBounded(answer.body, DEFINITION_BYTES_MAX)).toString("utf8");
   } catch (cause) {
-    throw missing(url, cause);
+    throw new ClusterError("cluster/missing", `read ${WHAT}`, { cause, facts: { path: url }, hint: HINT });
   }
 }
 
@@ -46,10 +42,3 @@ function parsed(place: string, text: string): Definition {
     throw new ClusterError(cause.code, `open ${place}`, { cause, facts: { path: place } });
   }
 }
-
-const missing = (path: string, cause: unknown): ClusterError =>
-  new ClusterError("cluster/missing", "read the cluster definition", {
-    cause,
-    facts: { path },
-    hint: "Put the definition that all operators agreed to there, or name it with --definition-file.",
-  });

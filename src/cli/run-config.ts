@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readHttpAddress } from "../base/index.ts";
 import type { RunConfig } from "../node/index.ts";
@@ -18,7 +19,7 @@ export function readRunConfig(chosen: Chosen): RunConfig {
     dataDir,
     lockFile: chosen.textOr("lock-file", join(dataDir, "cluster-lock.json")),
     privateKeyFile: chosen.textOr("private-key-file", join(dataDir, "charon-enr-private-key")),
-    validatorKeysDir: chosen.textOr("validator-keys-dir", join(dataDir, "validator_keys")),
+    validatorKeysDir: readKeysDir(chosen),
     freshKeys: chosen.flag("fresh-keys"),
     noVerify: chosen.flag("no-verify"),
     executionClientRpcEndpoint: executionEndpoint(chosen),
@@ -41,6 +42,16 @@ export function readRunConfig(chosen: Chosen): RunConfig {
     privateKeyFileLock: chosen.flag("private-key-file-lock"),
     testnet: readTestnet(chosen),
   });
+}
+
+/** @throws UsageError - a folder was named that is not there: without keystores a validator client would be waited for */
+function readKeysDir(chosen: Chosen): string {
+  const folder = chosen.textOr("validator-keys-dir", join(chosen.text("data-dir"), "validator_keys"));
+  if (chosen.text("validator-keys-dir") !== "" && !existsSync(folder))
+    throw new UsageError("cli/usage", `--validator-keys-dir is "${folder}", which is not there`, {
+      hint: "Correct the path, or leave it out where a validator client signs.",
+    });
+  return folder;
 }
 
 /** @throws UsageError - there is none, or one is no URL */

@@ -49,6 +49,7 @@ export const runFlags: readonly Flag[] = [
   {
     name: "p2p-tcp-address",
     kind: "list",
+    address: "listen",
     value: "host:port,…",
     default: ["0.0.0.0:3610"],
     help: "Where peers reach this node",
@@ -57,6 +58,7 @@ export const runFlags: readonly Flag[] = [
   {
     name: "p2p-relays",
     kind: "list",
+    address: "relay",
     value: "url,…",
     default: [],
     help: "Relays for nodes that cannot be reached directly (URL or multiaddr)",
@@ -64,6 +66,7 @@ export const runFlags: readonly Flag[] = [
   {
     name: "p2p-peers",
     kind: "list",
+    address: "peer",
     value: "multiaddr,…",
     default: [],
     help: "Addresses of peers, ending with /p2p/ and the peer id",
@@ -71,6 +74,7 @@ export const runFlags: readonly Flag[] = [
   {
     name: "validator-api-address",
     kind: "text",
+    address: "serve",
     value: "host:port",
     default: "",
     help: "Serve the beacon API here for a validator client, which signs in the place of the keystores; without keystores it is 127.0.0.1:3600",
@@ -104,6 +108,7 @@ export const runFlags: readonly Flag[] = [
   {
     name: "monitoring-address",
     kind: "text",
+    address: "serve",
     value: "host:port",
     default: "127.0.0.1:3620",
     help: "Where the dashboard (/), /metrics, /livez, /readyz, /status and /duties are served",

@@ -1,10 +1,10 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { toHex } from "../base/index.ts";
 import { type KeyShare, recoverSecret, type SecretKey } from "../crypto/index.ts";
 import { ClusterError } from "./errors.ts";
 import { type OpenedKeystore, readKeystores } from "./keystore-files.ts";
-import { readLock } from "./load.ts";
+import { namesIn, readLock } from "./load.ts";
 import type { Lock } from "./model.ts";
 
 /** What `combine` found in the folders of a cluster. */
@@ -58,8 +58,7 @@ export async function combineFolders(
 
 /** Folders with a lock, in the order of their names. None where the folder itself is missing. */
 function nodeFolders(folder: string): readonly string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
+  return namesIn(folder)
     .toSorted()
     .map((name) => join(folder, name))
     .filter((home) => existsSync(join(home, "cluster-lock.json")));

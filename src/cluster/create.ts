@@ -11,7 +11,7 @@ import {
 import { encodeEnr } from "./enr.ts";
 import { lockHash } from "./hash-lock.ts";
 import type { Definition, DistributedValidator, Lock } from "./model.ts";
-import { badRequest, type DefinitionRequest, newDefinition } from "./new-definition.ts";
+import { badRequest, checkRequest, type DefinitionRequest, newDefinition } from "./new-definition.ts";
 import { depositsToSign, makeLock, makeValidators, registrationsToSign } from "./validators.ts";
 
 export interface CreateOptions
@@ -51,6 +51,11 @@ export function createCluster(
   options: CreateOptions,
   onProgress: (done: number, of: number) => void = () => {},
 ): CreatedCluster {
+  // Before thousands of keys are drawn for a cluster that cannot be.
+  checkRequest(options, {
+    operatorCount: options.operatorCount,
+    validatorCount: "newKeys" in options.keys ? options.keys.newKeys : options.keys.length,
+  });
   const secrets =
     "newKeys" in options.keys
       ? Array.from({ length: options.keys.newKeys }, () => SecretKey.fromScalar(randomScalar(entropy)))

@@ -31,7 +31,15 @@ export { type FolderReport, inspectFolder } from "./inspect-folder.ts";
 export { ranges } from "./inspect-shares.ts";
 export { type KeysToSplit, readKeysToSplit } from "./keys-to-split.ts";
 export { type OpenedKeystore, readKeystores, sealKey, writeKeystores } from "./keystore-files.ts";
-export { clusterOf, loadNodeKey, operatorOfKey, readLock, verifiedCluster } from "./load.ts";
+export {
+  clusterOf,
+  loadNodeKey,
+  namesIn,
+  operatorOfKey,
+  readLock,
+  readText,
+  verifiedCluster,
+} from "./load.ts";
 export {
   type Definition,
   type DepositData,
@@ -45,6 +53,7 @@ export {
 } from "./model.ts";
 export { type Network, networkByForkVersion, networkByName, networks } from "./networks.ts";
 export {
+  checkRequest,
   checkWithdrawals,
   type DefinitionRequest,
   defaultThreshold,

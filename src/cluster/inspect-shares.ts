@@ -1,9 +1,9 @@
-import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { each, toHex } from "../base/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { bad, type Finding } from "./finding.ts";
 import { KEYSTORE_NAME, KEYSTORES_AT_ONCE, openKeystore } from "./keystore-files.ts";
+import { namesIn } from "./load.ts";
 import type { Lock } from "./model.ts";
 
 const NAME = "key shares";
@@ -21,7 +21,12 @@ export async function inspectShares(
   onKeystore: (done: number, of: number) => void,
 ): Promise<readonly Finding[]> {
   const home = join(folder, "validator_keys");
-  const files = existsSync(home) ? readdirSync(home).filter((file) => KEYSTORE_NAME.test(file)) : [];
+  let files: readonly string[];
+  try {
+    files = namesIn(home).filter((file) => KEYSTORE_NAME.test(file));
+  } catch (error) {
+    return [bad(NAME, error)];
+  }
   if (files.length === 0)
     return [
       finding(

@@ -32,7 +32,7 @@ export async function readKeysToSplit(folder: string): Promise<KeysToSplit> {
   const passwords = new Map(
     names
       .filter((name) => name.endsWith(".txt"))
-      .map((name) => [name, readFileSync(join(folder, name), "utf8")] as const),
+      .map((name) => [name, readText(join(folder, name), "a password", "")] as const),
   );
   const jsons = names.filter((name) => name.endsWith(".json"));
   const isKeystore = (name: string): boolean =>

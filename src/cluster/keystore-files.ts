@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { each } from "../base/index.ts";
 import {
@@ -11,7 +10,7 @@ import {
   type SecretKey,
 } from "../crypto/index.ts";
 import { ClusterError } from "./errors.ts";
-import { readText } from "./load.ts";
+import { namesIn, readText } from "./load.ts";
 import { writeDraft } from "./on-disk.ts";
 
 // Keys in a folder, as Charon lays them out: keystore-N.json, and its password in keystore-N.txt.
@@ -78,15 +77,9 @@ export async function readKeystores(
 }
 
 function keystoresIn(folder: string): readonly string[] {
-  let cause: unknown;
-  try {
-    const names = readdirSync(folder).filter((name) => KEYSTORE_NAME.test(name));
-    if (names.length > 0) return names;
-  } catch (error) {
-    cause = error;
-  }
-  throw new ClusterError("cluster/missing", "read the keystore folder", {
-    cause,
+  const names = namesIn(folder).filter((name) => KEYSTORE_NAME.test(name));
+  if (names.length > 0) return names;
+  throw new ClusterError("cluster/missing", "find keystores: there is none", {
     facts: { path: folder },
     hint: "Key shares are expected as keystore-0.json with keystore-0.txt, and so on.",
   });

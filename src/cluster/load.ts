@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { type Hex, systemAdvice, toHex } from "../base/index.ts";
 import { NodeKey } from "../crypto/index.ts";
 import { type GroupKey, type OperatorIndex, shareIndexOf } from "../spec/index.ts";
@@ -27,6 +27,17 @@ export function readText(path: string, what: string, hint: string): string {
       facts: { path },
       hint: isMissing ? hint : (systemAdvice(cause) ?? hint),
     });
+  }
+}
+
+/** The names in a folder; none where there is no folder. @throws ClusterError `cluster/missing` - it is none, or cannot be read */
+export function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return [];
+    const hint = systemAdvice(cause) ?? "Look at the folder with ls -l.";
+    throw new ClusterError("cluster/missing", "look into a folder", { cause, facts: { path: folder }, hint });
   }
 }
 
@@ -115,13 +126,18 @@ export function loadNodeKey(path: string): NodeKey {
     "the node key",
     "Make one with `trireme create enr`, or name it with --private-key-file.",
   ).trim();
-  if (!/^(0x)?[0-9a-fA-F]{64}$/.test(text)) {
-    throw new ClusterError("cluster/malformed", "read the node key", {
-      facts: { path, wanted: "64 hexadecimal digits" },
+  const refused = (cause?: unknown): ClusterError =>
+    new ClusterError("cluster/malformed", "read the node key", {
+      ...(cause === undefined ? {} : { cause }),
+      facts: { path, wanted: "64 hexadecimal digits, of a key of secp256k1" },
       hint: "Restore charon-enr-private-key from a backup; a new key is not a member of the cluster.",
     });
+  if (!/^(0x)?[0-9a-fA-F]{64}$/.test(text)) throw refused();
+  try {
+    return NodeKey.fromBytes(new Uint8Array(Buffer.from(text.replace(/^0x/, ""), "hex")));
+  } catch (cause) {
+    throw refused(cause);
   }
-  return NodeKey.fromBytes(new Uint8Array(Buffer.from(text.replace(/^0x/, ""), "hex")));
 }
 
 /** The operator whose key this is. @throws ClusterError `cluster/shares-differ` when it is nobody's */

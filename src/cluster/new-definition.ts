@@ -86,15 +86,12 @@ export function readAddress(what: string, address: string): string {
  */
 export function newDefinition(request: DefinitionRequest): Definition {
   const { version, operators, validators, compounding } = request;
-  const threshold = request.threshold ?? defaultThreshold(operators.length);
-  checkNumbers(request, threshold);
-  checkVersion(request);
+  const threshold = checkRequest(request, { operatorCount: operators.length, validatorCount: validators });
   checkOperators(operators);
-  if (request.depositAmounts !== undefined) checkDepositAmounts(request.depositAmounts, compounding);
+  if (operators.some(({ address }) => address !== "")) requireRoom(version, "operators that sign", "v1.4.0");
   const none = new Uint8Array(0);
   const feeRecipients = forEach("fee recipient", request.feeRecipients, validators);
   const withdrawals = forEach("withdrawal address", request.withdrawalAddresses, validators);
-  checkWithdrawals(request.forkVersion, withdrawals);
   return withHashes({
     name: request.name,
     uuid: randomUUID().toUpperCase(),
@@ -130,17 +127,47 @@ export function newDefinition(request: DefinitionRequest): Definition {
 
 const ACTION = "define a cluster";
 
-function checkNumbers({ name, operators, validators }: DefinitionRequest, threshold: number): void {
+/**
+ * All that can be said of a request while its operators, and perhaps its validators, are not there yet.
+ *
+ * @param counts.validatorCount - Undefined while it is not known.
+ * @returns The threshold.
+ * @throws ClusterError `cluster/bad-request`
+ */
+export function checkRequest(
+  request: Omit<DefinitionRequest, "operators" | "validators">,
+  counts: { readonly operatorCount: number; readonly validatorCount: number | undefined },
+): number {
+  const { feeRecipients, withdrawalAddresses, depositAmounts, compounding } = request;
+  const { operatorCount, validatorCount = Math.max(feeRecipients.length, withdrawalAddresses.length) } =
+    counts;
+  const threshold = request.threshold ?? defaultThreshold(operatorCount);
+  checkNumbers(request.name, { operators: operatorCount, validators: validatorCount, threshold });
+  checkVersion(request);
+  if (depositAmounts !== undefined) checkDepositAmounts(depositAmounts, compounding);
+  forEach("fee recipient", feeRecipients, validatorCount);
+  checkWithdrawals(request.forkVersion, forEach("withdrawal address", withdrawalAddresses, validatorCount));
+  return threshold;
+}
+
+function checkNumbers(
+  name: string,
+  {
+    operators,
+    validators,
+    threshold,
+  }: { readonly operators: number; readonly validators: number; readonly threshold: number },
+): void {
   if (Buffer.byteLength(name) > TEXT_BYTES_MAX.name)
     throw badRequest(
       ACTION,
       { nameBytes: Buffer.byteLength(name) },
       `A cluster's name has at most ${TEXT_BYTES_MAX.name} bytes.`,
     );
-  if (operators.length < 3 || operators.length > 64)
+  if (operators < 3 || operators > 64)
     throw badRequest(
       ACTION,
-      { nodes: operators.length },
+      { nodes: operators },
       "A cluster has 3 to 64 nodes; 4, 7 or 10 tolerate 1, 2 or 3 faulty ones.",
     );
   if (validators < 1 || validators > VALIDATORS_MAX)
@@ -149,32 +176,33 @@ function checkNumbers({ name, operators, validators }: DefinitionRequest, thresh
       { validators },
       `Ask for 1 to ${VALIDATORS_MAX} validators with --num-validators.`,
     );
-  if (threshold < 2 || threshold > operators.length)
+  if (threshold < 2 || threshold > operators)
     throw badRequest(
       ACTION,
-      { threshold, nodes: operators.length },
+      { threshold, nodes: operators },
       "The threshold must be between 2 and the number of nodes.",
     );
 }
 
 /** What an old file has no room for would get lost without a word. */
-function checkVersion(request: DefinitionRequest): void {
+function requireRoom(version: Version, what: string, since: Version): void {
+  if (!atLeast(version, since))
+    throw badRequest(
+      ACTION,
+      { version, since },
+      `Files of ${version} have no room for ${what}; leave it out, or take --definition-version ${since}.`,
+    );
+}
+
+function checkVersion(request: Omit<DefinitionRequest, "operators" | "validators">): void {
   const { version, feeRecipients, withdrawalAddresses } = request;
-  const needs = (what: string, since: Version): void => {
-    if (!atLeast(version, since))
-      throw badRequest(
-        ACTION,
-        { version, since },
-        `Files of ${version} have no room for ${what}; leave it out, or take --definition-version ${since}.`,
-      );
-  };
+  const needs = (what: string, since: Version): void => requireRoom(version, what, since);
   if (new Set(feeRecipients).size > 1 || new Set(withdrawalAddresses).size > 1)
     needs("addresses of each validator", "v1.5.0");
   if (request.depositAmounts !== undefined) needs("--deposit-amounts", "v1.8.0");
   if ((request.consensusProtocol ?? "") !== "") needs("--consensus-protocol", "v1.9.0");
   if (request.compounding) needs("--compounding", "v1.10.0");
   if (request.creatorAddress !== undefined) needs("a creator", "v1.4.0");
-  if (request.operators.some(({ address }) => address !== "")) needs("operators that sign", "v1.4.0");
 }
 
 function checkOperators(operators: DefinitionRequest["operators"]): void {

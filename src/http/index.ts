@@ -19,4 +19,4 @@ export {
   wholeNumber,
 } from "./read.ts";
 export { type Call, createRouter, param, type Route, type Router, refusal } from "./router.ts";
-export { HttpError, type Listening, readAddress, type ServeOptions, serve } from "./serve.ts";
+export { HttpError, type Listening, readAddress, readTls, type ServeOptions, serve } from "./serve.ts";

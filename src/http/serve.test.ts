@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
 import { json } from "./answer.ts";
-import { HttpError, type Listening, readAddress, type ServeOptions, serve } from "./serve.ts";
+import { HttpError, type Listening, readAddress, readTls, type ServeOptions, serve } from "./serve.ts";
 
 const limits: ServeOptions["limits"] = {
   bodyBytesMax: (_, path) => (path === "/large" ? 1_000_000 : 1_000),
@@ -155,4 +159,20 @@ test("a certificate that cannot be read is named before the port is opened", asy
     (error: HttpError) =>
       error.code === "http/bad-certificate" && error.facts["certificate"] === tls.certificateFile,
   );
+});
+
+test("a certificate that is none, and a key that is not its own, are told as such before anything listens", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "trireme-tls-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = (name: string, content: string): string => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+  const pem = (): string =>
+    generateKeyPairSync("ec", { namedCurve: "P-256" })
+      .privateKey.export({ type: "pkcs8", format: "pem" })
+      .toString();
+  const keyFile = file("key.pem", pem());
+  for (const certificateFile of [file("garbage.pem", "\u0000\u0001 no certificate"), keyFile, folder])
+    assert.throws(() => readTls({ certificateFile, keyFile }), { code: "http/bad-certificate" });
 });

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { createSecureContext } from "node:tls";
 import { DvError } from "../base/index.ts";
 import { ConnectionCap } from "./connection-cap.ts";
 import { answerToForeignPage } from "./foreign-page.ts";
@@ -102,14 +103,20 @@ export function readAddress(address: string): { readonly host: string; readonly 
   return { host: match[1] ?? (match[2] === "" || match[2] === undefined ? "0.0.0.0" : match[2]), port };
 }
 
-function readTls(files: Required<ServeOptions>["tls"]): { readonly cert: Buffer; readonly key: Buffer } {
+/** Reads a certificate and its key. @throws HttpError `http/bad-certificate` - they cannot be read, are none, or do not belong together */
+export function readTls(files: Required<ServeOptions>["tls"]): {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+} {
   try {
-    return { cert: readFileSync(files.certificateFile), key: readFileSync(files.keyFile) };
+    const tls = { cert: readFileSync(files.certificateFile), key: readFileSync(files.keyFile) };
+    createSecureContext(tls); // Says what is wrong with them.
+    return tls;
   } catch (cause) {
     throw new HttpError("http/bad-certificate", "read the TLS certificate and its key", {
       cause,
       facts: { certificate: files.certificateFile, key: files.keyFile },
-      hint: "Both are PEM files that this program may read.",
+      hint: "Both are PEM files that this program may read, and the key is the certificate's, without a password.",
     });
   }
 }

@@ -7,6 +7,10 @@ export type { BeaconNodes } from "../beacon/index.ts";
 export type { ValidatorRecord } from "../ports/index.ts";
 export type { ChainSpec } from "../spec/index.ts";
 export { createLogger } from "../telemetry/index.ts";
+
+import type { AddressKind } from "./check-address.ts";
+
+export type { AddressKind } from "./check-address.ts";
 export { systemClock } from "./clock.ts";
 export type { RunConfig } from "./config.ts";
 export type { Finding } from "./findings.ts";
@@ -34,6 +38,10 @@ export const loadKeyShares = async (
 ): ReturnType<LoadKeystores> =>
   await (await import("../signer/index.ts")).loadKeystores(folder, cluster, self, { allowMissing: true });
 type LoadKeystores = typeof import("../signer/index.ts").loadKeystores;
+
+/** Whether an address can be used; nothing is opened. @throws P2pError, HttpError with how to write it */
+export const checkAddress = async (kind: AddressKind, text: string): Promise<void> =>
+  (await import("./check-address.ts")).checkAddress(kind, text);
 
 /** The name of a node among peers: "16Uiu2HA…". */
 export const peerIdText = async (publicKey: Uint8Array): Promise<string> =>

@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, rmSync, statfsSync } from "node:fs";
+import { existsSync, rmSync, statfsSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { counted, DvError, explain, makeFolder, systemAdvice, toHex, writeWhole } from "../base/index.ts";
-import { readLock } from "../cluster/index.ts";
-import { readAddress } from "../http/index.ts";
+import { namesIn, readLock } from "../cluster/index.ts";
+import { readAddress, readTls } from "../http/index.ts";
 import { type Clock, type Logger, silent, sleepUntil, unmetered } from "../ports/index.ts";
 import { lockDataFolder, requireFreePrivateKey } from "../storage/index.ts";
 import { askRunningNode } from "./ask-running-node.ts";
@@ -90,9 +90,9 @@ async function testFolder(
   try {
     const identity = await readIdentity(config, readLock(config.lockFile), log, signal);
     const { cluster, self } = identity;
-    const keystores = existsSync(config.validatorKeysDir)
-      ? readdirSync(config.validatorKeysDir).filter((name) => /^keystore-.*\.json$/.test(name)).length
-      : 0;
+    const keystores = namesIn(config.validatorKeysDir).filter((name) =>
+      /^keystore-.*\.json$/.test(name),
+    ).length;
     const who = `operator ${self} of ${cluster.operators.length}, ${counted(cluster.validators.length, "validator")}`;
     const signs =
       config.validatorApi.wanted || keystores === 0
@@ -190,13 +190,14 @@ export async function keyUse(
 /** That nobody else has the ports. The port for peers is tried by the network itself. */
 async function testPorts({ monitoringAddress, validatorApi }: RunConfig): Promise<readonly Verdict[]> {
   const wanted = [
-    { what: "monitoring", address: monitoringAddress },
-    ...(validatorApi.wanted ? [{ what: "validator API", address: validatorApi.address }] : []),
+    { what: "monitoring", address: monitoringAddress, tls: undefined },
+    ...(validatorApi.wanted ? [{ what: "validator API", ...validatorApi }] : []),
   ];
   return await Promise.all(
-    wanted.map(async ({ what, address }): Promise<Verdict> => {
+    wanted.map(async ({ what, address, tls }): Promise<Verdict> => {
       try {
         await listenOnce(readAddress(address));
+        if (tls !== undefined) readTls(tls);
         return { name: "port", state: "good", says: `${what} at ${address} is free` };
       } catch (error) {
         const verdict = bad("port", error);

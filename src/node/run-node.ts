@@ -2,6 +2,7 @@ import { toHex } from "../base/index.ts";
 import { type BeaconNodes, createBeaconNodes } from "../beacon/index.ts";
 import { readLock } from "../cluster/index.ts";
 import { CAUSES, type Cause, DoppelgangerWatch } from "../duty/index.ts";
+import { readTls } from "../http/index.ts";
 import type { Clock, Logger } from "../ports/index.ts";
 import { createBlsThreads } from "../signer/index.ts";
 import { type ChainSpec, type OperatorIndex, slotAt } from "../spec/index.ts";
@@ -48,6 +49,7 @@ async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped
   const running = new Running();
   const anew = new AbortController();
   const lock = readLock(config.lockFile); // Before anything is made: the folder may be a mistyped name.
+  if (config.validatorApi.tls !== undefined) readTls(config.validatorApi.tls);
   const folder = lockDataFolder(config.dataDir, "run");
   running.add(() => folder.release());
   let log = makeLogger(config);

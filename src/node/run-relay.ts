@@ -9,7 +9,7 @@ import { relayMetrics } from "./metrics.ts";
 import { Running } from "./running.ts";
 import { version } from "./version.ts";
 import { makeLogger } from "./wire-logger.ts";
-import { listeningPort } from "./wire-p2p.ts";
+import { announced } from "./wire-p2p.ts";
 
 /** Everything that a relay needs to know. */
 export interface RelayConfig
@@ -45,14 +45,10 @@ export async function runRelay(config: RelayConfig, signal: AbortSignal): Promis
   const meter = createMeter({ charon_version: version });
   const log = makeLogger(config, meter).room("relay");
   const key = await relayKey(config);
-  const port = listeningPort(config);
   const relay = await startRelayServer({
     privateKey: key.revealBytes(),
     listen: config.p2pTcpAddresses,
-    announce: [
-      ...(config.p2pExternalIp === "" ? [] : [`${bracketed(config.p2pExternalIp)}:${port}`]),
-      ...(config.p2pExternalHostname === "" ? [] : [`${config.p2pExternalHostname}:${port}`]),
-    ],
+    announce: announced(config),
     tellPrivate: config.tellPrivate,
     connectionsMax: config.connectionsMax,
     connectionsPerHostMax: config.connectionsPerHostMax,
@@ -107,8 +103,6 @@ export async function runRelay(config: RelayConfig, signal: AbortSignal): Promis
 async function relayKey({ privateKeyFile, makeKey }: RelayConfig): Promise<NodeKey> {
   return makeKey && !existsSync(privateKeyFile) ? createNodeKey(privateKeyFile) : loadNodeKey(privateKeyFile);
 }
-
-const bracketed = (ip: string): string => (ip.includes(":") ? `[${ip}]` : ip);
 
 /** `/` lists the relay's addresses, `/enr` is its record, as nodes of both programs ask for them. */
 function addressHandler(relay: RelayServer, key: NodeKey): ReturnType<typeof createRouter<object>> {

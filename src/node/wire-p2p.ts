@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { isIP } from "node:net";
 import { parseEnr } from "../cluster/index.ts";
 import { createP2p, fileAddressBook, type P2p } from "../p2p/index.ts";
 import type { Logger, Meter } from "../ports/index.ts";
@@ -41,13 +42,11 @@ export function announced(
 ): readonly string[] {
   const { p2pExternalIp, p2pExternalHostname } = config;
   const port = listeningPort(config);
-  return [
-    ...(p2pExternalIp === "" ? [] : [`/ip4/${p2pExternalIp}/tcp/${port}`]),
-    ...(p2pExternalHostname === "" ? [] : [`/dns/${p2pExternalHostname}/tcp/${port}`]),
-  ];
+  const ip = isIP(p2pExternalIp) === 6 ? `[${p2pExternalIp}]` : p2pExternalIp;
+  return [ip, p2pExternalHostname].filter((host) => host !== "").map((host) => `${host}:${port}`);
 }
 
 /** The port of the first listening address. */
 export function listeningPort({ p2pTcpAddresses }: Pick<RunConfig, "p2pTcpAddresses">): string {
-  return /:(\d+)$/.exec(p2pTcpAddresses[0] ?? "")?.[1] ?? "3610";
+  return /[:/](\d+)$/.exec(p2pTcpAddresses[0] ?? "")?.[1] ?? "3610";
 }

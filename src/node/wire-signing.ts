@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { namesIn } from "../cluster/index.ts";
 import { byClient, byClientButAggregation, bySigner, type Signing } from "../duty/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { createKeystoreSigner, loadKeystores } from "../signer/index.ts";
@@ -9,7 +9,7 @@ import type { Identity } from "./identity.ts";
  * Who signs in this node, with the key shares opened that it needs for that.
  *
  * @returns Also how many shares were opened.
- * @throws SignerError
+ * @throws SignerError, ClusterError
  */
 export async function openSigning(
   config: RunConfig,
@@ -17,7 +17,7 @@ export async function openSigning(
   log: Logger,
   signal: AbortSignal,
 ): Promise<Signing & { readonly shares: number }> {
-  const hasClient = await clientSigns(config);
+  const hasClient = clientSigns(config);
   if (hasClient && !config.validatorApi.keystoresAggregate) return { ...byClient, shares: 0 };
   const signer = createKeystoreSigner(
     await loadKeystores(config.validatorKeysDir, cluster, self, { log, signal }),
@@ -31,9 +31,17 @@ export async function openSigning(
   return { ...(hasClient ? byClientButAggregation(signer) : bySigner(signer)), shares };
 }
 
-/** Whether a validator client signs: when the configuration says so, or when there is no keystore here to sign with. */
-async function clientSigns({ validatorApi, validatorKeysDir }: RunConfig): Promise<boolean> {
-  if (validatorApi.wanted) return true;
-  const files = await readdir(validatorKeysDir).catch(() => []);
-  return !files.some((file) => /^keystore.*\.json$/.test(file));
+/**
+ * Whether a validator client signs: when the configuration says so, or when there is no keystore here to sign with.
+ *
+ * @throws ClusterError - whether there is one cannot be seen.
+ */
+export function clientSigns({
+  validatorApi,
+  validatorKeysDir,
+}: {
+  readonly validatorApi: Pick<RunConfig["validatorApi"], "wanted">;
+  readonly validatorKeysDir: string;
+}): boolean {
+  return validatorApi.wanted || !namesIn(validatorKeysDir).some((file) => /^keystore.*\.json$/.test(file));
 }

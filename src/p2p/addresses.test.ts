@@ -28,6 +28,9 @@ test("addresses are read in every form an operator writes them", () => {
     "/ip4/1.2.3",
     "a b:1",
     "/",
+    "/ip4/1.2.3.4",
+    "/ip4/1.2.3.4/udp/3610",
+    `/ip4/1.2.3.4/tcp/3610/p2p/${id}`,
   ])
     assert.throws(() => tcpAddress(text, "x"), P2pError, text);
 });

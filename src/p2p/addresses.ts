@@ -19,7 +19,11 @@ const badOption = (what: string, text: string, hint: string, cause?: unknown): P
  */
 export function tcpAddress(text: string, what: string): Multiaddr {
   const hint = "Write it as 1.2.3.4:3610, [2001:db8::1]:3610, host.example:3610 or /ip4/1.2.3.4/tcp/3610.";
-  if (text.startsWith("/")) return parse(text, what, hint);
+  if (text.startsWith("/")) {
+    const address = parse(text, what, hint);
+    if (!/^\/[a-z0-9]+\/[^/]+\/tcp\/\d+$/.test(address.toString())) throw badOption(what, text, hint);
+    return address;
+  }
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);

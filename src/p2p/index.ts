@@ -4,10 +4,11 @@
  * register protocols. The one home of libp2p.
  */
 export { type AddressBook, fileAddressBook, type KnownAddresses } from "./address-book.ts";
+export { peerAddress, tcpAddress } from "./addresses.ts";
 export { createP2p } from "./create-p2p.ts";
 export { P2pError, type UnreachableReason } from "./errors.ts";
 export { NEWEST_CHARON_MINOR, PEERINFO_PROTOCOL } from "./peerinfo.ts";
-export type { NodeRecord, ReadEnr } from "./relay-address.ts";
+export { type NodeRecord, type ReadEnr, readRelay } from "./relay-address.ts";
 export { type RelayServer, type RelayServerOptions, startRelayServer } from "./relay-server.ts";
 export { peerIdOf } from "./roster.ts";
 export type { P2p, P2pOptions, PeerStatus } from "./types.ts";

@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import { DvError, type Hex, printable, toHex } from "../../base/index.ts";
 import { type ChainOptions, formatReport, interopPublicKey, startChain } from "../../chain/index.ts";
-import { parseLock } from "../../cluster/index.ts";
+import { readLock } from "../../cluster/index.ts";
 import { type Chosen, UsageError } from "../settings.ts";
 import { stopSignals } from "../stop-signals.ts";
 import type { CommandInput } from "./index.ts";
@@ -15,18 +14,14 @@ export async function chain({ chosen, io }: CommandInput): Promise<void> {
   const slotMs = chosen.number("slot-ms");
   if (slotMs < 1000)
     throw new UsageError("cli/usage", `--slot-ms is ${slotMs}`, { hint: "Slots last at least 1000 ms." });
-  const address = /^(.*):(\d{1,5})$/.exec(chosen.text("address"));
-  if (address === null)
-    throw new UsageError("cli/usage", `--address is "${chosen.text("address").slice(0, 60)}"`, {
-      hint: "Write host:port, e.g. 127.0.0.1:3500.",
-    });
+  const [, host = "", port] = /^(.*):(\d+)$/.exec(chosen.text("address")) ?? [];
   const genesisSeconds =
     chosen.number("genesis-timestamp") || Math.ceil(Date.now() / 1000) + chosen.number("genesis-delay");
   const running = await startChain({
     validators,
     otherValidators: chosen.number("other-validators"),
-    host: address[1] ?? "127.0.0.1",
-    port: Number(address[2]),
+    host: host.replaceAll(/[[\]]/g, "") || "0.0.0.0",
+    port: Number(port),
     slotMs,
     genesisTime: genesisSeconds * 1000,
     genesisForkVersion: forkVersion,
@@ -66,7 +61,7 @@ function watched(chosen: Chosen): {
 } {
   const forkVersion = chosen.text("genesis-fork-version");
   if (chosen.text("lock-file") !== "") {
-    const { definition, validators } = parseLock(readFileSync(chosen.text("lock-file"), "utf8"));
+    const { definition, validators } = readLock(chosen.text("lock-file"));
     return {
       validators: validators.map((validator) => ({ pubkey: toHex(validator.publicKey) })),
       forkVersion: (forkVersion || toHex(definition.forkVersion)) as Hex,

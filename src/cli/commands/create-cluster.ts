@@ -1,5 +1,11 @@
 import { toHex } from "../../base/index.ts";
-import { createCluster, readKeysToSplit, shortKey, writeClusterFolders } from "../../cluster/index.ts";
+import {
+  checkRequest,
+  createCluster,
+  readKeysToSplit,
+  shortKey,
+  writeClusterFolders,
+} from "../../cluster/index.ts";
 import type { SecretKey } from "../../crypto/index.ts";
 import { readDefinitionRequest, readNetwork } from "../definition-request.ts";
 import { warnOfDrafts } from "../new-file.ts";
@@ -20,14 +26,21 @@ export async function createClusterCommand({ chosen, io }: CommandInput): Promis
       hint: "Leave it out when splitting existing keys.",
     });
   if (splitting) chosen.require("split-keys-dir");
+  const request = readDefinitionRequest(chosen, network, new Date());
+  const operatorCount = chosen.number("nodes");
+  // Before thousands of keystores are opened.
+  checkRequest(request, {
+    operatorCount,
+    validatorCount: splitting ? undefined : chosen.number("num-validators"),
+  });
   const keys = splitting
     ? await keysToSplit(chosen.text("split-keys-dir"), io)
     : { newKeys: chosen.number("num-validators") };
   const folder = chosen.text("cluster-dir");
   warnOfDrafts(folder, io);
   const created = createCluster({
-    ...readDefinitionRequest(chosen, network, new Date()),
-    operatorCount: chosen.number("nodes"),
+    ...request,
+    operatorCount,
     // Split keys may have registered before; a later time supersedes that.
     registrationTime: splitting ? Math.floor(Date.now() / 1000) : network.genesisTime,
     keys,

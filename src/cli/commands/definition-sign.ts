@@ -1,8 +1,6 @@
-import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DvError, fromHex, toHex } from "../../base/index.ts";
 import {
-  ClusterError,
   contractQuestions,
   type Definition,
   encodeEnr,
@@ -10,6 +8,7 @@ import {
   missingSigners,
   nameOf,
   parseEnr,
+  readText,
   type Signer,
   type SigningRequest,
   seatOperator,
@@ -99,7 +98,10 @@ function readSignatures(
   requests: readonly SigningRequest[],
 ): WalletSignatures | undefined {
   if (chosen.text("wallet-key-file") !== "")
-    return signWithKey(requests, readHex("wallet-key-file", readWalletKey(chosen), [32]));
+    return signWithKey(
+      requests,
+      readHex("wallet-key-file", readWalletKey(chosen.text("wallet-key-file")), [32]),
+    );
   const config = chosen.text("config-signature");
   const enr = chosen.text("enr-signature");
   if (config === "" && enr === "") return undefined;
@@ -123,14 +125,8 @@ function readSignatures(
   };
 }
 
-function readWalletKey(chosen: Chosen): string {
-  const path = chosen.text("wallet-key-file");
-  try {
-    return readFileSync(path, "utf8").trim();
-  } catch (cause) {
-    throw new ClusterError("cluster/missing", "read the wallet key", { cause, facts: { path } });
-  }
-}
+const readWalletKey = (path: string): string =>
+  readText(path, "the wallet key", "Name the file that has the wallet's private key.").trim();
 
 function readHex(flag: string, text: string, lengths: readonly number[]): Uint8Array {
   const [bytes = 0, ...longer] = lengths;

@@ -1,5 +1,3 @@
-import { join } from "node:path";
-import { presetOf } from "../preset.ts";
 import type { Chosen } from "../settings.ts";
 
 /** Where words go, and the surroundings. */
@@ -23,14 +21,7 @@ export interface CommandInput {
 
 type Runner = (input: CommandInput) => Promise<void>;
 
-/** Loads what uses containers of the chain after it is known of which network the lock is: they are fixed when they are loaded. */
-async function withPreset<T>({ chosen }: CommandInput, load: () => Promise<T>): Promise<T> {
-  const lock = chosen.textOr("lock-file", join(chosen.text("data-dir"), "cluster-lock.json"));
-  process.env["LODESTAR_PRESET"] ??= presetOf(lock);
-  return await load();
-}
-
-/** What each command of the table does. Loaded when it runs: printing an ENR needs no network stack. */
+/** What each command of the table does. Loaded when it runs: printing an ENR needs no network stack, and the chain's containers have their preset by then. */
 export const runners: Readonly<Record<string, Runner>> = {
   run: async (input) => (await import("./run.ts")).run(input),
   "config show": async (input) => (await import("./config-show.ts")).configShow(input),
@@ -47,12 +38,11 @@ export const runners: Readonly<Record<string, Runner>> = {
     (await import("./slashing-protection.ts")).exportCommand(input),
   "slashing-protection import": async (input) =>
     (await import("./slashing-protection.ts")).importCommand(input),
-  "exit list": async (input) => (await withPreset(input, () => import("./exit.ts"))).exitList(input),
-  "exit sign": async (input) => (await withPreset(input, () => import("./exit.ts"))).exitSign(input),
-  "exit combine": async (input) => (await withPreset(input, () => import("./exit.ts"))).exitCombine(input),
-  "exit broadcast": async (input) =>
-    (await withPreset(input, () => import("./exit.ts"))).exitBroadcast(input),
-  test: async (input) => (await withPreset(input, () => import("./test.ts"))).testCommand(input),
+  "exit list": async (input) => (await import("./exit.ts")).exitList(input),
+  "exit sign": async (input) => (await import("./exit.ts")).exitSign(input),
+  "exit combine": async (input) => (await import("./exit.ts")).exitCombine(input),
+  "exit broadcast": async (input) => (await import("./exit.ts")).exitBroadcast(input),
+  test: async (input) => (await import("./test.ts")).testCommand(input),
   relay: async (input) => (await import("./relay.ts")).relay(input),
   chain: async (input) => (await import("./chain.ts")).chain(input),
   demo: async (input) => (await import("./demo.ts")).demo(input),

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fromHex, type Hex, toHex } from "../../base/index.ts";
+import { DvError, fromHex, type Hex, toHex } from "../../base/index.ts";
 import {
   type Cluster,
   clusterOf,
@@ -38,19 +38,28 @@ export async function importCommand({ chosen, io, positional }: CommandInput): P
   const cluster = clusterOfLock(chosen);
   const validators = validatorsByKey(cluster);
   const root = networkByForkVersion(cluster.forkVersion)?.genesisValidatorsRoot;
-  const summary = importSlashingProtection(
-    slashingDatabase(chosen.text("data-dir")),
-    readInterchange(positional),
-    {
+  const text = readInterchange(positional);
+  const summary = naming(positional, () =>
+    importSlashingProtection(slashingDatabase(chosen.text("data-dir")), text, {
       lockHash: cluster.lockHash,
       ...(root === undefined ? {} : { genesisValidatorsRoot: fromHex(root, 32) }),
       nameOf: (key) => validators.get(key),
-    },
+    }),
   );
   io.out(
     `Imported ${positional}: ${JSON.stringify(summary)}\n` +
       "The node watches the chain for two epochs before it signs; what these keys signed with before has to stay stopped.\n",
   );
+}
+
+/** What is wrong with the content of a file is said with its path. */
+function naming<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (!(cause instanceof DvError) || !cause.code.startsWith("slashing/")) throw cause;
+    throw new DvError(cause.code, `import ${path}`, { cause });
+  }
 }
 
 function readInterchange(path: string): string {
