@@ -127,7 +127,7 @@ export function createExchange(context: ExchangeContext): Exchange {
     if (!gate(duty))
       throw new ExchangeError(
         "duty/impossible",
-        "take partial signatures of a duty that is over or cannot be",
+        `take partial signatures of ${dutyName(duty)}, which is over or cannot be`,
         {
           facts: { duty: dutyName(duty) },
         },
