@@ -1,7 +1,7 @@
 /**
  * Tools with no domain in them: bytes and hexadecimal text, assertions, named errors, seeded chance, addresses of servers,
- * bounded reading, lines with colours, files that survive a power loss, logs that never block, deterministic protobuf. Leans
- * on nothing.
+ * bounded reading, turns for long work, lines with colours, files that survive a power loss, logs that never block,
+ * deterministic protobuf. Leans on nothing.
  */
 export { AssertionFailed, assert, present } from "./assert.ts";
 export { type Brand, concatBytes, equalBytes, fromHex, type Hex, HexError, toHex } from "./bytes.ts";
@@ -27,3 +27,4 @@ export { printable, printableLines, UNPRINTABLE, withoutSecrets } from "./printa
 export * as proto from "./proto.ts";
 export { type SeededRandom, seededRandom } from "./random.ts";
 export { readBounded } from "./read-bounded.ts";
+export { Turns } from "./turns.ts";

@@ -1,4 +1,4 @@
-import { DvError } from "../base/index.ts";
+import { DvError, Turns } from "../base/index.ts";
 import type { Clock, Logger, Meter, Transport } from "../ports/index.ts";
 import {
   type ChainSpec,
@@ -17,7 +17,7 @@ import {
 import { type SignedKind, signedCodecOf } from "./codec/kinds.ts";
 import { decodePartials, type EncodedPartial, encodePartials } from "./codec/sets.ts";
 import { Deliveries } from "./deliveries.ts";
-import { inTurns, Turns } from "./in-turns.ts";
+import { inTurns } from "./in-turns.ts";
 import { LIMITS } from "./limits.ts";
 import { exchangeMetrics } from "./metrics.ts";
 import type { Partial, PartialStore } from "./partial-store.ts";
@@ -95,7 +95,7 @@ export function createExchange(context: ExchangeContext): Exchange {
   const { dropped, stored } = exchangeMetrics(meter);
   const forgetting = new Set<string>();
   const offered = new Map<string, Offered>();
-  const turns = new Turns<OperatorIndex>(clock);
+  const turns = new Turns<OperatorIndex>((give) => clock.at(clock.now(), give));
   const deliveries = new Deliveries({
     clock,
     transport,

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { explain } from "../base/index.ts";
+import { explain, Turns } from "../base/index.ts";
 import { combineHonest, inlineBlsWork, ParsedKeys, type SignatureSet } from "../crypto/index.ts";
 import { type BlsWork, type CombineJob, type CombineResult, type Logger, silent } from "../ports/index.ts";
 import type { ThreadAnswer, ThreadRequest } from "./bls-thread.ts";
@@ -13,7 +13,6 @@ import {
   SPLIT_ITEMS_MIN,
 } from "./limits.ts";
 import { packJobs, packSets, unpackResults } from "./packed-work.ts";
-import { Turns } from "./turns.ts";
 
 /** `BlsWork` on threads, with an end. */
 export interface BlsThreads extends BlsWork {
@@ -155,7 +154,8 @@ function threadProgram(): URL {
 /** Work in the calling thread, cut so that the event loop gets its turn between the pieces. */
 class PiecewiseWork {
   readonly #work = inlineBlsWork();
-  readonly #turns = new Turns();
+  /** By the list that a call fills: each call has its own. */
+  readonly #turns = new Turns<readonly unknown[]>((give) => void setImmediate(give));
 
   combine(jobs: readonly CombineJob[]): Promise<readonly CombineResult[]> {
     return this.#inPieces(jobs, weightOfJob, (piece) => this.#work.combine(piece));
@@ -175,7 +175,7 @@ class PiecewiseWork {
     while (at < items.length) {
       // A single item cannot be cut, however heavy.
       const end = Math.max(at + 1, endOfPiece(items, weigh, at));
-      await this.#turns.next();
+      await this.#turns.next(results);
       results.push(...(await work(items.slice(at, end))));
       at = end;
     }

@@ -27,3 +27,9 @@ export const RESTARTS_MAX = 5;
 
 /** Validators named in one error or log line; the count says how many there are. */
 export const NAMED_MAX = 5;
+
+/**
+ * How long the calling thread signs in one go. The event loop must never stand still for 20 ms (design, section 4), and a piece
+ * takes a fifth of that: the same round of the loop may also read a large message, collect garbage, and encode what was signed.
+ */
+export const PIECE_MS = 4;
