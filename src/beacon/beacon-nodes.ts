@@ -135,10 +135,8 @@ export function createBeaconNodes(options: BeaconNodesOptions): BeaconNodes {
     proposerDuties: async (epoch, signal) =>
       pool.first("proposer_duties", askProposerDuties(chain(), epoch), signal),
 
-    async liveValidators(epoch, indices, signal) {
-      if (indices.length === 0) return new Set();
-      return pool.first("liveness", askLiveness(epoch, indices), signal);
-    },
+    liveValidators: async (epoch, indices, signal) =>
+      pool.first("liveness", askLiveness(epoch, indices), signal),
 
     attestationData: async (slot, committeeIndex, signal) =>
       pool.best(

@@ -3,7 +3,7 @@ import type { AttesterDuty, Duties, ProposerDuty, ValidatorRecord } from "../por
 import { type ChainSpec, type Epoch, epochOf, type GroupKey, type ValidatorIndex } from "../spec/index.ts";
 import { type Answer, type Endpoint } from "./endpoint.ts";
 import { BeaconError, bad } from "./errors.ts";
-import { KEYS_PER_GET, LIST_BYTES_MAX, LIST_ITEMS_MAX } from "./limits.ts";
+import { KEYS_PER_GET, LIST_BYTES_MAX, LIST_ITEMS_MAX, SYNC_DISTANCE_MAX } from "./limits.ts";
 import { parseJson } from "./parse.ts";
 import type { Attempt } from "./pool.ts";
 
@@ -117,7 +117,10 @@ export function askProposerDuties(chain: ChainSpec, epoch: Epoch): Attempt<Dutie
   };
 }
 
-/** Which of `indices` were seen in `epoch`. Every one of them has to be in the answer: silence about one is not "not seen". */
+/**
+ * Which of `indices` were seen in `epoch`. Every one of them has to be in the answer: silence about one is not "not seen".
+ * Nor is the answer of a node that is still behind, which has seen nobody, whoever signs.
+ */
 export function askLiveness(
   epoch: Epoch,
   indices: readonly ValidatorIndex[],
@@ -126,6 +129,8 @@ export function askLiveness(
   const body = JSON.stringify([...wanted].map(String));
   const path = `/eth/v1/validator/liveness/${epoch}`;
   return async (endpoint, signal) => {
+    await requireFollowing(endpoint, signal);
+    if (wanted.size === 0) return wanted;
     const json = verified(await askList(endpoint, path, body, signal));
     const seen = json.list("data", LIST_ITEMS_MAX, (item) => ({
       index: item.quoted("index"),
@@ -137,6 +142,16 @@ export function askLiveness(
       throw json.failure("data", "every validator asked for");
     return new Set(seen.filter(({ index, live }) => live && wanted.has(index)).map(({ index }) => index));
   };
+}
+
+/** @throws BeaconError `beacon/syncing` - it says that it is behind, and its peers are not. */
+async function requireFollowing(endpoint: Endpoint, signal: AbortSignal): Promise<void> {
+  const answer = await endpoint.ask({ method: "GET", path: "/eth/v1/node/syncing" }, signal);
+  const data = parseJson(answer.body).object("data");
+  if (data.flag("is_syncing") && data.quoted("sync_distance") > SYNC_DISTANCE_MAX)
+    throw new BeaconError("beacon/syncing", "ask the beacon node", {
+      facts: { reason: "The node is still behind the chain." },
+    });
 }
 
 /** Said in so many words: what reads as "not seen" by omission would end a watch that should go on. */

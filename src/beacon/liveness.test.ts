@@ -57,3 +57,43 @@ test("a refusal carries the node's own words", async () => {
       error.facts["reason"] === "Requested epoch cannot be in the future",
   );
 });
+
+test("a node that is behind the chain has seen nobody, so another one is asked, or nobody believed", async () => {
+  const none = () =>
+    json({ data: [240, 241, 255].map((index) => ({ index: String(index), is_live: false })) });
+  const syncing = (distance: number, isSyncing: boolean) => () =>
+    json({
+      data: {
+        head_slot: "9",
+        sync_distance: String(distance),
+        is_syncing: isSyncing,
+        is_optimistic: false,
+        el_offline: false,
+      },
+    });
+  const node = (name: string, state: Handler, answer: Handler): FakeNode =>
+    new FakeNode(name).on("/eth/v1/node/syncing", state).on(PATH, answer);
+  const all = [240, 241, 255];
+  const behind = node("behind", syncing(120, true), none);
+  const seen = node("well", syncing(0, false), () =>
+    json({ data: all.map((index) => ({ index: String(index), is_live: true })) }),
+  );
+  const alone = await connectedWorld([behind]);
+  for (const indices of [all, []])
+    await assert.rejects(alone.beacon.liveValidators(3, indices, signal), { code: "beacon/syncing" });
+  assert.equal(behind.count(PATH), 0);
+  await alone.beacon.close();
+  const both = await connectedWorld([behind, seen]);
+  assert.deepEqual([...(await both.beacon.liveValidators(3, all, signal))], all);
+  await both.beacon.close();
+  // A chain on which nobody makes blocks has a head that is old, and a node at its end a hair's breadth behind is not behind.
+  for (const [distance, isSyncing] of [
+    [120, false],
+    [1, true],
+  ] as const) {
+    const still = await connectedWorld([node("still", syncing(distance, isSyncing), none)]);
+    assert.deepEqual([...(await still.beacon.liveValidators(3, all, signal))], []);
+    assert.deepEqual([...(await still.beacon.liveValidators(3, [], signal))], []);
+    await still.beacon.close();
+  }
+});

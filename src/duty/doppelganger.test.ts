@@ -11,6 +11,7 @@ import {
   type GroupKey,
   type OperatorIndex,
   type ShareIndex,
+  slotAt,
   slotStart,
 } from "../spec/index.ts";
 import { decodePartials } from "./codec/sets.ts";
@@ -150,18 +151,60 @@ test("a memory that is kept up to date, fresh keys at genesis, and validators th
 });
 
 test("a memory that ends epochs ago is watched with when the validators went on signing, and used at once when not", async () => {
-  for (const stopped of [false, true]) {
+  for (const past of [
+    "others signed",
+    "nobody signed",
+    "nobody signed, says a beacon node that was away too",
+  ]) {
     const world = new DutyWorld(9, {
       past: (index) => (index === 3 ? { memory: kept(0), freshKeys: false } : undefined),
     });
-    for (const index of stopped ? [0, 1, 2] : []) world.network.setDown(index, true);
+    for (const index of past === "others signed" ? [] : [0, 1, 2]) world.network.setDown(index, true);
     for (const index of [0, 1, 2]) world.operators[index]?.runner.start();
     await world.runToSlot(firstSlotOf(world.spec, 3) + 3);
     world.restart(3);
+    setHeadAge(world, 3, past === "nobody signed" ? 2 : 3);
     world.network.heal();
     await end(world, 6);
-    assert.deepEqual(signedEpochs(world, 3), stopped ? [3, 4, 5, 6] : [6]);
+    assert.deepEqual(signedEpochs(world, 3), past === "nobody signed" ? [3, 4, 5, 6] : [6], past);
   }
+});
+
+/** An operator's beacon node has a head so many slots old; in epochs of eight slots, two are a quarter. */
+function setHeadAge(world: DutyWorld, index: number, slots: number): void {
+  const beacon = world.operators[index]?.beacon ?? assert.fail();
+  const block = beacon.block.bind(beacon);
+  beacon.block = async (id, signal) => {
+    const found = await block(id, signal);
+    if (id !== "head" || found === undefined) return found;
+    return { ...found, slot: slotAt(world.spec, world.clock.now()) - slots };
+  };
+}
+
+test("that no validator is active is not believed of a beacon node that was away too", async () => {
+  for (const away of [false, true]) {
+    const world = new DutyWorld(13, watching(3));
+    for (const index of [0, 1, 2]) world.operators[index]?.runner.start();
+    await world.runToSlot(firstSlotOf(world.spec, 1));
+    for (const index of [0, 1, 2]) world.network.setDown(index, true);
+    await world.runToSlot(firstSlotOf(world.spec, 3) + 3);
+    world.restart(3);
+    const { statuses } = world.operators[3]?.beacon ?? assert.fail();
+    for (const { groupKey } of world.keys.cluster.validators) statuses.set(groupKey, "pending_queued");
+    setHeadAge(world, 3, away ? 3 : 2);
+    await world.clock.run({ forMs: 1_000 });
+    assert.equal(world.operators[3]?.trusted.at !== undefined, !away);
+  }
+});
+
+test("an epoch does not count as watched when the beacon node saw nothing of what the other operators signed", async () => {
+  const world = new DutyWorld(14, watching(3));
+  const own = world.operators[3]?.beacon ?? assert.fail();
+  const honest = own.liveValidators.bind(own);
+  own.liveValidators = async (epoch, ...rest) => (epoch < 3 ? new Set() : honest(epoch, ...rest));
+  world.start();
+  await end(world, 5);
+  assert.deepEqual(signedEpochs(world, 3), [5], "epochs 3 and 4 were watched");
 });
 
 test("the word that keys are fresh does not count against what the chain has seen", async () => {

@@ -168,18 +168,30 @@ export class DoppelgangerWatch {
   async #reasonToWatch(signal: AbortSignal): Promise<WatchReason | undefined> {
     const { memory, freshKeys } = this.#options;
     const active = await this.#activeValidators(signal);
-    if (active.size === 0) {
+    const present = await this.#seesThePresent(signal);
+    if (active.size === 0 && present) {
       this.#log.info("No validator is active yet, so there is nothing to watch for");
       return undefined;
     }
     if (memory.origin === "imported") return "imported memory";
     if (memory.origin === "new" && !freshKeys) return "new memory";
     // Either nothing should ever have signed, or nothing while we were away: the epoch before this one tells.
-    const live = await this.#liveBefore(active, signal);
+    const live = present ? await this.#liveBefore(active, signal) : undefined;
     if (live?.length === 0 || (live === undefined && freshKeys)) return undefined;
     if (memory.origin === "kept") return "memory behind";
     this.#log.warn("--fresh-keys was given, but the chain saw these validators sign", named(live ?? []));
     return "new memory";
+  }
+
+  /**
+   * Whether a beacon node has the chain as it is now. One that was away as long as we were, as after a machine is put back
+   * from a copy, knows neither who is active nor who signs, and says of everybody that it has not seen him.
+   */
+  async #seesThePresent(signal: AbortSignal): Promise<boolean> {
+    const { chain, clock } = this.#options;
+    const head = await this.#headSlot(signal);
+    const age = slotAt(chain, clock.now()) - (head ?? Number.NEGATIVE_INFINITY);
+    return age <= LIMITS.presentEpochs * chain.slotsPerEpoch;
   }
 
   async #watch(reason: WatchReason, signal: AbortSignal): Promise<void> {
@@ -224,7 +236,7 @@ export class DoppelgangerWatch {
     return clock.now() > due + chain.slotMs;
   }
 
-  /** Validators that signed in `epoch` without a threshold of our peers. Undefined when no beacon node would say. */
+  /** Validators that signed in `epoch` without a threshold of our peers. Undefined when no beacon node could say. */
   async #unexplainedIn(epoch: Epoch, signal: AbortSignal): Promise<readonly GroupKey[] | undefined> {
     const { chain, clock } = this.#options;
     // Beacon nodes tell of the present and the previous epoch only.
@@ -233,7 +245,11 @@ export class DoppelgangerWatch {
     const either = AbortSignal.any([signal, late.signal]);
     try {
       const live = await this.#live(epoch, await this.#activeValidators(either), either);
-      return live.filter((key) => this.#explained.get(epoch)?.has(key) !== true);
+      const explained = this.#explained.get(epoch) ?? new Set();
+      // It has no peers, or does not follow the chain: it would not see a double either.
+      if (live.length === 0 && explained.size > 0)
+        throw new Error("the beacon node saw nothing of what the other operators signed");
+      return live.filter((key) => !explained.has(key));
     } catch (error) {
       signal.throwIfAborted();
       this.#log.error("No beacon node told who signed in this epoch, so it does not count as watched", {

@@ -159,7 +159,7 @@ export interface BeaconNode {
   proposerDuties(epoch: Epoch, signal: AbortSignal): Promise<Duties<ProposerDuty>>;
   /**
    * Those of `indices` that the chain, or the node's peers, saw sign something in `epoch`: the present or the previous one,
-   * of which alone beacon nodes tell.
+   * of which alone beacon nodes tell. Fails while every node is behind the chain, also when nobody is asked for.
    */
   liveValidators(
     epoch: Epoch,
