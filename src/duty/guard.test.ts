@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SimClock } from "../../sim/clock.ts";
 import { AssertionFailed } from "../base/index.ts";
 import { silent } from "../ports/index.ts";
 import type { Verdict } from "../slashing/index.ts";
@@ -19,17 +20,21 @@ const never = new AbortController().signal;
 
 /** Guards all three with a memory that answers `verdicts`. */
 function guarding(verdicts: () => Promise<readonly (Verdict | undefined)[]>, signal: AbortSignal = never) {
+  const clock = new SimClock(0);
   const record = new DutyRecord({ slot: 1, kind: "attester" }, keys, {
-    clock: { now: () => 0, at: () => () => {} },
+    clock,
     timeline: { record: () => {}, finish: () => {} },
     onFinish: () => {},
   });
   const refused: string[] = [];
   const memory = new MemoryHealth();
+  const errors: string[] = [];
   const context = {
+    clock,
+    chain: { slotMs: 12_000 },
     slashing: { admit: verdicts },
     memory,
-    log: silent,
+    log: { ...silent, error: (sentence: string) => void errors.push(sentence) },
     metrics: { refused: (reason: string) => void refused.push(reason) },
   } as unknown as DutyContext;
   const vote = (item: ToSign<number>) =>
@@ -41,7 +46,7 @@ function guarding(verdicts: () => Promise<readonly (Verdict | undefined)[]>, sig
     vote,
     signal,
   ).then((items) => items.map(({ value }) => value));
-  return { admitted, refused, record, memory };
+  return { clock, admitted, refused, record, memory, errors };
 }
 
 test("only what the memory admitted goes on, each validator by itself", async () => {
@@ -96,4 +101,23 @@ test("a memory that records again is well again", async () => {
   assert.equal(failing.memory.state, "unavailable");
   failing.memory.recorded();
   assert.equal(failing.memory.state, "well");
+});
+
+test("a memory that does not answer is told of after a quarter of a slot, and forgiven when it does", async () => {
+  const answer = Promise.withResolvers<readonly Verdict[]>();
+  const { clock, admitted, record, memory, errors } = guarding(() => answer.promise);
+  await clock.run({ forMs: 2_999 });
+  assert.deepEqual([memory.state, errors], ["well", []]);
+  await clock.run({ forMs: 1 });
+  assert.deepEqual([memory.state, errors.length], ["unavailable", 1]);
+  assert.equal(record.causeOf(keys[1] as GroupKey), "slashing-memory-unavailable");
+  answer.resolve(keys.map(() => ({ admitted: true })));
+  assert.deepEqual(await admitted, [0, 1, 2]);
+  assert.equal(memory.state, "well");
+  assert.equal(record.causeOf(keys[1] as GroupKey), undefined);
+
+  const quick = guarding(async () => keys.map(() => ({ admitted: true })));
+  await quick.admitted;
+  await quick.clock.run({ forMs: 12_000 });
+  assert.deepEqual([quick.memory.state, quick.errors], ["well", []]);
 });

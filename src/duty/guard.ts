@@ -2,6 +2,7 @@ import { AssertionFailed, DvError, explain } from "../base/index.ts";
 import type { SlashableVote } from "../slashing/index.ts";
 import { dutyName, type GroupKey, type Root } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
+import { LIMITS } from "./limits.ts";
 import type { SlotDuty } from "./slot-duty.ts";
 
 /** A bug on the way to the slashing memory: whether it still knows what was signed is no longer sure. */
@@ -29,10 +30,19 @@ export async function guard<T>(
   vote: (item: ToSign<T>) => SlashableVote,
   signal: AbortSignal,
 ): Promise<readonly ToSign<T>[]> {
-  const { slashing, memory, log, metrics } = context;
+  const { clock, chain, slashing, memory, log, metrics } = context;
   if (decided.length === 0) return [];
   const votes = decided.map((item) => ({ pubkey: item.groupKey, vote: vote(item) }));
-  const verdicts = await slashing.admit(votes, signal).catch((error: unknown) => {
+  // A disk that hangs refuses nothing: it has to be told of before the deadline of a vote, which is an epoch away.
+  const cancel = clock.at(clock.now() + LIMITS.diskPatience * chain.slotMs, () => {
+    memory.failed();
+    duty.record.blame("slashing-memory-unavailable");
+    log.error("Slashing memory does not answer, nothing is signed before it does", {
+      duty: dutyName(duty.id),
+    });
+  });
+  const asked = slashing.admit(votes, signal).finally(cancel);
+  const verdicts = await asked.catch((error: unknown) => {
     if (error instanceof AssertionFailed) {
       memory.doubt();
       duty.record.blame("slashing-memory-doubted");
@@ -50,6 +60,7 @@ export async function guard<T>(
     throw error;
   });
   memory.recorded();
+  duty.record.absolve("slashing-memory-unavailable");
   const admitted = decided.filter((item, i) => {
     const verdict = verdicts[i];
     if (verdict?.admitted === true) return true;
