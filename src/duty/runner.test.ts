@@ -570,6 +570,28 @@ test("a clock that is set forward skips slots with a cause; one that is set back
   assertNothingSlashable(world);
 });
 
+test("a node that slept for epochs begins nothing more and says so; a shorter sleep, or a clock a little ahead, is none", async () => {
+  for (const [slots, expected] of [
+    [8, 0],
+    [16, 1],
+  ] as const) {
+    let overslept = 0;
+    const world = new DutyWorld(13, { runner: { onOverslept: () => void overslept++ } });
+    const [first] = world.operators;
+    assert.ok(first !== undefined);
+    world.start();
+    await world.runToSlot(9); // The second of epoch 1, and the next one to begin is the third.
+    const begun = (): number => first.timeline.filter(({ entry }) => entry.stage === "scheduled").length;
+    const before = begun();
+    first.clock.jump(slots * world.spec.slotMs);
+    await world.clock.run({ forMs: 10 });
+    assert.equal(overslept, expected, `${slots} slots`);
+    await world.runToSlot(17);
+    assert.equal(begun() === before, expected === 1, "nothing begins any more");
+    assertNothingSlashable(world);
+  }
+});
+
 test("a proof that a client brings slots later begins nothing anew", async () => {
   const world = new DutyWorld(17);
   const [first] = world.operators;

@@ -72,6 +72,12 @@ export interface DutyRunnerOptions {
   readonly buildersAgreed?: (slot: Slot) => boolean | undefined;
   /** Whether enough operators read several sync contributions of one validator in a value; never when left out. */
   readonly severalContributions?: (slot: Slot) => boolean | undefined;
+  /**
+   * Told when so much time passed unnoticed that the slashing memory may be an older copy of what was signed since: the
+   * machine was paused, or put back with all that was in it. Nothing more is begun then, and whether this node may sign has
+   * to be judged anew, as at a start. Left out, the duties go on.
+   */
+  readonly onOverslept?: () => void;
   /** How many epochs ahead duties are fetched; 1 when left out. */
   readonly lookaheadEpochs?: number;
   /** An operator's name in metrics, as Charon has it ("adorable-dog"); its index when left out. */
@@ -399,6 +405,10 @@ export function createDutyRunner(ports: {
         for (const groupKey of duties.keys()) record.finish(groupKey, "failed", "clock-jump");
       }
     }
+    // A memory that ends two epochs ago is not believed at a start either.
+    if (options.onOverslept === undefined || epochOf(chain, to + 1) - epochOf(chain, from) < 2) return;
+    ticking.abort(new DutyOver("stopping"));
+    options.onOverslept();
   }
 
   /** Duties that have begun go on; one that is new for the slot at hand begins now. */

@@ -1,4 +1,4 @@
-import { toHex } from "../base/index.ts";
+import { type Facts, toHex } from "../base/index.ts";
 import { type BeaconNodes, createBeaconNodes } from "../beacon/index.ts";
 import { readLock } from "../cluster/index.ts";
 import { CAUSES, type Cause, DoppelgangerWatch } from "../duty/index.ts";
@@ -40,8 +40,8 @@ import { type RunningValidatorApi, startValidatorApi } from "./wire-validator-ap
  */
 export async function runNode(config: RunConfig, signal: AbortSignal): Promise<void> {
   fitBuffers();
-  // A node whose clock was set back would wait for the time to come round again, and one that learned the chain's forks
-  // before its beacon nodes were upgraded would sign for the old ones; a new one does not.
+  // A node whose clock was set back would wait for the time to come round again, one that learned the chain's forks before
+  // its beacon nodes were upgraded would sign for the old ones, and one that slept would trust what it knew; a new one does not.
   while ((await runOnce(config, signal)) === "begin anew");
 }
 
@@ -58,18 +58,17 @@ async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped
     fitCollector(identity.cluster.validators.length);
     const meter = makeMeter(config, identity);
     log = makeLogger(config, meter);
+    const beginAnew = (why: string, facts: Facts = {}): void => {
+      log.error(why, facts);
+      anew.abort(new Error(why));
+    };
     running.add(
-      watchForSetBack((byMs) => {
-        log.error("The clock was set back; the node starts anew", { seconds: Math.round(byMs / 1_000) });
-        anew.abort(new Error("the clock was set back"));
-      }),
+      watchForSetBack((byMs) =>
+        beginAnew("The clock was set back; the node starts anew", { seconds: Math.round(byMs / 1_000) }),
+      ),
     );
     const begun = AbortSignal.any([signal, anew.signal]);
-    const onNewSchedule = (): void => {
-      log.error("The beacon nodes have another fork schedule than before; the node starts anew to learn it");
-      anew.abort(new Error("the chain's forks were planned anew"));
-    };
-    const { broken } = await startNode(config, identity, { log, meter, running, onNewSchedule }, begun);
+    const { broken } = await startNode(config, identity, { log, meter, running, beginAnew }, begun);
     const over = AbortSignal.any([begun, broken]);
     if (!over.aborted)
       await new Promise((resolve) => over.addEventListener("abort", resolve, { once: true }));
@@ -104,7 +103,8 @@ interface Life {
   readonly log: Logger;
   readonly meter: ExposedMeter;
   readonly running: Running;
-  readonly onNewSchedule: () => void;
+  /** Ends this life of the node, and begins another one in its place. */
+  readonly beginAnew: (why: string) => void;
 }
 
 /** Makes the parts, those first that others lean on, and starts them. @returns What tells that the memory broke. */
@@ -115,7 +115,7 @@ async function startNode(
   signal: AbortSignal,
 ): Promise<Pick<NodeStore, "broken">> {
   const { cluster, self } = identity;
-  const { log, meter, running } = life;
+  const { log, meter, running, beginAnew } = life;
   const clock = systemClock;
   greet(identity, log);
   if (config.privateKeyFileLock) {
@@ -151,7 +151,7 @@ async function startNode(
   const loop = watchEventLoop(meter);
   running.add(() => loop.stop());
 
-  const tools = { ...identity, clock, chain, p2p, beacon, store, signing, bls, watch, log, meter };
+  const tools = { ...identity, clock, chain, p2p, beacon, store, signing, bls, watch, beginAnew, log, meter };
   const { consensus, infosync, duties } = makeDuties(config, { ...tools, timeline: timelines });
   running.add(() => consensus.stop());
   let validatorApi: RunningValidatorApi | undefined;
@@ -204,7 +204,7 @@ function greet({ cluster, self }: Identity, log: Logger): void {
 async function meetChain(
   config: RunConfig,
   beginning: Beginning,
-  { log, meter, running, onNewSchedule }: Life,
+  { log, meter, running, beginAnew }: Life,
   signal: AbortSignal,
 ): Promise<{ readonly beacon: BeaconNodes; readonly chain: ChainSpec }> {
   const clock = systemClock;
@@ -212,7 +212,8 @@ async function meetChain(
     endpoints: config.beaconNodeEndpoints,
     headers: config.beaconNodeHeaders,
     timeoutMs: config.beaconNodeTimeoutMs,
-    onNewSchedule,
+    onNewSchedule: () =>
+      beginAnew("The beacon nodes have another fork schedule than before; the node starts anew to learn it"),
     clock,
     log,
     meter,

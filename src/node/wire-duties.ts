@@ -27,6 +27,8 @@ export interface DutyTools extends Identity {
   readonly bls: BlsWork;
   readonly timeline: TimelineSink;
   readonly watch: DoppelgangerWatch;
+  /** Ends this life of the node, and begins another one in its place. */
+  readonly beginAnew: (why: string) => void;
   readonly log: Logger;
   readonly meter: Meter;
 }
@@ -80,8 +82,22 @@ function makeRunner(
   { consensus, infosync }: { readonly consensus: Consensus; readonly infosync: InfoSync },
   tools: DutyTools,
 ): DutyRunner {
-  const { clock, chain, cluster, self, p2p, beacon, store, signing, bls, timeline, watch, log, meter } =
-    tools;
+  const {
+    clock,
+    chain,
+    cluster,
+    self,
+    p2p,
+    beacon,
+    store,
+    signing,
+    bls,
+    timeline,
+    watch,
+    beginAnew,
+    log,
+    meter,
+  } = tools;
   return createDutyRunner({
     clock,
     chain,
@@ -100,6 +116,8 @@ function makeRunner(
     watch,
     options: {
       builder: builderApi,
+      onOverslept: () =>
+        beginAnew("The machine slept for epochs, or was put back to what it was then; the node starts anew"),
       buildersAgreed: (slot) => infosync.buildersWanted(slot),
       severalContributions: (slot) => infosync.severalContributions(slot),
       ...(graffiti === "" ? {} : { graffiti }),
