@@ -105,7 +105,9 @@ export function createContributionStages(
         const complete = round <= cluster.operators.length;
         // How many contributions of a validator there are depends on what the leader takes for agreed; one is there at least.
         const fit = (key: GroupKey, contributions: readonly Contribution[]): boolean =>
-          contributions.length > 0 && contributions.every((one) => fits(duty, key, one));
+          contributions.length > 0 &&
+          contributions.every((one) => fits(duty, key, one)) &&
+          oneEach(contributions).length === contributions.length;
         const good = set !== undefined && acceptableAggregates(duty.validators, set, fit, { complete });
         if (!good) log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id) });
         return good;
@@ -115,7 +117,8 @@ export function createContributionStages(
       duty.record.note("decided", { round });
       const decided = decodeUnsignedSet("sync-contribution", value);
       return [...duty.validators].flatMap(([groupKey, { validatorIndex }]) => {
-        const contributions = (decided.get(groupKey) ?? []).filter((one) => fits(duty, groupKey, one));
+        const fitting = (decided.get(groupKey) ?? []).filter((one) => fits(duty, groupKey, one));
+        const contributions = oneEach(fitting);
         if (contributions.length === 0) duty.record.blame("left-out", [groupKey]);
         return contributions.flatMap((contribution) => {
           const part = contribution.subcommitteeIndex;
@@ -164,3 +167,11 @@ export function createContributionStages(
 }
 
 const NO_SIGNATURE = new Uint8Array(96);
+
+/** The first of each subcommittee: a share signs one contribution of each, and all have to take the same one. */
+function oneEach(contributions: readonly Contribution[]): readonly Contribution[] {
+  const found = new Map<number, Contribution>();
+  for (const one of contributions)
+    if (!found.has(one.subcommitteeIndex)) found.set(one.subcommitteeIndex, one);
+  return [...found.values()];
+}

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DutyWorld } from "../../sim/duty-world.ts";
 import { fromHex, toHex } from "../base/index.ts";
-import { type Consensus, leaderOf } from "../consensus/index.ts";
+import { type Consensus, type ConsensusValue, leaderOf } from "../consensus/index.ts";
 import type { Proposal } from "../ports/index.ts";
 import { dutyName, type Slot, slotStart, ssz } from "../spec/index.ts";
-import { decodeUnsignedSet, encodeUnsignedSet } from "./codec/sets.ts";
+import { decodePartials, decodeUnsignedSet, encodeUnsignedSet } from "./codec/sets.ts";
+import { PARSIGEX_PROTOCOL } from "./exchange.ts";
 
 // What an operator votes for when another one leads: docs/adr/0081. Operator 1 leads the first round of votes in slots
 // 10, 14, 18, and of blocks in slots 11, 15, 19; operators are four.
@@ -185,6 +186,77 @@ test("a leader that leaves aggregators out costs its round, and them nothing", a
     ({ duty, outcome }) => inTime(dutyName(duty)) && ledFirst.has(dutyName(duty)) && outcome === "failed",
   );
   assert.deepEqual(lost, []);
+});
+
+const CONTRIBUTION = "sync-contribution";
+
+/** Every contribution of a value, and another one of the same subcommittee behind it. */
+function doubled(value: ConsensusValue): ConsensusValue {
+  const twice = [...decodeUnsignedSet(CONTRIBUTION, value)].map(([key, made]) => {
+    const more = made.map((one) => ({ ...one, signature: new Uint8Array(96).fill(7) }));
+    return [key, [...made, ...more]] as const;
+  });
+  return encodeUnsignedSet(CONTRIBUTION, new Map(twice));
+}
+
+/** Without operator 1's part, all others have to sign the same contribution. */
+function withoutPartsOfOne(world: DutyWorld): void {
+  world.network.intercept(({ from, protocol, message }) =>
+    from === 1 && protocol === PARSIGEX_PROTOCOL && decodePartials(message).duty.kind === CONTRIBUTION
+      ? "drop"
+      : undefined,
+  );
+}
+
+/** How contributions ended at operator 0, by duty. */
+const contributed = (world: DutyWorld): readonly (readonly [duty: string, outcome: string])[] =>
+  (world.operators[0]?.outcomes ?? [])
+    .filter(({ duty }) => duty.kind === CONTRIBUTION && duty.slot < 19)
+    .map(({ duty, outcome }) => [dutyName(duty), outcome]);
+
+test("a leader that names two contributions of one subcommittee costs its round and nothing else", async () => {
+  const world = new DutyWorld(28, {
+    chain: { syncSeats: [[7], [9], [130], [400]] },
+    consensus: (index, honest) => ({
+      agree: (duty, how, signal) =>
+        index === 1 && duty.kind === CONTRIBUTION
+          ? honest.agree(duty, { ...how, proposal: how.proposal.then(doubled) }, signal)
+          : honest.agree(duty, how, signal),
+    }),
+  });
+  withoutPartsOfOne(world);
+  world.start();
+  await world.runToSlot(20);
+  const led = contributed(world).filter(
+    ([name]) => leaderOf({ slot: Number(name.split("/")[0]), kind: CONTRIBUTION }, 1, 4) === 1,
+  );
+  assert.ok(led.length > 0);
+  assert.deepEqual(new Set(led.map(([, outcome]) => outcome)), new Set(["broadcast"]));
+  for (const [name] of led)
+    assert.ok(
+      world.operators[0]?.log.some(
+        ({ sentence, facts }) => sentence.includes("not acceptable") && facts?.["duty"] === name,
+      ),
+      name,
+    );
+});
+
+test("of two contributions of one subcommittee that were decided, signers and clients take the first", async () => {
+  const world = new DutyWorld(28, {
+    chain: { syncSeats: [[7], [9], [130], [400]] },
+    hasClient: (index) => index === 0,
+    consensus: (_, honest) => ({
+      async agree(duty, how, signal) {
+        const decision = await honest.agree(duty, how, signal);
+        return duty.kind === CONTRIBUTION ? { ...decision, value: doubled(decision.value) } : decision;
+      },
+    }),
+  });
+  withoutPartsOfOne(world);
+  world.start();
+  await world.runToSlot(20);
+  assert.ok(contributed(world).length > 0);
+  assert.deepEqual(new Set(contributed(world).map(([, outcome]) => outcome)), new Set(["broadcast"]));
 });
 
 const paidBlocks = (world: DutyWorld): readonly (readonly [Slot, string])[] =>

@@ -1,5 +1,6 @@
 import { dutyName, type UnixMs } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
+import { partName } from "./known-by-slot.ts";
 import { LIMITS } from "./limits.ts";
 import type { DutyOffer } from "./offers.ts";
 import type { Partial } from "./partial-store.ts";
@@ -27,9 +28,11 @@ export class Outboxes {
   }
 
   put(offer: DutyOffer, partial: Partial): void {
+    // The duty ended while the signature was verified; nothing would ever end its outbox.
+    if (offer.signal.aborted) return;
     const outbox = this.#of(offer);
     const { clock } = this.#context;
-    const name = `${partial.groupKey}/${partial.part}`;
+    const name = partName(partial.groupKey, partial.part);
     if (outbox.waiting.size === 0) outbox.since = clock.now();
     if (!outbox.waiting.has(name)) outbox.waiting.set(name, partial);
     if (outbox.gone + outbox.waiting.size >= offer.items.size) return this.#send(outbox);

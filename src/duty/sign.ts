@@ -3,6 +3,7 @@ import type { ShareSigner } from "../ports/index.ts";
 import { dutyName, type GroupKey } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
 import type { ToSign } from "./guard.ts";
+import { partName } from "./known-by-slot.ts";
 import type { Partial } from "./partial-store.ts";
 import type { SlotDuty } from "./slot-duty.ts";
 
@@ -105,7 +106,13 @@ export function release(
 ): void {
   const { exchange, store, share, metrics } = context;
   const before = store.peek(duty.id);
-  const partials = made.filter(({ groupKey, part }) => !before.has(groupKey, part, share));
+  const said = new Set<string>();
+  const partials = made.filter(({ groupKey, part }) => {
+    const name = partName(groupKey, part);
+    const isFirst = !before.has(groupKey, part, share) && !said.has(name);
+    said.add(name);
+    return isFirst;
+  });
   if (partials.length === 0 || isDoubted(context, duty, partials)) return;
   metrics.stage(duty.id, "signed");
   duty.record.note("signed", { validators: partials.length });
