@@ -14,13 +14,14 @@ import {
 } from "../spec/index.ts";
 import { signedCodecs } from "./codec/kinds.ts";
 import { encodeRandao } from "./codec/randao.ts";
-import { encodePartials } from "./codec/sets.ts";
+import { decodePartials, encodePartials } from "./codec/sets.ts";
 import { createExchange } from "./exchange.ts";
 import { LIMITS } from "./limits.ts";
 import { PartialStore } from "./partial-store.ts";
 
 const chain = simChainSpec(8);
 const groupKey = `0x${"aa".repeat(48)}` as GroupKey;
+const otherKeys = Array.from({ length: 300 }, (_, i) => `0x${String(i).padStart(96, "0")}` as GroupKey);
 const never = new AbortController().signal;
 const randao = (slot: number): DutyId => ({ slot, kind: "randao" });
 const partialOf = (slot: number, share: number) => {
@@ -107,6 +108,28 @@ test("who says the same again is told once more what we signed, and no more ofte
   assert.deepEqual(sent, [1, 2, 2]);
 });
 
+test("who says the same again is told all that we have signed in the duty since, part by part", async () => {
+  const told: (readonly [to: number, keys: readonly GroupKey[]])[] = [];
+  const keys = [groupKey, ...otherKeys.slice(0, 2)];
+  const { clock, exchange, receive } = exchanging(async (to, message) => {
+    told.push([to, decodePartials(message).partials.map((one) => one.groupKey)]);
+  }, keys);
+  const [first, second, third] = keys.map((key) => ({ ...ours(3), groupKey: key }));
+  assert.ok(first !== undefined && second !== undefined && third !== undefined);
+  // A client's signatures leave when they come: two, and later a third, of another part.
+  exchange.offer(randao(3), [first, second], never);
+  exchange.offer(randao(3), [{ ...third, part: 1 }], never);
+  exchange.offer(randao(4), [ours(4)], never);
+  await clock.run({ forMs: 1 });
+  told.length = 0;
+  for (let i = 0; i < 2; i++) await receive(2, randao(3));
+  await clock.run({ forMs: 1 });
+  assert.deepEqual(told, [
+    [2, keys.slice(0, 2).toSorted()],
+    [2, keys.slice(2)],
+  ]);
+});
+
 test("a selection proof is told again as long as its slot lasts", async () => {
   const selection: DutyId = { slot: 3, kind: "prepare-aggregator" };
   const said = (share: number) => {
@@ -132,6 +155,25 @@ test("a selection proof is told again as long as its slot lasts", async () => {
   }
 });
 
+test("what is over is told nobody again, and each subcommittee's selection is kept for itself", async () => {
+  const sent: number[] = [];
+  const { store, clock, exchange, receive } = exchanging(async (to) => void sent.push(to));
+  exchange.offer(randao(3), [ours(3)], never);
+  await clock.run({ until: dutyDeadline(chain, randao(3)) ?? assert.fail() });
+  sent.length = 0;
+  for (let i = 0; i < 2; i++) await receive(2, randao(3));
+  await clock.run({ forMs: 1 });
+  assert.deepEqual(sent, []);
+
+  const selections: DutyId = { slot: 9, kind: "prepare-sync-contribution" };
+  const proof = new Uint8Array(96).fill(3);
+  const value = { slot: 9, validatorIndex: 7, subcommitteeIndex: 2, selectionProof: proof };
+  const data = signedCodecs["prepare-sync-contribution"].encode(value);
+  await receive(2, selections, [{ ...partialOf(9, 3), data, signature: proof }]);
+  const kept = [0, 1, 2, 3].map((part) => store.peek(selections).has(groupKey, part, 3 as ShareIndex));
+  assert.deepEqual(kept, [false, false, true, false]);
+});
+
 test("messages for a peer that takes none wait up to a number, and the oldest gives way", async () => {
   const givenUp: number[] = [];
   let order = 0;
@@ -152,8 +194,6 @@ test("messages for a peer that takes none wait up to a number, and the oldest gi
   await clock.run({ forMs: 1 });
   assert.deepEqual(givenUp, [0]);
 });
-
-const otherKeys = Array.from({ length: 300 }, (_, i) => `0x${String(i).padStart(96, "0")}` as GroupKey);
 
 test("of validators that are not ours nothing is decoded, and what is ours is kept beside them", async () => {
   const { store, receive, receiveLarge } = exchanging(async () => {});

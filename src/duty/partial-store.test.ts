@@ -119,6 +119,31 @@ test("bytes and duties of one peer are bounded and free again when a duty is ove
   assert.deepEqual(many.add(duty(9_999), share(1), [partial(1)]), []);
 });
 
+test("parts of a duty are combined, judged and remembered each by itself, and count together for who took part", () => {
+  const partials = stored(
+    ...[1, 2].map((i) => partial(i, { data: Uint8Array.of(i, 0) })),
+    ...[1, 2, 3].map((i) => partial(i, { part: 3, data: Uint8Array.of(i, 3) })),
+    partial(4, { groupKey: other }),
+  );
+  const [job, ...none] = partials.takeReady({ threshold: 3 }, publicShares);
+  assert.ok(job !== undefined && none.length === 0, "two of part 0 and three of part 3 are no four or five");
+  assert.equal(job.part, 3);
+  assert.deepEqual(partials.signers(groupKey), [0, 1, 2], "whoever signed any part");
+  assert.deepEqual(partials.signers(other), [3]);
+  assert.ok(partials.has(groupKey, 3, share(3)) && !partials.has(groupKey, 0, share(3)));
+  partials.markBad(job, share(2));
+  assert.ok(partials.hasBad(groupKey) && !partials.hasBad(other));
+  partials.add(partial(3, { data: Uint8Array.of(3, 0) }));
+  assert.deepEqual(ready(partials), [[1, [1, 2, 3]]], "bad in part 3 is not bad in part 0");
+  partials.add(partial(4, { part: 3, data: Uint8Array.of(4, 3) }));
+  assert.deepEqual(ready(partials), [[1, [1, 3, 4]]]);
+  partials.combined(job);
+  assert.ok(partials.repeats(share(1), { ...partial(1), data: Uint8Array.of(1, 3) }));
+  assert.ok(partials.repeats(share(1), { ...partial(1), data: Uint8Array.of(1, 0) }));
+  assert.ok(!partials.repeats(share(1), { ...partial(1), data: Uint8Array.of(1, 1) }), "of no part");
+  assert.ok(!partials.repeats(share(1), { ...partial(1), groupKey: other, data: Uint8Array.of(1, 3) }));
+});
+
 test("a look at a duty that is over keeps nothing", () => {
   const store = new PartialStore([groupKey]);
   store.add(duty(1), share(1), [partial(1)]);

@@ -13,6 +13,7 @@ import {
   SYNC_SUBCOMMITTEES,
 } from "../spec/index.ts";
 import type { EncodedPartial } from "./codec/sets.ts";
+import { partName } from "./known-by-slot.ts";
 import { LIMITS } from "./limits.ts";
 
 /** A partial signature with the root it claims to sign. */
@@ -27,12 +28,8 @@ export interface PartJob extends CombineJob {
   readonly part: number;
 }
 
-/** What a threshold of shares has to sign: one part of one validator's duty. */
+/** What a threshold of shares has to sign: one part of one validator's duty, by `partName`. */
 type Subject = string;
-
-function subjectOf(groupKey: GroupKey, part: number): Subject {
-  return `${groupKey}/${part}`;
-}
 
 const PARTS: readonly number[] = Array.from({ length: SYNC_SUBCOMMITTEES }, (_, i) => i);
 
@@ -66,7 +63,7 @@ export class DutyPartials {
   #wake: (() => void) | undefined;
 
   add(partial: Partial): NotKept | undefined {
-    const subject = subjectOf(partial.groupKey, partial.part);
+    const subject = partName(partial.groupKey, partial.part);
     // The first word of a share counts. A second, different one is not kept, and neither decides anything: the
     // first one is verified when it is combined.
     const said = this.#said(subject, partial);
@@ -96,12 +93,12 @@ export class DutyPartials {
   /** Whether a share has said exactly this of a validator, of whatever part. */
   repeats(share: ShareIndex, { groupKey, data }: EncodedPartial): boolean {
     if (!this.#heard.has(share)) return false;
-    return PARTS.some((part) => this.#said(subjectOf(groupKey, part), { share, data }) === true);
+    return PARTS.some((part) => this.#said(partName(groupKey, part), { share, data }) === true);
   }
 
   /** Whether a share's word on this part is here. */
   has(groupKey: GroupKey, part: number, share: ShareIndex): boolean {
-    return this.#sharesOf(subjectOf(groupKey, part))?.has(share) ?? false;
+    return this.#sharesOf(partName(groupKey, part))?.has(share) ?? false;
   }
 
   /** Wakes whoever waits in `changed`. */
@@ -162,7 +159,7 @@ export class DutyPartials {
 
   /** What was signed under `root`, as `preferred` sent it when it did. */
   dataOf({ groupKey, part, root }: PartJob, preferred: ShareIndex): Uint8Array | undefined {
-    const partials = this.#agreeing(subjectOf(groupKey, part)).filter((partial) =>
+    const partials = this.#agreeing(partName(groupKey, part)).filter((partial) =>
       equalBytes(partial.root, root),
     );
     return (partials.find(({ share }) => share === preferred) ?? partials[0])?.data;
@@ -170,7 +167,7 @@ export class DutyPartials {
 
   /** Its group signature is there; from now on only who signed is kept. */
   combined({ groupKey, part }: PartJob): void {
-    const subject = subjectOf(groupKey, part);
+    const subject = partName(groupKey, part);
     const byShare = [...(this.#bySubject.get(subject) ?? [])];
     this.#combined.set(subject, new Map(byShare.map(([share, { data }]) => [share, fingerprintOf(data)])));
     this.#bySubject.delete(subject);
@@ -178,14 +175,14 @@ export class DutyPartials {
   }
 
   markBad({ groupKey, part }: PartJob, share: ShareIndex): void {
-    const subject = subjectOf(groupKey, part);
+    const subject = partName(groupKey, part);
     const bad = this.#bad.get(subject) ?? new Set();
     this.#bad.set(subject, bad.add(share));
     this.#tried.delete(subject);
   }
 
   hasBad(groupKey: GroupKey): boolean {
-    return PARTS.some((part) => (this.#bad.get(subjectOf(groupKey, part))?.size ?? 0) > 0);
+    return PARTS.some((part) => (this.#bad.get(partName(groupKey, part))?.size ?? 0) > 0);
   }
 
   /** Operators that sent a partial signature for any validator. */
@@ -195,7 +192,7 @@ export class DutyPartials {
 
   /** Operators that sent a partial signature for this validator, for whatever part. */
   signers(groupKey: GroupKey): readonly OperatorIndex[] {
-    const shares = PARTS.flatMap((part) => [...(this.#sharesOf(subjectOf(groupKey, part))?.keys() ?? [])]);
+    const shares = PARTS.flatMap((part) => [...(this.#sharesOf(partName(groupKey, part))?.keys() ?? [])]);
     return [...new Set(shares)].map(operatorOf);
   }
 }

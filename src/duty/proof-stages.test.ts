@@ -9,8 +9,11 @@ import { createSyncSelectionStages } from "./proof-stages.ts";
 import { bySigner } from "./signing.ts";
 import type { SlotDuty } from "./slot-duty.ts";
 
-/** What our share is asked to sign for a validator with seats in three of the four subcommittees. */
-async function rootsAskedFor(several: boolean | undefined): Promise<number> {
+/** How much our share is asked to sign for a validator with these seats in the sync committee. */
+async function rootsAskedFor(
+  several: boolean | undefined,
+  positions: readonly number[] = [1, 200, 500], // In three of the four subcommittees.
+): Promise<number> {
   const enough = new Error("that is all we wanted to know");
   let asked: readonly SigningRequest[] = [];
   const context = {
@@ -28,9 +31,7 @@ async function rootsAskedFor(several: boolean | undefined): Promise<number> {
   } as unknown as DutyContext;
   const duty = {
     id: { slot: 3, kind: "prepare-sync-contribution" },
-    validators: new Map([
-      [`0x${"ab".repeat(48)}` as GroupKey, { validatorIndex: 7, positions: [1, 200, 500] }],
-    ]),
+    validators: new Map([[`0x${"ab".repeat(48)}` as GroupKey, { validatorIndex: 7, positions }]]),
     record: { blame: () => {} },
   } as unknown as SlotDuty<SyncDuty>;
   const stages = createSyncSelectionStages(context, {} as Known, { several: () => several });
@@ -43,4 +44,9 @@ test("a validator with seats in several subcommittees gets one selection where a
   assert.equal(await rootsAskedFor(true), 3);
   assert.equal(await rootsAskedFor(undefined), 3);
   assert.equal(await rootsAskedFor(false), 1);
+});
+
+test("several seats in one subcommittee are one thing to sign", async () => {
+  assert.equal(await rootsAskedFor(true, [127, 0, 1, 1]), 1);
+  assert.equal(await rootsAskedFor(true, [128, 127, 511, 384]), 3);
 });
