@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import type { DutyId, GroupKey, ShareIndex } from "../spec/index.ts";
 import { LIMITS } from "./limits.ts";
@@ -99,6 +100,10 @@ test("what is published is the bytes that go with the root, ours where we signed
   assert.ok(job !== undefined);
   assert.deepEqual(partials.dataOf(job, share(3)), Uint8Array.of(3, 1));
   assert.deepEqual(partials.dataOf(job, share(2)), Uint8Array.of(1, 1), "ours is over another root");
+  // While the first three are being combined more of a larger cluster say something else.
+  for (const i of [5, 6, 7]) partials.add(partial(i, { root }));
+  assert.deepEqual(ready(partials), [[2, [2, 5, 6, 7]]]);
+  assert.deepEqual(partials.dataOf(job, share(5)), Uint8Array.of(1, 1));
 });
 
 test("bytes and duties of one peer are bounded and free again when a duty is over; others are not touched", () => {
@@ -159,6 +164,7 @@ test("whoever waits is woken by the next partial signatures, and let go when the
   const waiting = store.of(duty(1)).changed(over.signal);
   store.add(duty(1), share(1), [partial(1)]);
   assert.equal(await waiting, true);
+  assert.equal(getEventListeners(over.signal, "abort").length, 0, "who was woken leaves nothing behind");
   const again = store.of(duty(1)).changed(over.signal);
   over.abort();
   assert.equal(await again, false);

@@ -147,22 +147,25 @@ export class DutyPartials {
     return jobs;
   }
 
+  /** What was said on a subject by those not found bad so far. */
+  #good(subject: Subject): readonly Partial[] {
+    const bad = this.#bad.get(subject);
+    return [...(this.#bySubject.get(subject)?.values() ?? [])].filter(({ share }) => !bad?.has(share));
+  }
+
   /** The largest set of good partials over one root. */
   #agreeing(subject: Subject): readonly Partial[] {
-    const bad = this.#bad.get(subject);
-    const good = [...(this.#bySubject.get(subject)?.values() ?? [])].filter(({ share }) => !bad?.has(share));
+    const good = this.#good(subject);
     const [first] = good;
     if (first === undefined || good.every(({ root }) => equalBytes(root, first.root))) return good;
     const byRoot = Map.groupBy(good, ({ root }) => toHex(root));
     return [...byRoot.values()].toSorted((a, b) => b.length - a.length)[0] ?? [];
   }
 
-  /** What was signed under `root`, as `preferred` sent it when it did. */
+  /** What was signed under `root`, as `preferred` sent it when it did; more may have signed something else meanwhile. */
   dataOf({ groupKey, part, root }: PartJob, preferred: ShareIndex): Uint8Array | undefined {
-    const partials = this.#agreeing(partName(groupKey, part)).filter((partial) =>
-      equalBytes(partial.root, root),
-    );
-    return (partials.find(({ share }) => share === preferred) ?? partials[0])?.data;
+    const same = this.#good(partName(groupKey, part)).filter((partial) => equalBytes(partial.root, root));
+    return (same.find(({ share }) => share === preferred) ?? same[0])?.data;
   }
 
   /** Its group signature is there; from now on only who signed is kept. */
