@@ -49,6 +49,8 @@ export const LIMITS = {
   blocksSeenMax: 256,
   /** Whole epochs without a double before a node signs with a memory that may not know everything: what validator clients take. */
   watchEpochs: 2,
+  /** A shorter time that passes unnoticed is that of a machine with too much to do, also where epochs are seconds. */
+  sleepMsMin: 60_000,
   /** How long the slashing memory may take to record votes before it is said that it does not, as a part of the slot. */
   diskPatience: 1 / 4,
   /** How old the head may be, in epochs, for its beacon node to be believed at once that nobody signs. */

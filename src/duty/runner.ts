@@ -406,7 +406,9 @@ export function createDutyRunner(ports: {
       }
     }
     // A memory that ends two epochs ago is not believed at a start either.
-    if (options.onOverslept === undefined || epochOf(chain, to + 1) - epochOf(chain, from) < 2) return;
+    const epochs = epochOf(chain, to + 1) - epochOf(chain, from);
+    const sleptMs = (to + 1 - from) * chain.slotMs;
+    if (options.onOverslept === undefined || epochs < 2 || sleptMs < LIMITS.sleepMsMin) return;
     ticking.abort(new DutyOver("stopping"));
     options.onOverslept();
   }
