@@ -28,8 +28,8 @@ export interface ConsensusOptions {
    */
   readonly canonicalise: (value: ConsensusValue, kind: DutyKind) => ConsensusValue | undefined;
   /**
-   * Told when somebody else spoke with our key in an instance that we have not joined: by a message that it signed, or by
-   * leading a round in our place. May be told again for the same duty.
+   * Told when somebody else spoke with our key: signed what we did not say, or, in an instance that we have not joined, led a
+   * round in our place. May be told again for the same duty.
    */
   readonly onDouble?: (duty: DutyId, evidence: "signed" | "led") => void;
   /**

@@ -38,6 +38,7 @@ import {
   kindNumber,
   type SignedPart,
   signPart,
+  valueName,
   verifyPart,
 } from "./wire.ts";
 
@@ -55,7 +56,7 @@ export interface InstanceContext {
   readonly key: NodeKey;
   readonly log: Logger;
   readonly canonicalise: (value: ConsensusValue, kind: DutyKind) => ConsensusValue | undefined;
-  /** Told when somebody else spoke with our key in an instance in which we said nothing. */
+  /** Told when somebody else spoke with our key: said what we did not say, or led where we said nothing. */
   readonly onDouble: (duty: DutyId, evidence: "signed" | "led") => void;
   /** Shared by all instances: parts that were verified, and what peers have made us keep. */
   readonly verified: Set<string>;
@@ -95,6 +96,8 @@ export class Instance {
   #timerRound = 0;
   #closed = false;
   #lackedRoundChanges = false;
+  /** What we signed here; anything else with our signature was signed by somebody else. */
+  readonly #said = new Set<string>();
   /** Rounds whose proposal was judged, or is being judged. */
   readonly #judged = new Set<number>();
   /** Events that wait until the one at work is done, so that steps never nest. */
@@ -169,22 +172,21 @@ export class Instance {
     // A value that cannot be read does no harm where nothing is about it: a Charon repeats what stray claims of a liar name.
     const received = this.#assemble(message);
     if (received === undefined) return unkept ?? "unknown-value";
-    if (!this.#joined) {
-      this.#listenForDouble(parts, received);
-      return this.#keepEarly(received);
-    }
+    this.#listenForDouble(parts, received);
+    if (!this.#joined) return this.#keepEarly(received);
     this.#process(received);
     return undefined;
   }
 
   /**
-   * We have not spoken here. Our signature is proof that somebody else did; and so are more prepares than f operators can
-   * forge in a round that is ours to lead, since an honest operator prepares only what the leader proposed.
+   * Our signature of what we did not say is proof that somebody else did. Where we have not spoken, so are more prepares than
+   * f operators can forge in a round that is ours to lead, since an honest operator prepares only what the leader proposed.
    */
   #listenForDouble(parts: readonly SignedPart[], { kind, source, round }: QbftMessage): void {
     const { self, publicKeys, onDouble } = this.#context;
-    if (parts.some((part) => part.peerIndex === self)) onDouble(this.duty, "signed");
-    if (kind !== "prepare" || this.#config.leader(round) !== self) return;
+    if (parts.some((part) => part.peerIndex === self && !this.#said.has(wordsOf(part))))
+      onDouble(this.duty, "signed");
+    if (this.#joined || kind !== "prepare" || this.#config.leader(round) !== self) return;
     const followers = new Set(
       this.#early
         .filter((early) => early.kind === "prepare" && early.round === round)
@@ -366,6 +368,7 @@ export class Instance {
       key,
       verified,
     );
+    this.#said.add(wordsOf(part));
     this.#parts.set(message, part);
     const justification = message.justification.map((one) => {
       const signed = this.#parts.get(one);
@@ -384,6 +387,11 @@ export class Instance {
       to,
     );
   }
+}
+
+/** What a part says, without its signature: a liar can make another valid one out of ours. */
+function wordsOf({ type, round, preparedRound, valueHash, preparedValueHash }: SignedPart): string {
+  return [type, round, preparedRound, valueName(valueHash), valueName(preparedValueHash)].join("/");
 }
 
 /** The values that a message and its justification are about: what a ROUND-CHANGE claims, and what all others vote for. */

@@ -254,6 +254,27 @@ test("in the slot of its own start a node may hear itself", () => {
   assert.equal(lines.length, 1, "once an epoch");
 });
 
+test("a node at work that hears its double says so once an epoch, and goes on", async () => {
+  const lines: string[] = [];
+  const log: Logger = { ...silent, error: (sentence) => void lines.push(sentence), room: () => log };
+  const world = new DutyWorld(12);
+  const watch = new DoppelgangerWatch({
+    clock: new SimClock(slotStart(world.spec, 20) + 1_000),
+    chain: world.spec,
+    cluster: world.keys.cluster,
+    beacon: world.operators[0]?.beacon as BeaconNode,
+    log,
+    memory: kept(2),
+    freshKeys: false,
+    trustMemory: async () => {},
+  });
+  assert.ok(watch.over);
+  for (const slot of [20, 21, 22, 24]) watch.heard({ slot, kind: "attester" }, "signed");
+  assert.equal(lines.length, 2);
+  assert.ok(lines.every((line) => line.includes("Stop one of the two")));
+  assert.ok(watch.over && watch.status === undefined);
+});
+
 test("whatever offers a partial signature during the watch, none leaves but those nobody can be slashed for", async () => {
   const world = new DutyWorld(13);
   const sent: string[] = [];

@@ -28,6 +28,10 @@ const HARMLESS: ReadonlySet<DutyKind> = new Set(["exit", "builder-registration"]
 /** How somebody else gave away that it uses our node key: a message signed with it, or a round led in our place. */
 export type DoubleEvidence = "signed" | "led";
 
+const DOUBLE_INSTEAD = "Another program runs as this operator. Stop it; this node signs nothing until then";
+const DOUBLE_BESIDE =
+  "Another program runs as this operator. Stop one of the two: together they are one faulty operator";
+
 export interface WatchStatus {
   readonly reason: WatchReason;
   /** Whole epochs in a row without a trace of a double. */
@@ -107,13 +111,13 @@ export class DoppelgangerWatch {
     for (const key of groupKeys) known.add(key);
   }
 
-  /** Somebody used our node key in the consensus on `duty`, in which this node was silent. */
+  /** Somebody else used our node key in the consensus on `duty`. A node that signs already can only say so. */
   heard(duty: DutyId, evidence: DoubleEvidence): void {
     // In a slot that had begun before us it may have been ourselves.
-    if (this.#over || duty.slot <= this.#sinceSlot) return;
+    if (duty.slot <= this.#sinceSlot) return;
     const epoch = epochOf(this.#options.chain, duty.slot);
     if (epoch > this.#heardAt)
-      this.#log.error("Another program runs as this operator. Stop it; this node signs nothing until then", {
+      this.#log.error(this.#over ? DOUBLE_BESIDE : DOUBLE_INSTEAD, {
         duty: dutyName(duty),
         evidence: evidence === "signed" ? "a message with our key" : "it led a round in our place",
       });
