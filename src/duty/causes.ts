@@ -18,7 +18,7 @@ export const CAUSES = {
   "refused-by-slashing-memory":
     "Signing would have contradicted an earlier signature of this validator. Nothing to do; ask why if it repeats.",
   "slashing-memory-unavailable":
-    "The slashing memory could not record the vote, so nothing was signed. Check disk space and permissions.",
+    "The slashing memory could not record the vote in time, so nothing was signed. Check disk space, permissions, and whether the disk is slow.",
   "slashing-memory-doubted":
     "A bug was found on the way to the slashing memory, so this node signs nothing more. Report it with the log, then start the node again.",
   "no-key-share": "This node has no share of this validator's key. Check the keystores in the data folder.",
