@@ -10,6 +10,7 @@ import {
   DIAL_BACKOFF_MAX_MS,
   DIAL_TIMEOUT_MS,
   DIRECT_HEAD_START_MS,
+  PING_TIMEOUT_MS,
   UPGRADE_BACKOFF_MAX_MS,
 } from "./limits.ts";
 import type { Links } from "./links.ts";
@@ -37,8 +38,8 @@ export interface PeerPlaces {
 
 /**
  * Keeps one peer connected, for ever: at once and quickly at first, then slower, and quickly again after a disconnect or
- * when a new way appears. A direct connection is the aim; a relayed one serves until then. The other side does the same,
- * and two connections at once are tolerated.
+ * when a new way appears. A direct connection is the aim; a relayed one serves until then. The other side does the same;
+ * two connections at once are avoided where that costs little, and tolerated.
  */
 export class Dialer {
   readonly #peer: Peer;
@@ -88,6 +89,7 @@ export class Dialer {
       { firstMs: DIAL_BACKOFF_FIRST_MS * 10, factor: DIAL_BACKOFF_FACTOR, maxMs: UPGRADE_BACKOFF_MAX_MS },
       random,
     );
+    if (!this.#isFirst) await changed?.wait(DIRECT_HEAD_START_MS, signal);
     let attempts = 0;
     let connectedSince: number | undefined;
     while (!signal.aborted) {
@@ -106,15 +108,27 @@ export class Dialer {
         await changed?.wait(undefined, signal);
         continue;
       }
+      if (best === undefined && !this.#isFirst && links.hasUnanswered(peer.operator)) {
+        await changed?.wait(PING_TIMEOUT_MS, signal);
+        if (links.best(peer.operator) !== undefined) continue;
+      }
       const relaysToo = best === undefined && this.#mayUseRelays(attempts++);
       const connected = await this.#attempt({ relaysToo }, signal);
       if (!connected) await changed?.wait((best === undefined ? alone : relayed).next(), signal);
     }
   }
 
+  /**
+   * Of two that start together the smaller peer id dials at once, and the larger one only when nothing has come of that: else
+   * there are two connections, each with its handshake and its pings, where one will do.
+   */
+  get #isFirst(): boolean {
+    return this.#needs.roster.isSmallerThan(this.#peer);
+  }
+
   /** The smaller peer id dials through relays, as in Charon; the other one too when that did not help at once. */
   #mayUseRelays(attempts: number): boolean {
-    return attempts > 2 || this.#needs.roster.isSmallerThan(this.#peer);
+    return attempts > 2 || this.#isFirst;
   }
 
   async #attempt(options: { readonly relaysToo: boolean }, signal: AbortSignal): Promise<boolean> {

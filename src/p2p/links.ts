@@ -109,6 +109,13 @@ export class Links {
     }
   }
 
+  /** Whether there is a direct connection on which the operator may be about to answer; it does, or the connection goes. */
+  hasUnanswered(operator: OperatorIndex): boolean {
+    return this.#all(operator).some(
+      (link) => !link.verified && !link.relayed && link.connection.status === "open",
+    );
+  }
+
   best(operator: OperatorIndex): Link | undefined {
     return this.ranked(operator)[0];
   }
