@@ -138,6 +138,8 @@ test("a wrong use ends with exit code 2, says what is wrong and what to write, a
     ["dkg --p2p-peers /ip4/127.0.0.1/tcp/3610", /--p2p-peers has .*\n {2}Write it as .*\/p2p\//],
     ["dkg --p2p-relays ftp://relay.example", /--p2p-relays has .*\n {2}A relay is a URL/],
     ["dkg --p2p-external-ip 1.2.3.4:3610", /--p2p-external-ip has .*\n {2}Write an IP address alone/],
+    [`dkg --nickname ${"🐟".repeat(9)}`, /--nickname is longer than 32 bytes\n {2}Shorten it/],
+    [`config show --nickname ${"x".repeat(33)}`, /--nickname is longer than 32 bytes/],
     ["dkg --p2p-external-ip 1.2.3", /--p2p-external-ip has "1\.2\.3"/],
     ["dkg --p2p-external-hostname node.example:1", /--p2p-external-hostname has .*\n {2}Write a name alone/],
     ["dkg", /--p2p-relays has "nowhere"/, { CHARON_P2P_RELAYS: "nowhere" }],

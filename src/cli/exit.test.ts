@@ -57,6 +57,10 @@ test("three of four operators sign exits, each into a file, and one of them send
   );
   assert.equal(kept.code, 0, kept.err);
   assert.ok(existsSync(`${folder}/exits/exit-${keys[0]}.json`));
+  const twice = await trireme(
+    `exit combine ${file(0)} ${file(1)} ${file(3)} --output-dir ${folder}/exits ${node(2)}`,
+  );
+  assert.match(twice.err, /\[cluster\/exists\]\n {2}path: .*exit-0x.*\n.*nothing was changed/);
   const status = async (): Promise<string> =>
     JSON.stringify(await (await fetch(`${chain.url}/eth/v1/beacon/pool/voluntary_exits`)).json());
   assert.doesNotMatch(await status(), /validator_index/, "an exit was sent before anybody asked for it");

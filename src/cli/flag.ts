@@ -12,6 +12,8 @@ export interface Flag {
   readonly choices?: readonly string[];
   /** Of a number that is given: the least and the most that make sense. */
   readonly range?: readonly [number, number];
+  /** Of a text that is given, in UTF-8. */
+  readonly bytesMax?: number;
   readonly required?: boolean;
   /** What the address, or each of them, is for; one that cannot be one is refused before anything is done. */
   readonly address?: AddressKind;

@@ -166,7 +166,13 @@ export const commands: readonly CommandRow[] = [
         default: [],
         help: "Addresses of peers, ending with /p2p/ and the peer id",
       },
-      { name: "nickname", kind: "text", default: "", help: "A name that the other operators see" },
+      {
+        name: "nickname",
+        kind: "text",
+        bytesMax: 32,
+        default: "",
+        help: "A name that the other operators see; at most 32 bytes",
+      },
       {
         name: "shutdown-delay",
         kind: "number",

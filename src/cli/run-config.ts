@@ -4,8 +4,6 @@ import { readHttpAddress } from "../base/index.ts";
 import type { RunConfig } from "../node/index.ts";
 import { type Chosen, UsageError } from "./settings.ts";
 
-const GRAFFITI_BYTES_MAX = 32;
-const NICKNAME_MAX = 32;
 /** Charon's, so that a validator client finds it where it was. */
 const VALIDATOR_API_ADDRESS = "127.0.0.1:3600";
 
@@ -13,8 +11,6 @@ const VALIDATOR_API_ADDRESS = "127.0.0.1:3600";
 export function readRunConfig(chosen: Chosen): RunConfig {
   const dataDir = chosen.text("data-dir");
   const beaconNodeEndpoints = readBeaconEndpoints(chosen);
-  if (Buffer.byteLength(chosen.text("graffiti")) > GRAFFITI_BYTES_MAX)
-    throw new UsageError("cli/usage", "--graffiti is longer than 32 bytes", { hint: "Shorten it." });
   return Object.freeze({
     dataDir,
     lockFile: chosen.textOr("lock-file", join(dataDir, "cluster-lock.json")),
@@ -35,7 +31,7 @@ export function readRunConfig(chosen: Chosen): RunConfig {
     validatorApi: readValidatorApi(chosen),
     builderApi: chosen.flag("builder-api"),
     graffiti: chosen.text("graffiti"),
-    nickname: chosen.text("nickname").slice(0, NICKNAME_MAX),
+    nickname: chosen.text("nickname"),
     logLevel: chosen.text("log-level") as RunConfig["logLevel"],
     logFormat: chosen.text("log-format") as RunConfig["logFormat"],
     logColor: chosen.text("log-color") as RunConfig["logColor"],

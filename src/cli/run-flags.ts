@@ -125,8 +125,14 @@ export const runFlags: readonly Flag[] = [
     default: false,
     help: "Take blocks of builders too; all operators alike, as each is then trusted with the rewards of blocks it leads",
   },
-  { name: "graffiti", kind: "text", default: "", help: "Up to 32 bytes of text in our blocks" },
-  { name: "nickname", kind: "text", default: "", help: "What peers call this node; at most 32 characters" },
+  { name: "graffiti", kind: "text", bytesMax: 32, default: "", help: "Up to 32 bytes of text in our blocks" },
+  {
+    name: "nickname",
+    kind: "text",
+    bytesMax: 32,
+    default: "",
+    help: "What peers call this node; at most 32 bytes",
+  },
   {
     name: "private-key-file-lock",
     kind: "switch",

@@ -113,13 +113,15 @@ function convert(flag: Flag, raw: unknown, where: string): Value {
       const value = plainText(text, where);
       if (flag.choices !== undefined && !flag.choices.includes(value))
         throw usage(`${where} is "${value.slice(0, 40)}"`, `Write one of ${flag.choices.join(", ")}.`);
+      if (flag.bytesMax !== undefined && Buffer.byteLength(value) > flag.bytesMax)
+        throw usage(`${where} is longer than ${flag.bytesMax} bytes`, "Shorten it.");
       return value;
     }
   }
 }
 
 function plainText(value: unknown, where: string): string {
-  if (typeof value === "string") return value;
+  if (typeof value === "string") return value.toWellFormed(); // Half a character from JSON would be no UTF-8 for others.
   if (typeof value === "number") return String(value);
   throw usage(`${where} is not a text`, "Write it in quotes.");
 }

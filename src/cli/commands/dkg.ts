@@ -49,7 +49,7 @@ export async function dkg({ chosen, io }: CommandInput): Promise<void> {
         p2pExternalHostname: chosen.text("p2p-external-hostname"),
         p2pRelays: chosen.list("p2p-relays"),
         p2pPeers: chosen.list("p2p-peers"),
-        nickname: chosen.text("nickname").slice(0, 32),
+        nickname: chosen.text("nickname"),
         shutdownDelayMs: chosen.number("shutdown-delay"),
       },
       {
