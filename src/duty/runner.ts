@@ -21,7 +21,6 @@ import {
 import {
   type ChainSpec,
   type DutyId,
-  type DutyKind,
   dutyDeadline,
   dutyDue,
   dutyName,
@@ -36,11 +35,11 @@ import {
   slotStart,
   type UnixMs,
 } from "../spec/index.ts";
-import type { Cause } from "./causes.ts";
 import type { DutyContext } from "./context.ts";
 import { Desk } from "./desk.ts";
 import type { DoppelgangerWatch, WatchStatus } from "./doppelganger.ts";
 import { DutyRecord } from "./duty-record.ts";
+import { endUnsigned } from "./end-unsigned.ts";
 import { EpochDuties } from "./epoch-duties.ts";
 import { createExchange } from "./exchange.ts";
 import { dutyGate } from "./gate.ts";
@@ -57,6 +56,7 @@ import { quietSlots } from "./quiet-slots.ts";
 import { Registrations } from "./registrations.ts";
 import { createRepertoire } from "./repertoire.ts";
 import { Schedule } from "./schedule.ts";
+import { isProof } from "./scripts.ts";
 import type { Signing } from "./signing.ts";
 import { DutyOver, type SlotDuty } from "./slot-duty.ts";
 import { tickSlots } from "./slot-ticker.ts";
@@ -110,15 +110,6 @@ export interface DutyRunnerStatus {
 }
 
 type Script<D> = (duty: SlotDuty<D>, signal: AbortSignal) => Promise<void>;
-
-/** Kinds that are signed without agreement. */
-function isUnagreed(kind: DutyKind): boolean {
-  return isProof(kind) || kind === "sync-message";
-}
-/** Kinds in which what is signed is known long before. */
-function isProof(kind: DutyKind): boolean {
-  return kind === "randao" || kind === "prepare-aggregator" || kind === "prepare-sync-contribution";
-}
 
 interface Running {
   readonly record: DutyRecord;
@@ -304,41 +295,12 @@ export function createDutyRunner(ports: {
       })
       .finally(() => {
         entry.done = true;
-        endUnsigned(record, over.signal);
-      });
-  }
-
-  /** Every validator that was left behind gets its one cause. */
-  function endUnsigned(record: DutyRecord, signal: AbortSignal): void {
-    const stopping = signal.reason instanceof DutyOver && signal.reason.why === "stopping";
-    const partials = store.peek(record.id);
-    /** Validators that lack partial signatures, by the operators whose are missing. */
-    const lacking = new Map<string, { readonly missing: readonly number[]; readonly validators: number }>();
-    for (const groupKey of record.unsigned) {
-      const signers = partials.signers(groupKey);
-      const missing = cluster.operators
-        .filter(({ index }) => !signers.includes(index))
-        .map(({ index }) => index);
-      const known = record.causeOf(groupKey);
-      const cause: Cause = stopping
-        ? "stopped"
-        : (known ??
-          (!record.signing && !isUnagreed(record.id.kind)
-            ? "no-consensus"
-            : partials.hasBad(groupKey)
-              ? "bad-partials"
-              : "not-enough-partials"));
-      if (cause === "not-enough-partials") {
-        const { validators } = lacking.get(String(missing)) ?? { validators: 0 };
-        lacking.set(String(missing), { missing, validators: validators + 1 });
-      }
-      record.finish(groupKey, "failed", cause);
-    }
-    for (const { missing, validators } of lacking.values())
-      log.warn("Partial signatures missing", {
-        duty: dutyName(record.id),
-        validators,
-        missing: missing.map((operator) => `operator-${operator}`),
+        const { reason } = over.signal;
+        endUnsigned(record, store.peek(id), {
+          operators: cluster.operators.map(({ index }) => index),
+          stopping: reason instanceof DutyOver && reason.why === "stopping",
+          log,
+        });
       });
   }
 

@@ -1,5 +1,6 @@
 import type { ConsensusValue } from "../consensus/index.ts";
 import type { AttesterDuty, ProposerDuty, SyncDuty } from "../ports/index.ts";
+import type { DutyKind } from "../spec/index.ts";
 import type { UnsignedDataOf } from "./codec/kinds.ts";
 import type { GroupSigned } from "./collect.ts";
 import type { ToSign } from "./guard.ts";
@@ -81,6 +82,16 @@ export interface ProofStages<D> {
   collect(duty: SlotDuty<D>, signal: AbortSignal): AsyncIterable<readonly GroupSigned[]>;
   /** Hands the group signatures to the duties that need them. */
   reveal(duty: SlotDuty<D>, signed: readonly GroupSigned[]): void;
+}
+
+/** Kinds of duty that `performProofDuty` does. */
+export function isProof(kind: DutyKind): boolean {
+  return kind === "randao" || kind === "prepare-aggregator" || kind === "prepare-sync-contribution";
+}
+
+/** Kinds that are signed without agreement. */
+export function isUnagreed(kind: DutyKind): boolean {
+  return isProof(kind) || kind === "sync-message";
 }
 
 export async function performProofDuty<D>(
