@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -152,6 +152,17 @@ test("a journal of another definition or node key, or another file, is refused a
   assert.deepEqual(readFileSync(path), before);
   writeFileSync(path, "x".repeat(200));
   await assert.rejects(Journal.open(path, key, definitionHash), { code: "ceremony/journal" });
+});
+
+test("a journal that cannot be opened is told with its path and advice", async (t) => {
+  const path = pathOf(t);
+  mkdirSync(path, { recursive: true });
+  await assert.rejects(Journal.open(path, key, definitionHash), (error: CeremonyError) => {
+    assert.equal(error.code, "ceremony/journal");
+    assert.equal(error.facts["path"], path);
+    assert.match(error.hint ?? "", /A folder is where a file is wanted/);
+    return true;
+  });
 });
 
 test("a destroyed journal is gone, and a new one is empty", async (t) => {

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:cr
 import { constants } from "node:fs";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { makeFolder, proto, syncPath } from "../base/index.ts";
+import { makeFolder, proto, syncPath, systemAdvice } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
 import { CeremonyError } from "./errors.ts";
 import { JOURNAL_BYTES_MAX } from "./limits.ts";
@@ -83,8 +83,7 @@ export class Journal {
     nodeKey: NodeKey,
     definitionHash: Uint8Array,
   ): Promise<{ readonly journal: Journal; readonly records: readonly JournalRecord[] }> {
-    makeFolder(dirname(path), 0o700);
-    const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    const file = await openFile(path);
     try {
       await file.chmod(0o600);
       const { size } = await file.stat();
@@ -175,6 +174,20 @@ export class Journal {
     } catch (error) {
       throw unwritable(error);
     }
+  }
+}
+
+/** The file, with its folder. */
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    makeFolder(dirname(path), 0o700);
+    return await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  } catch (cause) {
+    throw new CeremonyError("ceremony/journal", "open the journal of the ceremony", {
+      cause,
+      facts: { path },
+      hint: systemAdvice(cause) ?? "Look at the disk, and at the owner and the permissions of the folder.",
+    });
   }
 }
 

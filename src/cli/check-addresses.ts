@@ -1,6 +1,6 @@
 import { DvError } from "../base/index.ts";
 import type { Flag } from "./flag.ts";
-import { type Chosen, UsageError } from "./settings.ts";
+import { type Chosen, shownValue, UsageError } from "./settings.ts";
 
 /** That every address that was given can be one, before a command does anything. @throws UsageError names the flag */
 export async function checkAddresses(flags: readonly Flag[], chosen: Chosen): Promise<void> {
@@ -15,7 +15,7 @@ export async function checkAddresses(flags: readonly Flag[], chosen: Chosen): Pr
       } catch (error) {
         if (!(error instanceof DvError)) throw error;
         const more = error.hint === undefined ? {} : { hint: error.hint };
-        throw new UsageError("cli/usage", `--${name} has "${text.slice(0, 128)}"`, more);
+        throw new UsageError("cli/usage", `--${name} has "${shownValue(text)}"`, more);
       }
   }
 }

@@ -87,6 +87,9 @@ test("passwords and keys of URLs stand neither in errors nor in what `config sho
     `run --beacon-node-endpoints ${wrong}`,
     `run --beacon-node-endpoints ${url} --execution-client-rpc-endpoint ${wrong}`,
     "dkg --definition-file http://me:hunter2@127.0.0.1:1/?apikey=s3cret",
+    "run --beacon-node-endpoints me:hunter2@node.example:5052",
+    `run --beacon-node-endpoints ftp://me:${"hunter2".repeat(30)}@node.example`,
+    `dkg --p2p-relays ftp://me:${"hunter2".repeat(30)}@relay.example`,
   ]) {
     const { out, err } = await trireme(line);
     assert.doesNotMatch(out + err, /hunter2|s3cret/, line);

@@ -323,6 +323,7 @@ export const commands: readonly CommandRow[] = [
         name: "interop-validators",
         kind: "number",
         default: 0,
+        range: [0, 65_536],
         help: "Instead: this many validators with the well-known test keys",
       },
       {

@@ -35,7 +35,8 @@ function textOf(error: unknown, withStack: boolean): string {
       const text = (Array.isArray(value) ? value : [value])
         .map((one) => printable(String(one)))
         .join("\n    ");
-      if (text !== "") lines.push(`  ${name}: ${text}`);
+      const line = `  ${name}: ${text}`;
+      if (text !== "" && !lines.includes(line)) lines.push(line); // Who wraps an error may know the same.
     }
   }
   const hint = hintOf(error);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readHttpAddress } from "../base/index.ts";
 import type { RunConfig } from "../node/index.ts";
-import { type Chosen, UsageError } from "./settings.ts";
+import { type Chosen, shownValue, UsageError } from "./settings.ts";
 
 /** Charon's, so that a validator client finds it where it was. */
 const VALIDATOR_API_ADDRESS = "127.0.0.1:3600";
@@ -55,7 +55,7 @@ export function readBeaconEndpoints(chosen: Chosen): readonly string[] {
   chosen.require("beacon-node-endpoints");
   for (const url of chosen.list("beacon-node-endpoints")) {
     if (!URL.canParse(url) || !/^https?:/.test(url))
-      throw new UsageError("cli/usage", `--beacon-node-endpoints has "${url.slice(0, 80)}"`, {
+      throw new UsageError("cli/usage", `--beacon-node-endpoints has "${shownValue(url)}"`, {
         hint: "Write URLs, e.g. http://localhost:5052.",
       });
   }

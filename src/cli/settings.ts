@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { DvError } from "../base/index.ts";
+import { DvError, withoutSecrets } from "../base/index.ts";
 import type { Flag } from "./flags.ts";
 
 /** A wrong use of the command line; the program ends with exit code 2. */
@@ -17,6 +17,13 @@ export interface Settings {
 }
 
 const usage = (message: string, hint: string): UsageError => new UsageError("cli/usage", message, { hint });
+
+/** A value as an error may show it: without the secrets of a URL, also where its scheme is missing. */
+export const shownValue = (text: string): string =>
+  (text.includes("://") ? withoutSecrets(text) : withoutSecrets(`x://${text}`).slice("x://".length)).slice(
+    0,
+    128,
+  );
 
 /** "TRIREME_DATA_DIR"; the name that Charon reads is accepted too, so that an operator's environment goes on working. */
 export function environmentNames(flag: Flag): readonly string[] {

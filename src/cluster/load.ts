@@ -46,7 +46,7 @@ export function readLock(path: string): Lock {
   const text = readText(
     path,
     "the cluster lock",
-    "Put the cluster-lock.json of the ceremony there, or name it with --lock-file.",
+    "Put the cluster-lock.json of the ceremony there, or name the folder or the file that has it.",
   );
   try {
     return parseLock(text);
@@ -124,7 +124,7 @@ export function loadNodeKey(path: string): NodeKey {
   const text = readText(
     path,
     "the node key",
-    "Make one with `trireme create enr`, or name it with --private-key-file.",
+    "Make one with `trireme create enr`, or name the folder or the file that has yours.",
   ).trim();
   const refused = (cause?: unknown): ClusterError =>
     new ClusterError("cluster/malformed", "read the node key", {

@@ -1,4 +1,4 @@
-import { DvError } from "../base/index.ts";
+import { DvError, explain, inWords } from "../base/index.ts";
 
 /** Why a message did not reach its peer: a small closed set, so that metrics can count by it. */
 export type UnreachableReason =
@@ -30,5 +30,16 @@ export function unreachable(
   return new P2pError("p2p/unreachable", "reach operator", {
     ...(cause === undefined ? {} : { cause }),
     facts: { operator, protocol, reason },
+  });
+}
+
+/** What the system says of each address; libp2p puts all of it into one message, with stacks. */
+export function listenFailed(what: string, addresses: readonly string[], cause: unknown): P2pError {
+  const said = explain(cause);
+  const reasons = [...said.matchAll(/listen E[A-Z0-9]+: [^\n]+/g)].map(([reason]) => inWords(reason));
+  return new P2pError("p2p/listen-failed", what, {
+    cause: new Error(reasons.length === 0 ? said.split("\n").slice(0, 4).join(" ") : reasons.join("; ")),
+    facts: { addresses },
+    hint: "Another program may use the port, or the address is not this machine's.",
   });
 }

@@ -13,9 +13,8 @@ import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2p } from "libp2p";
-import { explain } from "../base/index.ts";
 import { type CircuitHandler, withSmallWishes } from "./circuit-wishes.ts";
-import { P2pError } from "./errors.ts";
+import { listenFailed } from "./errors.ts";
 import { Handshakes, handshakeGate, handshakesAreOurs } from "./handshakes.ts";
 import { withLazyNegotiation } from "./lazy-negotiation.ts";
 import {
@@ -129,11 +128,7 @@ export async function startHost(host: Host, listen: readonly Multiaddr[]): Promi
   try {
     await host.node.start();
   } catch (cause) {
-    throw new P2pError("p2p/listen-failed", "listen for peers", {
-      cause: new Error(explain(cause).split("\n").slice(0, 4).join(" ")),
-      facts: { addresses: listen.map(String) },
-      hint: "Another program may use the port, or the address is not this machine's.",
-    });
+    throw listenFailed("listen for peers", listen.map(String), cause);
   }
 }
 

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { PeerId, Stream } from "@libp2p/interface";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
+import { explain } from "../base/index.ts";
 import { encodeEnr } from "../cluster/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { P2pError } from "./errors.ts";
@@ -100,6 +101,7 @@ test("a port that is taken, and an address that is none, are told in words", asy
   try {
     await assert.rejects(relayWith({ listen: [`127.0.0.1:${port}`] }), (error) => {
       assert.ok(error instanceof P2pError);
+      assert.match(explain(error), /^listen for [a-z ]+: address already in use 127\.0\.0\.1:\d+$/);
       return error.code === "p2p/listen-failed";
     });
     await assert.rejects(relayWith({ listen: ["nowhere"] }), (error) => {

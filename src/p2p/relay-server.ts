@@ -7,10 +7,9 @@ import { ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
-import { explain } from "../base/index.ts";
 import { hostOf, scopeOf, tcpAddress } from "./addresses.ts";
 import { type CircuitHandler, withSmallAnswers, withSmallWishes } from "./circuit-wishes.ts";
-import { P2pError } from "./errors.ts";
+import { listenFailed } from "./errors.ts";
 import { Handshakes, handshakeGate, handshakesAreOurs } from "./handshakes.ts";
 import { silentLogger } from "./host.ts";
 import {
@@ -110,11 +109,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   try {
     await node.start();
   } catch (cause) {
-    throw new P2pError("p2p/listen-failed", "listen for nodes that want to be relayed", {
-      cause: new Error(explain(cause).split("\n").slice(0, 4).join(" ")),
-      facts: { addresses: listen },
-      hint: "Another program may use the port, or the address is not this machine's.",
-    });
+    throw listenFailed("listen for nodes that want to be relayed", listen, cause);
   }
   const forgetting = setInterval(() => {
     const isHere = (id: PeerId): boolean => node.getConnections(id).length > 0;
