@@ -7,7 +7,7 @@ import type { NodeKey } from "../crypto/index.ts";
 import { type Logger, silent } from "../ports/index.ts";
 import { Journal } from "./journal.ts";
 import { parts } from "./progress.ts";
-import { isGoodbye } from "./testing/goodbye.ts";
+import { isGoodbye, stepTold } from "./testing/goodbye.ts";
 import { Operators } from "./testing/operators.ts";
 
 function operators(t: TestContext, options: ConstructorParameters<typeof Operators>[0]): Operators {
@@ -72,6 +72,29 @@ for (const part of parts)
     assert.equal(await all.running(2).over, undefined);
     await assertComplete(all);
   });
+
+/** Operator 3 tells some that its shares are stored, and is gone for good as soon as they have put theirs in place. */
+async function goneAfterTelling(all: Operators, told: readonly number[]): Promise<void> {
+  const storing = parts.find(({ name }) => name === "storing")?.step ?? 0;
+  all.network.passes = ({ from, to, bytes }) => from !== 3 || told.includes(to) || stepTold(bytes) < storing;
+  for (const i of all.keys.keys()) await all.start(i);
+  while (told.some((i) => all.running(i).progress().part !== "finishing")) await pause(1);
+  await all.kill(3);
+}
+
+test("who has not heard that an operator stored its shares has it from two others, when that one is gone", async (t) => {
+  const all = operators(t, { operators: 4, validators: 1 });
+  await goneAfterTelling(all, [0, 1]);
+  for (const i of [0, 1, 2]) assert.equal(await all.running(i).over, undefined);
+  assert.deepEqual(all.published(2), all.published(0));
+});
+
+test("one other alone does not make anybody put results in place before all have stored theirs: it may lie", async (t) => {
+  const all = operators(t, { operators: 4, validators: 1 });
+  await goneAfterTelling(all, [0]);
+  assert.equal(await all.running(0).over, undefined);
+  for (const i of [1, 2]) assert.deepEqual(all.published(i), []);
+});
 
 /** Says who of them had to give up waiting for a goodbye. */
 function impatience(): { readonly log: Logger; readonly warnings: string[] } {

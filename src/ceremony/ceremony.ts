@@ -345,7 +345,7 @@ export class Ceremony {
     if (this.#step < steps.finishing) {
       if (this.#part !== "storing") this.#enter("storing"); // Stored before a restart.
       this.#keysSealed = this.#options.definition.numValidators;
-      await this.#reach("storing", signal);
+      await this.#allHaveStored(signal);
     }
     this.#enter("finishing");
     await this.#needs.output.publish();
@@ -356,10 +356,30 @@ export class Ceremony {
       await this.#takeLeave(AbortSignal.any([patience.signal, signal]));
     } catch (error) {
       signal.throwIfAborted();
-      // Ours is complete, and everyone has said that theirs is stored.
+      // Ours is complete, and everyone's is stored.
       log.warn("Not every operator has said goodbye; the results here are complete", { why: explain(error) });
     } finally {
       cancel();
+    }
+  }
+
+  /**
+   * Waits until everybody has stored its shares, or so many have put theirs in place that one of them is honest: it has heard that of
+   * everybody. Who told others and not us, and is gone since, or lies, does not keep our results from us.
+   */
+  async #allHaveStored(signal: AbortSignal): Promise<void> {
+    await this.#tell("storing");
+    const { operatorCount } = this.#needs.transport;
+    const witnesses = Math.max(2, Math.floor((operatorCount - 1) / 3) + 1);
+    const known = new AbortController();
+    const either = AbortSignal.any([known.signal, signal]);
+    try {
+      await Promise.race([
+        this.#allAt("storing", either),
+        this.#sync.someAt(witnesses, steps.finishing, either),
+      ]);
+    } finally {
+      known.abort(new Error("everybody has stored its shares"));
     }
   }
 
@@ -377,15 +397,22 @@ export class Ceremony {
 
   /** Tells that a part is done, after noting it, and waits until all others have done it too. */
   async #reach(part: PartName, signal: AbortSignal): Promise<void> {
+    await this.#tell(part);
+    await this.#allAt(part, signal);
+  }
+
+  async #tell(part: PartName): Promise<void> {
     const step = steps[part];
-    if (step > this.#step) {
-      await this.#journal.append({ kind: "step", step });
-      this.#step = step;
-      this.#sync.advance(step);
-    }
+    if (step <= this.#step) return;
+    await this.#journal.append({ kind: "step", step });
+    this.#step = step;
+    this.#sync.advance(step);
+  }
+
+  async #allAt(part: PartName, signal: AbortSignal): Promise<void> {
     const title = parts.find(({ name }) => name === part)?.title ?? part;
     await this.#waitFor(`to finish ${title.toLowerCase()}`, (operator) =>
-      this.#sync.isAt(operator, step, signal),
+      this.#sync.isAt(operator, steps[part], signal),
     );
   }
 

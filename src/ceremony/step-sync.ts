@@ -113,6 +113,13 @@ export class StepSync {
     await this.#until(() => (this.#peer(operator).step ?? -1) >= step, signal);
   }
 
+  /** Settles when so many peers are at the step or further. */
+  async someAt(count: number, step: number, signal: AbortSignal): Promise<void> {
+    const areThere = (): number =>
+      [...this.peers.values()].filter((peer) => (peer.step ?? -1) >= step).length;
+    await this.#until(() => areThere() >= count, signal);
+  }
+
   /** Says goodbye to every peer, and settles when this one has heard it and said it too, or has been away for `GONE_MS`. */
   async goodbye(operator: OperatorIndex, signal: AbortSignal): Promise<void> {
     this.#leaving = true;

@@ -8,3 +8,12 @@ export function isGoodbye(bytes: Uint8Array): boolean {
     return false;
   }
 }
+
+/** The step that a piece of a sync channel tells; 0 for an answer, and for what is no message. */
+export function stepTold(bytes: Uint8Array): number {
+  try {
+    return MsgSync.decode(bytes.subarray(8)).step;
+  } catch {
+    return 0;
+  }
+}
