@@ -50,7 +50,8 @@ function fitsIndex(fork: ForkName, index: number, { committeeIndex }: AttesterDu
 
 /**
  * The votes of a value that is a proposal: every validator of ours is in it, with the duty that we know, and nobody else,
- * since a leader that leaves some out would take their duties from them. Undefined for anything else.
+ * since a leader that leaves some out would take their duties from them. Those whose duty has moved away since the slot's
+ * duty began, with a reorganisation, are left out by everybody who knows of it. Undefined for anything else.
  *
  * @param how.complete - Left out when every operator has led in vain: then beacon nodes know different duties, and the
  *   votes on which all can agree are better than none. Who has which duty is not part of what is signed.
@@ -72,9 +73,8 @@ export function acceptableVotes(
     const own = duties.get(groupKey);
     return own !== undefined && (!how.complete || sameDuty(own, duty));
   });
-  return isWhole({ known: known.length, named: set.size, ours: duties.size }, how)
-    ? [...set.values()]
-    : undefined;
+  const ours = [...duties.keys()].filter((groupKey) => !how.elsewhere(groupKey)).length;
+  return isWhole({ known: known.length, named: set.size, ours }, how) ? [...set.values()] : undefined;
 }
 
 /** Whether a value about `named` validators, `known` of which are such as we know them, is about the right ones. */
@@ -82,7 +82,7 @@ function isWhole(
   { known, named, ours }: { readonly known: number; readonly named: number; readonly ours: number },
   { complete }: { readonly complete: boolean },
 ): boolean {
-  return complete ? known === named && named === ours : known > 0;
+  return known > 0 && (!complete || (known === named && named === ours));
 }
 
 /**

@@ -45,6 +45,8 @@ export function createAttesterStages(
     readonly known: Known;
     /** Whether a validator is known to vote in another slot of this slot's epoch. */
     readonly votesElsewhere: (slot: Slot, groupKey: GroupKey) => boolean;
+    /** A validator's vote in this slot, as far as known now: a reorganisation may have given it another committee. */
+    readonly voteIn: (slot: Slot, groupKey: GroupKey) => AttesterDuty | undefined;
   },
 ): AttesterStages {
   const { chain, cluster, consensus, beacon, log, metrics } = context;
@@ -58,7 +60,10 @@ export function createAttesterStages(
       const ask = () => fetchVotes(context, duty, signal);
       const set = await fetching(context, duty, "Vote data", ask, signal);
       for (const { data } of set.values()) view.saw(data);
-      return encodeUnsignedSet("attester", set);
+      // Nobody who knows of a reorganisation votes for a value with a validator that it has moved to another slot.
+      const here = [...set].filter(([groupKey]) => !more.votesElsewhere(duty.id.slot, groupKey));
+      if (here.length === 0) throw new Error("all validators of the duty vote in other slots by now");
+      return encodeUnsignedSet("attester", new Map(here));
     },
 
     async agree(duty, proposal, signal) {
@@ -120,7 +125,9 @@ export function createAttesterStages(
 
     async broadcast(duty, signed, signal) {
       const fork = wireFork(duty.id.slot);
-      const votes = signed.flatMap((item) => groupVote(duty, item) ?? []);
+      const voteIn = (groupKey: GroupKey): AttesterDuty | undefined =>
+        more.voteIn(duty.id.slot, groupKey) ?? duty.validators.get(groupKey);
+      const votes = signed.flatMap((item) => groupVote(voteIn(item.groupKey), item) ?? []);
       const groupKeys = votes.map(({ groupKey }) => groupKey);
       const attestations = votes.map(({ attestation }) => attestation);
       const publish = (): Promise<void> => beacon.publishAttestations(fork, attestations, signal);
@@ -193,10 +200,9 @@ function ours(
 
 /** A group signature as the vote of one validator, the way beacon nodes take it. Undefined for a validator without the duty. */
 function groupVote(
-  duty: AttesterSlot,
+  attesterDuty: AttesterDuty | undefined,
   { groupKey, data, signature }: GroupSigned,
 ): { groupKey: GroupKey; attesterDuty: AttesterDuty; attestation: SingleAttestation } | undefined {
-  const attesterDuty = duty.validators.get(groupKey);
   if (attesterDuty === undefined) return undefined;
   const { fork, attestation } = decodeSignedAttestation(data);
   if (!isForkPostElectra(fork))

@@ -85,6 +85,7 @@ export function createRepertoire(
     inclusion,
     known,
     votesElsewhere: (slot, groupKey) => schedule.votesElsewhere(slot, groupKey),
+    voteIn: (slot, groupKey) => schedule.attestersAt(slot).get(groupKey),
   });
   const randao = createRandaoStages(context, known);
   const proposer = createProposerStages(context, {

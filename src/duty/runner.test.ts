@@ -543,6 +543,26 @@ test("duties that change with a reorganisation are followed", async () => {
   assertNothingSlashable(world);
 });
 
+test("whom a reorganisation within a slot leaves there votes there, though others of the slot have moved away", async () => {
+  const SLOT = 11;
+  const world = new DutyWorld(14, { validatorCount: 24 });
+  const membersOf = () => world.chain.duties.attesterDuties(1).filter(({ slot }) => slot === SLOT);
+  world.start();
+  await world.clock.run({ until: slotStart(world.spec, SLOT) + 100 });
+  const before = membersOf();
+  world.chain.reorganise(1);
+  const staying = membersOf().filter(({ pubkey }) => before.some((one) => one.pubkey === pubkey));
+  assert.ok(staying.length > 0 && staying.length < before.length);
+  await world.runToSlot(SLOT + 1);
+  for (const { pubkey, committeeIndex } of staying) {
+    const vote = world.chain.votes.find(
+      ({ groupKey, attestation }) => groupKey === pubkey && attestation.data.slot === SLOT,
+    );
+    assert.equal(vote?.attestation.committeeIndex, committeeIndex);
+  }
+  assertNothingSlashable(world);
+});
+
 test("late and doubled messages, and lost ones of consensus, do no harm", async () => {
   const world = new DutyWorld(12, { weather: { latencyMs: { min: 50, max: 900 }, duplication: 0.3 } });
   world.start();
