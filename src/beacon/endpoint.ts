@@ -1,4 +1,4 @@
-import { orAborted } from "../base/index.ts";
+import { AssertionFailed, orAborted } from "../base/index.ts";
 import type { ChainSpec } from "../spec/index.ts";
 import { type Address, readAddress } from "./address.ts";
 import { about, BeaconError, bad, reasonOf } from "./errors.ts";
@@ -124,6 +124,7 @@ export class Endpoint {
       const body = await readBody(response, { bytesMax: question.bytesMax ?? SMALL_BYTES_MAX }, signal);
       return { body, headers: response.headers, type: typeOf(response, body) };
     } catch (cause) {
+      if (cause instanceof AssertionFailed) throw cause;
       if (signal.aborted) throw signal.reason;
       const facts = { node: this.name, path };
       throw cause instanceof BeaconError

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { AssertionFailed } from "../base/index.ts";
 import type { GroupKey } from "../spec/index.ts";
 import { BeaconError } from "./errors.ts";
 import {
@@ -147,6 +148,16 @@ for (const call of calls) {
     }
   });
 }
+
+test("a bug of ours in asking is told as one, and not as the silence of a node", async () => {
+  const w = await connectedWorld([new FakeNode("one"), new FakeNode("two")]);
+  for (const node of w.nodes)
+    node.on("/eth/v1/validator/duties/", () => {
+      throw new AssertionFailed("as if a duty had no slot");
+    });
+  await assert.rejects(whileAdvancing(w.clock, w.beacon.proposerDuties(4, signal)), AssertionFailed);
+  await w.beacon.close();
+});
 
 test("a refusal carries the node's own reason, cleaned and bounded", async () => {
   const node = new FakeNode("one");

@@ -1,4 +1,4 @@
-import { assert, orAborted } from "../base/index.ts";
+import { AssertionFailed, assert, orAborted } from "../base/index.ts";
 import { type Clock, sleepUntil } from "../ports/index.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { about, BeaconError, quote, reasonOf } from "./errors.ts";
@@ -244,8 +244,10 @@ export class Pool {
   }
 }
 
-/** Of several failures the one that says most: a refusal with a reason before silence. */
+/** Of several failures the one that says most: a bug of ours before all others, a refusal with a reason before silence. */
 function worst(errors: readonly unknown[]): Error {
+  const bug = errors.find((error) => error instanceof AssertionFailed);
+  if (bug !== undefined) return bug;
   const known = errors.filter((error): error is BeaconError => error instanceof BeaconError);
   for (const code of ["beacon/refused", "beacon/bad-answer", "beacon/syncing", "beacon/unavailable"]) {
     const found = known.find((error) => error.code === code);

@@ -1,6 +1,6 @@
-import { explain, type Facts } from "../base/index.ts";
+import { AssertionFailed, explain, type Facts } from "../base/index.ts";
 import type { NodeKey } from "../crypto/index.ts";
-import type { Clock, Logger, Meter, Transport } from "../ports/index.ts";
+import { type Clock, type Logger, logBug, type Meter, type Transport } from "../ports/index.ts";
 import { type ChainSpec, type DutyId, type DutyKind, dutyName, type OperatorIndex } from "../spec/index.ts";
 import { DropLog } from "./drop-log.ts";
 import { ConsensusError, dutyOver } from "./errors.ts";
@@ -119,7 +119,10 @@ export function createConsensus(options: ConsensusOptions): RunningConsensus {
         if (instance?.propose(value) === false)
           log.error("Our own proposal cannot be read", { duty: dutyName(duty), typeUrl: value.typeUrl });
       },
-      (error: unknown) => log.debug("No proposal of our own", { duty: dutyName(duty), why: explain(error) }),
+      (error: unknown) => {
+        if (error instanceof AssertionFailed) logBug(log, error, { duty: dutyName(duty) });
+        else log.debug("No proposal of our own", { duty: dutyName(duty), why: explain(error) });
+      },
     );
     signal.throwIfAborted();
     if (instance === undefined) throw stopping.signal.aborted ? stopped() : dutyOver(duty);

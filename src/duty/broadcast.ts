@@ -1,4 +1,5 @@
-import { explain } from "../base/index.ts";
+import { AssertionFailed, explain } from "../base/index.ts";
+import { logBug } from "../ports/index.ts";
 import { dutyName, type GroupKey } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
 import { retry } from "./retry.ts";
@@ -34,7 +35,8 @@ export async function broadcast(
     };
     // An answer that stays "no" is not asked for all the time: the duties of an epoch may be waiting.
     await retry(clock, signal, publishOnce, onFailure, chain.slotMs);
-  } catch {
+  } catch (error) {
+    if (error instanceof AssertionFailed) logBug(log, error, { duty: dutyName(duty.id) });
     log.warn("Duty not broadcast", { duty: dutyName(duty.id), validators: groupKeys.length });
     return false;
   }

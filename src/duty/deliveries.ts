@@ -1,5 +1,5 @@
-import { explain } from "../base/index.ts";
-import type { Clock, Logger, Transport } from "../ports/index.ts";
+import { AssertionFailed, explain } from "../base/index.ts";
+import { type Clock, type Logger, logBug, type Transport } from "../ports/index.ts";
 import { type DutyId, dutyName, type OperatorIndex, type UnixMs } from "../spec/index.ts";
 import { LIMITS } from "./limits.ts";
 import { retry } from "./retry.ts";
@@ -72,7 +72,8 @@ export class Deliveries {
         },
       );
       this.#justSent.set(to, [...this.#stillFresh(to), { ...message, at: firstSentAt ?? clock.now() }]);
-    } catch {
+    } catch (error) {
+      if (error instanceof AssertionFailed) logBug(log, error, { duty: dutyName(message.duty), peer: to });
       onGivenUp(to);
     } finally {
       waiting.delete(givenUp);

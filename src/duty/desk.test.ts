@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { DutyWorld, type DutyWorldOptions, type SimOperator } from "../../sim/duty-world.ts";
-import { toHex } from "../base/index.ts";
+import { AssertionFailed, toHex } from "../base/index.ts";
 import type { DecidedOf, Submission } from "../ports/index.ts";
 import {
   domainAt,
@@ -84,6 +84,27 @@ async function decidedVote(made: Scene): Promise<DecidedOf["attester"]> {
   assert.ok(vote !== undefined, "operators agreed on a vote");
   return vote;
 }
+
+test("a bug of ours is not told to the client as a reason to sign nothing", async () => {
+  const bls: { broken: boolean } = { broken: false };
+  const made = await scene(31, {
+    bls: (honest) => ({
+      ...honest,
+      verify: async (claims) => {
+        if (bls.broken) throw new AssertionFailed("as if a signature had no root");
+        return honest.verify(claims);
+      },
+    }),
+  });
+  await made.world.runToSlot(made.slot - 1);
+  const vote = await decidedVote(made);
+  bls.broken = true;
+  const { desk } = made.operator.runner;
+  const verdicts = desk.submit([voteOf(made, vote, new Uint8Array(96))], never);
+  const failed = assert.rejects(verdicts, AssertionFailed);
+  await made.world.clock.run({ forMs: 5 });
+  await failed;
+});
 
 test("a client's vote leaves only when it is our share's signature of what was decided, for this chain and epoch", async () => {
   const made = await scene(31);

@@ -1,4 +1,4 @@
-import { equalBytes, explain } from "../base/index.ts";
+import { AssertionFailed, equalBytes, explain } from "../base/index.ts";
 import {
   type DecidedKind,
   type DecidedOf,
@@ -274,6 +274,8 @@ function withheld({ duty }: DutyOffer, groupKey: GroupKey): DeskError {
   );
 }
 
+/** @throws AssertionFailed - a bug of ours is nobody's answer. */
 function asDeskError(error: unknown): DeskError {
+  if (error instanceof AssertionFailed) throw error;
   return error instanceof DeskError ? error : deskError("duty/unavailable", undefined, explain(error));
 }

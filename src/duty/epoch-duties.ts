@@ -1,5 +1,5 @@
-import { explain } from "../base/index.ts";
-import type { ValidatorRecord } from "../ports/index.ts";
+import { AssertionFailed, explain } from "../base/index.ts";
+import { logBug, type ValidatorRecord } from "../ports/index.ts";
 import { type DutyId, dutyName, type Epoch, firstSlotOf, type GroupKey } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
 import type { DutyRecord } from "./duty-record.ts";
@@ -67,7 +67,8 @@ export class EpochDuties {
 
   #own(what: string, signal: AbortSignal, work: Promise<void>): void {
     work.catch((error: unknown) => {
-      if (!signal.aborted)
+      if (error instanceof AssertionFailed) logBug(this.#context.log, error, { what });
+      else if (!signal.aborted)
         this.#context.log.error("A duty of the epoch failed", {
           what,
           duty: dutyName({

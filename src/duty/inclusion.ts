@@ -1,5 +1,5 @@
-import { equalBytes, explain, type Hex, toHex } from "../base/index.ts";
-import type { AttesterDuty, ChainEvent, IncludedBlock } from "../ports/index.ts";
+import { AssertionFailed, equalBytes, explain, type Hex, toHex } from "../base/index.ts";
+import { type AttesterDuty, type ChainEvent, type IncludedBlock, logBug } from "../ports/index.ts";
 import {
   type Attestation,
   type Epoch,
@@ -121,6 +121,10 @@ export function createInclusion(
     );
   }
 
+  function tellBug(error: unknown): void {
+    if (error instanceof AssertionFailed) logBug(log, error);
+  }
+
   return {
     expectVote(record, groupKey, duty, data) {
       record.signed([groupKey]);
@@ -139,10 +143,10 @@ export function createInclusion(
     onEvent(event) {
       if (event.kind !== "head" && event.kind !== "block") return;
       lastEventAt = clock.now();
-      look(event.block).catch(() => {}); // Only the signal ends it early.
+      look(event.block).catch(tellBug); // Otherwise only the signal ends it early.
     },
     onSlot(slot) {
-      if (clock.now() - lastEventAt > 2 * chain.slotMs) look("head").catch(() => {}); // The event stream is silent.
+      if (clock.now() - lastEventAt > 2 * chain.slotMs) look("head").catch(tellBug); // The event stream is silent.
       for (const [voteSlot, ofSlot] of votes) {
         if (!windowClosed(chain.slotsPerEpoch, voteSlot, slot)) continue;
         votes.delete(voteSlot);

@@ -1,10 +1,12 @@
+import { AssertionFailed } from "../base/index.ts";
 import { type Clock, sleepUntil } from "../ports/index.ts";
 import { LIMITS } from "./limits.ts";
 
 /**
  * Runs `attempt` until it succeeds, with growing pauses.
  *
- * @throws the signal's reason when it fires first; the failures before are told to `onFailure`.
+ * @throws the signal's reason when it fires first; the failures before are told to `onFailure`. A bug of ours at once: nobody
+ *   else failed, and the next attempt would do the same.
  */
 export async function retry<T>(
   clock: Clock,
@@ -19,6 +21,7 @@ export async function retry<T>(
     try {
       return await attempt();
     } catch (error) {
+      if (error instanceof AssertionFailed) throw error;
       signal.throwIfAborted();
       onFailure(error, attempts);
     }

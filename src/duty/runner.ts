@@ -399,7 +399,8 @@ export function createDutyRunner(ports: {
       started = true;
       ports.beacon.subscribe(onEvent, ended.signal);
       watch?.run(ticking.signal).catch((error: unknown) => {
-        if (!ticking.signal.aborted) log.error("The watch for doubles failed", { why: explain(error) });
+        if (error instanceof AssertionFailed) logBug(log, error, { effect: "this node signs nothing" });
+        else if (!ticking.signal.aborted) log.error("The watch for doubles failed", { why: explain(error) });
       });
       tickSlots(chain, clock, { onSlot, onSkipped }, ticking.signal);
     },

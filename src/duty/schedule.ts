@@ -1,16 +1,17 @@
-import { explain, type Hex } from "../base/index.ts";
+import { AssertionFailed, explain, type Hex } from "../base/index.ts";
 import type { Cluster } from "../cluster/index.ts";
-import type {
-  AttesterDuty,
-  BeaconNode,
-  ChainEvent,
-  Clock,
-  Duties,
-  Logger,
-  Meter,
-  ProposerDuty,
-  SyncDuty,
-  ValidatorRecord,
+import {
+  type AttesterDuty,
+  type BeaconNode,
+  type ChainEvent,
+  type Clock,
+  type Duties,
+  type Logger,
+  logBug,
+  type Meter,
+  type ProposerDuty,
+  type SyncDuty,
+  type ValidatorRecord,
 } from "../ports/index.ts";
 import {
   type ChainSpec,
@@ -185,10 +186,12 @@ export class Schedule {
     );
   }
 
-  /** Owns a promise that ends early only when the signal fires. */
+  /** Owns a promise that ends early only when the signal fires, or by a bug of ours. */
   #run(work: Promise<void>): void {
+    const { log } = this.#context;
     work.catch((error: unknown) => {
-      if (!this.#signal.aborted) this.#context.log.error("Schedule failed", { why: explain(error) });
+      if (error instanceof AssertionFailed) logBug(log, error, { effect: "duties of this epoch are not known" });
+      else if (!this.#signal.aborted) log.error("Schedule failed", { why: explain(error) });
     });
   }
 

@@ -96,3 +96,18 @@ test("a node that doubts its slashing memory signs nothing, though the memory an
   assert.equal(world.chain.votes.length, before, "and what it signs is in no group signature");
   assert.ok((world.summary(0)["attester failed slashing-memory-doubted"] ?? 0) > 0);
 });
+
+test("a bug of ours in asking the beacon node is told as such, and the others propose", async () => {
+  const world = new DutyWorld(3);
+  const [first] = world.operators;
+  assert.ok(first !== undefined);
+  first.beacon.attestationData = async () => {
+    throw new AssertionFailed("as if a vote had no root");
+  };
+  world.start();
+  await world.runToSlot(14);
+  const bugs = world.bugs.filter(({ by, why }) => by === 0 && why.includes("as if a vote had no root"));
+  assert.ok(bugs.length > 0);
+  assert.ok(!first.log.some(({ sentence }) => sentence.startsWith("Vote data not fetched")));
+  assert.ok((world.summary(0)["attester included"] ?? 0) > 0);
+});

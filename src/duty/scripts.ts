@@ -57,8 +57,11 @@ async function combineAndBroadcast<D>(
   signal: AbortSignal,
 ): Promise<void> {
   const sending: Promise<void>[] = [];
-  for await (const signed of stages.collect(duty, signal))
-    sending.push(stages.broadcast(duty, signed, signal));
+  for await (const signed of stages.collect(duty, signal)) {
+    const sent = stages.broadcast(duty, signed, signal);
+    sent.catch(() => {}); // Told below, when all are done.
+    sending.push(sent);
+  }
   await Promise.all(sending);
 }
 
