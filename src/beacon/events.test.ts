@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ChainEvent } from "../ports/index.ts";
+import { EVENTS_PER_SLOT_MAX } from "./limits.ts";
 import { connectedWorld, FakeNode, json, type World } from "./testing/fake-node.ts";
 import { recorded } from "./testing/fixtures.ts";
 
@@ -83,6 +84,26 @@ test("events that are not events, or of slots to come, are passed over without h
   await w.clock.advance(1);
   assert.deepEqual(w.told.map(short), ["head 129 22"]);
   assert.equal(node.count("/eth/v1/events"), 1);
+  await w.beacon.close();
+});
+
+test("of a node that floods us with events some of each slot are read, and all of the other node's", async () => {
+  const [floods, honest] = [new FakeNode("floods"), new FakeNode("honest")];
+  const w = await listening([floods, honest]);
+  const flood = (from: number): void => {
+    for (let i = from; i < from + 10 * EVENTS_PER_SLOT_MAX; i++)
+      floods.sendEvent("block", { slot: "129", block: `0x${i.toString(16).padStart(64, "0")}` });
+  };
+  flood(0);
+  await w.clock.advance(1);
+  assert.equal(w.told.length, EVENTS_PER_SLOT_MAX);
+  honest.sendEvent("head", head(129, "22"));
+  await w.clock.advance(SLOT_MS);
+  assert.deepEqual(w.told.slice(EVENTS_PER_SLOT_MAX).map(short), ["head 129 22"]);
+  flood(1_000_000);
+  await w.clock.advance(1);
+  assert.equal(w.told.length, 2 * EVENTS_PER_SLOT_MAX + 1, "another slot, another chance");
+  assert.equal(w.log.filter((line) => line.includes("more events than can have happened")).length, 2);
   await w.beacon.close();
 });
 

@@ -1,10 +1,11 @@
 import { explain } from "../base/index.ts";
 import { type ChainEvent, type Clock, type Logger, sleepUntil } from "../ports/index.ts";
-import { type ChainSpec, slotAt, slotStart } from "../spec/index.ts";
+import { type ChainSpec, type Slot, slotAt, slotStart } from "../spec/index.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { BeaconError, quote } from "./errors.ts";
 import { EventFilter } from "./event-filter.ts";
 import { pollHead } from "./head-poll.ts";
+import { EVENTS_PER_SLOT_MAX } from "./limits.ts";
 import type { BeaconMetrics } from "./metrics.ts";
 import { parseEvent } from "./parse-event.ts";
 import { readSse } from "./sse.ts";
@@ -37,6 +38,8 @@ export class Events {
   readonly #filter = new EventFilter();
   /** What each node told last, so that polling it tells only what is new. */
   readonly #heads = new Map<Endpoint, Extract<ChainEvent, { kind: "head" }>>();
+  /** How many events each node has sent in a slot. */
+  readonly #sent = new Map<Endpoint, { readonly slot: Slot; events: number }>();
   /** Polled heads do not count: they are no sign that the streams are well. */
   #lastStreamedAt: number;
   #polling = false;
@@ -107,7 +110,7 @@ export class Events {
       }
       for await (const item of readSse(response, watch.signal)) {
         watch.life();
-        if (item.kind === "life") continue;
+        if (item.kind === "life" || this.#isTooMany(endpoint)) continue;
         const event = parseEvent(item.topic, item.data);
         if (event === undefined) continue;
         onEvent();
@@ -116,6 +119,21 @@ export class Events {
     } finally {
       watch.end();
     }
+  }
+
+  /** Whether a node has sent more in this slot than can have happened. The next slot is a new one. */
+  #isTooMany(endpoint: Endpoint): boolean {
+    const { chain, clock, log } = this.#options;
+    const slot = slotAt(chain, clock.now());
+    const before = this.#sent.get(endpoint);
+    const sent = before?.slot === slot ? before : { slot, events: 0 };
+    this.#sent.set(endpoint, sent);
+    if (++sent.events === EVENTS_PER_SLOT_MAX + 1)
+      log.warn("Beacon node sends more events than can have happened; the slot's others are left unread", {
+        node: endpoint.name,
+        slot,
+      });
+    return sent.events > EVENTS_PER_SLOT_MAX;
   }
 
   async #keepPolling(signal: AbortSignal): Promise<void> {

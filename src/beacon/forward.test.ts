@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ForwardedRequest } from "../ports/index.ts";
+import { STREAM_BEGINS_MS } from "./limits.ts";
 import { connectedWorld, FakeNode, json, never } from "./testing/fake-node.ts";
 
 const signal = new AbortController().signal;
@@ -121,19 +122,51 @@ test("the last node's failure is handed on as it is, and silence of all is unava
   await w.beacon.close();
 });
 
-test("credentials of a client stay here, and so do headers of the connection", async () => {
+test("credentials of a client stay here, and so do headers of the connection; what is said of the answer goes with it", async () => {
+  // Of an answer in SSZ the headers alone say it; Lodestar takes one that lacks them for verified.
+  const about = {
+    "eth-consensus-dependent-root": `0x${"11".repeat(32)}`,
+    "eth-consensus-finalized": "false",
+    "eth-consensus-version": "fulu",
+    "eth-execution-optimistic": "true",
+  };
   const path = "/eth/v1/beacon/pool/proposer_slashings";
   const node = new FakeNode("one").on(path, () =>
-    Response.json({ data: [] }, { headers: { "eth-consensus-version": "fulu", "x-node": "secret" } }),
+    Response.json({ data: [] }, { headers: { ...about, "x-node": "secret" } }),
   );
   const w = await connectedWorld([node]);
   const headers = { authorization: "Bearer of-the-client", cookie: "a=b", accept: "application/json" };
   const answer = await w.beacon.forward(ask(path, headers), signal);
   const asked = node.requests.at(-1) as Request;
   assert.deepEqual([asked.headers.get("authorization"), asked.headers.get("cookie")], [null, null]);
-  assert.deepEqual(
-    [answer.headers.get("eth-consensus-version"), answer.headers.get("x-node")],
-    ["fulu", null],
-  );
+  for (const [name, value] of Object.entries(about)) assert.equal(answer.headers.get(name), value);
+  assert.equal(answer.headers.get("x-node"), null);
+  await w.beacon.close();
+});
+
+test("a node that takes the question for events and says nothing is passed over after a while", async () => {
+  const [hangs, tells] = [new FakeNode("hangs"), new FakeNode("tells")];
+  const w = await connectedWorld([hangs, tells]);
+  hangs.on("/eth/v1/events", never);
+  const opened = w.beacon.forward(ask("/eth/v1/events?topics=head"), signal);
+  await w.clock.advance(STREAM_BEGINS_MS - 10);
+  const before = tells.streams;
+  await w.clock.advance(20);
+  assert.equal((await opened).status, 200);
+  assert.equal(tells.streams, before + 1);
+  await w.beacon.close();
+});
+
+test("an answer that is none is let go of, so that it holds no connection", async () => {
+  let given: AbortSignal | undefined;
+  const node = new FakeNode("odd").on("/eth/v1/beacon/pool", (request) => {
+    given = request.signal;
+    return Object.defineProperty(byHand().answer, "status", { value: 999 });
+  });
+  const w = await connectedWorld([node]);
+  await assert.rejects(w.beacon.forward(ask("/eth/v1/beacon/pool/proposer_slashings"), signal), {
+    code: "beacon/unavailable",
+  });
+  assert.equal(given?.aborted, true);
   await w.beacon.close();
 });

@@ -1,7 +1,9 @@
+import { AssertionFailed } from "../base/index.ts";
 import type { Clock, ForwardedRequest } from "../ports/index.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { BeaconError, reasonOf } from "./errors.ts";
 import { readBody } from "./http.ts";
+import { STREAM_BEGINS_MS } from "./limits.ts";
 import { timeLimit } from "./time-limit.ts";
 
 /** What of a client's request is meant for the beacon node. Credentials and the connection are not. */
@@ -12,8 +14,12 @@ const ANSWER_HEADERS = [
   "content-type",
   "eth-blob-data-included",
   "eth-consensus-block-value",
+  "eth-consensus-dependent-root",
+  "eth-consensus-finalized",
   "eth-consensus-version",
+  "eth-execution-optimistic",
   "eth-execution-payload-blinded",
+  "eth-execution-payload-source",
   "eth-execution-payload-value",
   "retry-after",
 ];
@@ -22,8 +28,8 @@ const ANSWER_HEADERS = [
  * Sends a request as it came to one node after the other, the best first, and hands back the answer as it arrives,
  * whatever its status. The next node is asked when one cannot be reached or fails (5xx); a refusal is an answer.
  *
- * @param options.timeoutMs - How long the first bytes of an answer may take, or all of them when we want it whole; an event
- *   stream may take as long as it likes.
+ * @param options.timeoutMs - How long the first bytes of an answer may take, or all of them when we want it whole. An event
+ *   stream has longer: some nodes begin it with its first event.
  * @throws BeaconError `beacon/unavailable` when nobody answered; the signal's reason.
  */
 export async function forward(
@@ -37,16 +43,16 @@ export async function forward(
     const value = request.headers.get(name);
     if (value !== null) headers[name] = value;
   }
-  const { method, path, body, wholeBytesMax } = request;
-  const lane = wholeBytesMax === undefined ? "passage" : "questions";
+  const { method, path, body, wholeBytesMax, forOneClient = wholeBytesMax === undefined } = request;
+  const lane = forOneClient ? "passage" : "questions";
   const question = { method, path, headers, lane, ...(body === undefined ? {} : { body }) } as const;
   const stream = path.split("?")[0] === "/eth/v1/events";
   const reasons: string[] = [];
   for (const [place, endpoint] of endpoints.entries()) {
     const last = place === endpoints.length - 1;
-    const limit = stream ? undefined : timeLimit(options.clock, options.timeoutMs, []);
+    const limit = timeLimit(options.clock, stream ? STREAM_BEGINS_MS : options.timeoutMs, []);
     const either = AbortSignal.any([signal, options.closing]);
-    const any = limit === undefined ? either : AbortSignal.any([either, limit.signal]);
+    const any = AbortSignal.any([either, limit.signal]);
     try {
       const answer = await endpoint.open(question, any);
       if (answer.status >= 500 && answer.status !== 501 && !last) {
@@ -63,12 +69,14 @@ export async function forward(
         headers: pick(answer.headers),
       });
     } catch (error) {
+      limit.end(); // Whatever of an answer is still on its way is let go of.
+      if (error instanceof AssertionFailed) throw error;
       if (either.aborted) throw either.reason;
       endpoint.record.failed();
       endpoint.lastError = reasonOf(error);
       reasons.push(`${endpoint.name}: ${endpoint.lastError}`);
     } finally {
-      limit?.release(); // The answer is here or has begun: a long one, or one for a slow reader, may take its time.
+      limit.release(); // The answer is here or has begun: a long one, or one for a slow reader, may take its time.
     }
   }
   throw new BeaconError("beacon/unavailable", "forward a request to the beacon node", {

@@ -21,6 +21,14 @@ export const FORK_NEAR_MS: number = 14 * 24 * 3_600 * 1_000;
 /** Connections to one node for our duties, as many for questions of the validator API, and as many for what it passes on. */
 export const CONNECTIONS_MAX = 64;
 
+/** How long an event stream that is passed on may take to begin: a few slots, as some nodes say nothing before the first event. */
+export const STREAM_BEGINS_MS = 60_000;
+/**
+ * Events that are read of one node's stream in one slot: a head and its block, and more at a reorganisation. Each makes us ask
+ * for a block, and perhaps for duties, on the connections that our duties need.
+ */
+export const EVENTS_PER_SLOT_MAX = 64;
+
 /** How long further nodes may take to better vote data that is here already. */
 export const BETTER_VOTE_MS = 100;
 /** The same for a block: builders answer late, and 200 ms are cheap next to the value. */

@@ -240,6 +240,8 @@ export interface ForwardedRequest {
    * failed, and the next one is asked. Without this an answer that has begun may take as long as it likes.
    */
   readonly wholeBytesMax?: number;
+  /** Asked for one client alone: it waits with what is passed on, and not with the questions whose answers serve all clients. */
+  readonly forOneClient?: boolean;
 }
 
 /**
