@@ -190,7 +190,8 @@ export class Schedule {
   #run(work: Promise<void>): void {
     const { log } = this.#context;
     work.catch((error: unknown) => {
-      if (error instanceof AssertionFailed) logBug(log, error, { effect: "duties of this epoch are not known" });
+      if (error instanceof AssertionFailed)
+        logBug(log, error, { effect: "duties of this epoch are not known" });
       else if (!this.#signal.aborted) log.error("Schedule failed", { why: explain(error) });
     });
   }

@@ -3,10 +3,11 @@ import type { Socket } from "node:net";
 
 /**
  * Keeps a server's connections to a number. When one too many comes, the one that has been idle longest goes, so that
- * whoever opens a thousand and says nothing keeps nobody out. Only when all are being served is the new one refused.
+ * whoever opens a thousand and says nothing keeps nobody out. When all are being served, it is the one of the address with the
+ * most of them that has been served longest: who asks for much and reads it slowly does so at the cost of his like.
  */
 export class ConnectionCap {
-  /** In the order in which they became idle. */
+  /** Both in the order in which they became so. */
   readonly #idle = new Set<Socket>();
   readonly #busy = new Set<Socket>();
   readonly #max: number;
@@ -18,10 +19,10 @@ export class ConnectionCap {
   add(socket: Socket): void {
     socket.on("error", () => {});
     if (this.#idle.size + this.#busy.size >= this.#max) {
-      const [longestIdle] = this.#idle;
-      (longestIdle ?? socket).destroy();
-      if (longestIdle === undefined) return;
-      this.#idle.delete(longestIdle);
+      const [goes = longestServedOfMost(this.#busy)] = this.#idle;
+      if (goes === undefined) return void socket.destroy();
+      goes.destroy();
+      for (const some of [this.#idle, this.#busy]) some.delete(goes);
     }
     this.#idle.add(socket);
     socket.once("close", () => {
@@ -42,4 +43,9 @@ export class ConnectionCap {
   destroyAll(): void {
     for (const socket of [...this.#idle, ...this.#busy]) socket.destroy();
   }
+}
+
+function longestServedOfMost(busy: ReadonlySet<Socket>): Socket | undefined {
+  const byAddress = [...Map.groupBy(busy, ({ remoteAddress }) => remoteAddress).values()];
+  return byAddress.reduce((most, some) => (some.length > most.length ? some : most), [])[0];
 }

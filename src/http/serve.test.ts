@@ -20,7 +20,7 @@ const limits: ServeOptions["limits"] = {
 };
 const listening: Listening[] = [];
 async function start(
-  handle: (request: Request) => Promise<Response>,
+  handle: Parameters<typeof serve>[0],
   more: Partial<ServeOptions["limits"]> = {},
 ): Promise<string> {
   const server = await serve(handle, { host: "127.0.0.1", port: 0, limits: { ...limits, ...more } });
@@ -73,6 +73,55 @@ test("large bodies at the same time are bounded together, and the room is free a
   release.resolve();
   assert.equal((await first).status, 200);
   assert.equal((await fetch(`${url}/large`, { method: "POST", body })).status, 200);
+});
+
+test("a small body is taken while large ones fill the room", async () => {
+  const arrived = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const url = await start(
+    async (request) => {
+      if (request.url.endsWith("/small")) return json(200, {});
+      arrived.resolve();
+      await release.promise;
+      return json(200, {});
+    },
+    { bodiesBytesMax: 100_000 },
+  );
+  const first = fetch(`${url}/large`, { method: "POST", body: "x".repeat(65_536 + 100_000) });
+  await arrived.promise;
+  assert.equal((await fetch(`${url}/small`, { method: "POST", body: "x".repeat(1_000) })).status, 200);
+  release.resolve();
+  assert.equal((await first).status, 200);
+});
+
+test("when all connections are being served, the one that has been longest makes place for a new one", async () => {
+  const addresses = new Set<string>();
+  let arrived = (): void => {};
+  const url = await start(
+    (request, from) => {
+      addresses.add(from);
+      arrived();
+      return request.url.endsWith("/stuck") ? new Promise(() => {}) : Promise.resolve(json(200, {}));
+    },
+    { connectionsMax: 3 },
+  );
+  const stuck: Socket[] = [];
+  for (let i = 0; i < 3; i++) {
+    const socket = await open(url);
+    const served = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    socket.write("GET /stuck HTTP/1.1\r\nhost: x\r\n\r\n");
+    await served;
+    stuck.push(socket);
+  }
+  const [longest, ...others] = stuck as [Socket, ...Socket[]];
+  const closed = once(longest, "close");
+  assert.equal((await fetch(`${url}/quick`)).status, 200);
+  await closed;
+  assert.ok(others.every((socket) => !socket.destroyed));
+  assert.deepEqual([...addresses], ["127.0.0.1"]);
+  for (const socket of others) socket.destroy();
 });
 
 test("connections that say nothing keep nobody out: the longest idle one goes", async () => {

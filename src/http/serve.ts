@@ -29,7 +29,10 @@ export interface ServeOptions {
   readonly limits: {
     /** Largest body of one request, by its method and path. */
     readonly bodyBytesMax: (method: string, path: string) => number;
-    /** Bodies of all requests that are being received or answered. */
+    /**
+     * Bodies of all requests that are being received or answered; the first 64 KiB of each do not count, so that whoever sends
+     * large ones keeps nobody from a small one.
+     */
     readonly bodiesBytesMax: number;
     readonly connectionsMax: number;
     /** How long a request may take to arrive. */
@@ -41,11 +44,13 @@ export interface ServeOptions {
   };
 }
 
+const SMALL_BODY_BYTES = 64 * 1024;
+
+/** Answers a request that came from an address. */
+type Handle = (request: Request, from: string) => Promise<Response>;
+
 /** Puts a request handler on a TCP port. @throws HttpError */
-export async function serve(
-  handle: (request: Request) => Promise<Response>,
-  options: ServeOptions,
-): Promise<Listening> {
+export async function serve(handle: Handle, options: ServeOptions): Promise<Listening> {
   const { limits } = options;
   const bodies = { bytes: 0 };
   const cap = new ConnectionCap(limits.connectionsMax);
@@ -67,7 +72,8 @@ export async function serve(
           { ...settings, handshakeTimeout: limits.receiveTimeoutMs, ...readTls(options.tls) },
           onRequest,
         );
-  // Over TLS a connection counts once it speaks; before that its handshake has a time limit.
+  // Over TLS a connection counts once it speaks; before that its handshake has a time limit, and there are as many again.
+  server.maxConnections = 2 * limits.connectionsMax;
   server.on(options.tls === undefined ? "connection" : "secureConnection", (socket: Socket) =>
     cap.add(socket),
   );
@@ -141,7 +147,7 @@ function listen(server: Server, where: { readonly host: string; readonly port: n
 }
 
 interface Serving {
-  readonly handle: (request: Request) => Promise<Response>;
+  readonly handle: Handle;
   readonly options: ServeOptions;
   readonly bodies: { bytes: number };
 }
@@ -178,7 +184,7 @@ async function exchange(
       signal: gone.signal,
       ...(carriesBody ? { body: body.bytes } : {}),
     });
-    await send(await serving.handle(request), outgoing, limits.stallMs);
+    await send(await serving.handle(request, incoming.socket.remoteAddress ?? ""), outgoing, limits.stallMs);
   } finally {
     serving.bodies.bytes -= body.counted;
   }
@@ -196,14 +202,17 @@ async function readBody(
   bytesMax: number,
 ): Promise<Body> {
   const chunks: Buffer[] = [];
+  let received = 0;
   let counted = 0;
   try {
     for await (const chunk of incoming as AsyncIterable<Buffer>) {
-      counted += chunk.length;
-      bodies.bytes += chunk.length;
-      if (counted > bytesMax)
+      received += chunk.length;
+      const large = Math.max(0, received - SMALL_BODY_BYTES);
+      bodies.bytes += large - counted;
+      counted = large;
+      if (received > bytesMax)
         return { whole: false, status: 413, why: `body is larger than ${bytesMax} bytes`, counted };
-      if (bodies.bytes > options.limits.bodiesBytesMax)
+      if (large > 0 && bodies.bytes > options.limits.bodiesBytesMax)
         return { whole: false, status: 503, why: "too many large requests at the same time", counted };
       chunks.push(chunk);
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { silent } from "../ports/index.ts";
@@ -57,6 +57,24 @@ test("the readiness gauge has Charon's number for the gravest reason", async () 
       assert.match(text, new RegExp(`^app_monitoring_readyz ${code}$`, "m"));
     });
   }
+});
+
+test("another site's page is answered with nothing that costs work, and a link to the dashboard still works", async () => {
+  let asked = 0;
+  await serving({ status: () => ({ asked: ++asked }) }, async (base, { port }) => {
+    const ask = async (site: string, mode: string): Promise<number | undefined> => {
+      const headers = { "sec-fetch-site": site, "sec-fetch-mode": mode };
+      const asking = request({ host: "127.0.0.1", port, path: "/status", headers }).end();
+      const [answer] = (await once(asking, "response")) as [IncomingMessage];
+      answer.resume();
+      return answer.statusCode;
+    };
+    for (const site of ["cross-site", "same-site"]) assert.equal(await ask(site, "no-cors"), 403);
+    assert.equal(asked, 0);
+    assert.equal(await ask("cross-site", "navigate"), 200);
+    for (const site of ["same-origin", "none"]) assert.equal(await ask(site, "cors"), 200);
+    assert.equal((await get(`${base}/status`))[0], 200, "and programs are no pages");
+  });
 });
 
 test("status and duties are JSON, with a bounded number of duties", async () => {

@@ -175,12 +175,22 @@ async function answer(routes: ReadonlyMap<string, Route>, request: IncomingMessa
   const { host } = request.headers;
   if (!isOwnHost(host, request.socket.localAddress))
     return text(421, "not served under this name; ask for localhost, or have the proxy send Host: localhost");
+  if (isOfForeignPage(request)) return text(403, "not served to other pages");
   const url = URL.parse(request.url ?? "", "http://monitoring");
   const route = url === null ? undefined : routes.get(url.pathname);
   if (url === null || route === undefined)
     return text(404, `not found; there is ${[...routes.keys()].join(", ")}`);
   if (request.method !== "GET" && request.method !== "HEAD") return text(405, "only GET");
   return route(url, request);
+}
+
+/**
+ * Whether another site's page asks, through the browser of somebody who can reach this port. It may not read the answer, but
+ * thousands of them would keep this node from its work. A link to the dashboard may stand anywhere.
+ */
+function isOfForeignPage({ headers }: IncomingMessage): boolean {
+  const { "sec-fetch-site": site, "sec-fetch-mode": mode } = headers;
+  return site !== undefined && site !== "same-origin" && site !== "none" && mode !== "navigate";
 }
 
 function send(

@@ -7,6 +7,7 @@ import {
   DeskError,
   type DutyDesk,
   type Logger,
+  logBug,
   type Meter,
 } from "../ports/index.ts";
 import type { ChainSpec, OperatorIndex, UnixMs } from "../spec/index.ts";
@@ -49,8 +50,8 @@ export interface ValidatorApiOptions {
 }
 
 export interface ValidatorApi {
-  /** Answers one request of a validator client. Never rejects but for a bug of ours. */
-  handle(request: Request): Promise<Response>;
+  /** Answers one request of a validator client, which came from an address. Never rejects. */
+  handle(request: Request, from?: string): Promise<Response>;
   status(): ValidatorApiStatus;
   /** Ends everything that waits; streams close. */
   close(): void;
@@ -88,16 +89,17 @@ export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorA
   beacon.subscribe((event) => era.onEvent(event), closing.signal);
   const asking = { clock, chain, beacon };
   const validators = new KnownValidators(asking, keys, closing.signal);
-  const context: ApiContext = {
+  const passage = new Passage({ beacon, keys, clock, closing: closing.signal });
+  const context: Omit<ApiContext, "from"> = {
     ...asking,
     desk,
     log,
     keys,
     cluster: new Map(options.validators.map((validator) => [validator.groupKey, validator])),
     validators,
-    duties: new KnownDuties(asking, { keys, validators, era }, closing.signal),
+    duties: new KnownDuties(asking, { keys, validators, era, passage }, closing.signal),
     fixed: new FixedAnswers(asking, closing.signal),
-    passage: new Passage({ beacon, keys, clock, closing: closing.signal }),
+    passage,
     waiting: { count: 0 },
     warnOnce: onceInAWhile(ports.clock, log),
     version: options.version,
@@ -135,8 +137,12 @@ export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorA
     try {
       return await run(call);
     } catch (error) {
-      const refused = asRefused(error);
-      if (refused === undefined) throw error;
+      const over = call.request.signal.aborted || closing.signal.aborted;
+      const refused = asRefused(error) ?? (over ? new RequestRefused(503, "the request is over") : undefined);
+      if (refused === undefined) {
+        logBug(log, error, { route: name });
+        return refusal(500, "internal error; the log of the node says more");
+      }
       log.debug("Request of the validator client refused", {
         route: name,
         status: refused.status,
@@ -147,17 +153,17 @@ export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorA
   }
 
   return {
-    async handle(request) {
+    async handle(request, from = "") {
       client = clientOf(request).name;
       lastRequestAt = clock.now();
       metrics.client(client);
-      metrics.streams(context.passage.streams);
-      return router.dispatch(request, context);
+      metrics.streams(passage.streams);
+      return router.dispatch(request, { ...context, from });
     },
     status: () => ({
       client,
       lastRequestAt,
-      streams: context.passage.streams,
+      streams: passage.streams,
       waiting: context.waiting.count,
     }),
     close: () => closing.abort(new Error("the validator API is closing")),

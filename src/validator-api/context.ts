@@ -19,6 +19,8 @@ import type { Passage } from "./passage.ts";
 
 /** What the routes work with. */
 export interface ApiContext {
+  /** The address that the request came from. */
+  readonly from: string;
   readonly clock: Clock;
   readonly chain: ChainSpec;
   readonly beacon: BeaconPassage;
@@ -68,8 +70,11 @@ export async function waitUntil<T>(
   const cancel = clock.at(at, () => over.abort(late()));
   request.signal.addEventListener("abort", leave, { once: true });
   try {
-    return await takingPlaces(call, 1, () => work(over.signal));
+    // One place for each connection at most, so that whoever sends long lists keeps nobody from his vote.
+    call.waiting.count++;
+    return await work(over.signal);
   } finally {
+    call.waiting.count--;
     cancel();
     request.signal.removeEventListener("abort", leave);
   }
@@ -125,15 +130,10 @@ export async function submitAll(call: ApiCall, items: readonly Handed[]): Promis
     const message = typeof verdict === "string" ? verdict : reasonOf(verdict);
     const ours = verdict instanceof DeskError && OUR_FAULT.has(verdict.code);
     failures.push({ index, message, ours });
-    call.log.warn("Partial signature of the validator client refused", {
-      why: message,
-      ...(typeof item === "string"
-        ? {}
-        : { kind: item.kind, slot: item.slot, validator: short(item.groupKey) }),
-    });
   }
   const [first] = failures;
   if (first === undefined) return new Response(null, { status: 200 });
+  sayRefused(call, items[first.index], { why: first.message, refused: failures.length, of: items.length });
   const status = failures.every(({ ours }) => ours) ? 500 : 400;
   const text =
     items.length === 1
@@ -144,6 +144,19 @@ export async function submitAll(call: ApiCall, items: readonly Handed[]): Promis
     text,
     failures.map(({ index, message }) => ({ index, message })),
   );
+}
+
+/** One line for a request: a client with thousands of wrong keys would write thousands in every slot. */
+function sayRefused(
+  { log }: ApiCall,
+  first: Handed | undefined,
+  facts: { readonly why: string; readonly refused: number; readonly of: number },
+): void {
+  const whose =
+    first === undefined || typeof first === "string"
+      ? {}
+      : { kind: first.kind, slot: first.slot, validator: short(first.groupKey) };
+  log.warn("Partial signatures of the validator client refused; the first of them", { ...facts, ...whose });
 }
 
 const OUR_FAULT: ReadonlySet<string> = new Set(["duty/unavailable", "duty/not-known-yet"]);

@@ -1,3 +1,4 @@
+import { RequestRefused } from "../http/index.ts";
 import type { BeaconPassage, Clock } from "../ports/index.ts";
 import { type ChainSpec, type Epoch, epochOf, slotAt } from "../spec/index.ts";
 import { askJson } from "./upstream.ts";
@@ -22,7 +23,12 @@ export class FixedAnswers {
     const epoch = epochOf(chain, slotAt(chain, clock.now()));
     const kept = this.#kept.get(path);
     if (kept?.epoch === epoch) return kept.document;
-    const document = askJson(beacon, { method: "GET", path }, this.#closing).then(({ json }) => json);
+    const document = askJson(beacon, { method: "GET", path }, this.#closing).then(({ json }) => {
+      // An error with status 200 is not served to all clients for an epoch.
+      if (typeof json["data"] !== "object" || json["data"] === null)
+        throw new RequestRefused(502, "the beacon node's answer has no data");
+      return json;
+    });
     const asked = { epoch, document };
     this.#kept.set(path, asked);
     document.catch(() => {

@@ -1,10 +1,19 @@
 import type { BeaconPassage, Clock } from "../ports/index.ts";
-import { type ChainSpec, type Epoch, epochOf, slotAt, type ValidatorIndex } from "../spec/index.ts";
+import {
+  type ChainSpec,
+  EPOCHS_PER_SYNC_COMMITTEE_PERIOD,
+  type Epoch,
+  epochOf,
+  type Slot,
+  slotAt,
+  type ValidatorIndex,
+} from "../spec/index.ts";
 import type { Era } from "./era.ts";
 import type { KeyBook } from "./key-book.ts";
 import type { KnownValidators } from "./known-validators.ts";
 import { EPOCHS_AHEAD_MAX } from "./limits.ts";
-import { askJson, itemsOf } from "./upstream.ts";
+import type { Passage } from "./passage.ts";
+import { askJson, itemsOf, refuseWithoutRoot } from "./upstream.ts";
 
 /** The duties of an epoch, with public shares in place of group keys. */
 export interface ClientDuties {
@@ -25,19 +34,34 @@ const KINDS = {
 } as const;
 export type ClientDutyKind = keyof typeof KINDS;
 
+interface Parts {
+  readonly keys: KeyBook;
+  readonly validators: KnownValidators;
+  readonly era: Era;
+  readonly passage: Passage;
+}
+
+interface Kept {
+  readonly stamp: string;
+  readonly slot: Slot;
+  readonly duties: Promise<ClientDuties>;
+  /** Whether it rests on blocks that the node had not verified; it may have, a slot later. */
+  unverified: boolean;
+}
+
 /**
  * Duties as the beacon node gave them, one request per kind and epoch for all validators of the cluster, kept while
  * their dependent root holds.
  */
 export class KnownDuties {
   readonly #ports: { readonly clock: Clock; readonly chain: ChainSpec; readonly beacon: BeaconPassage };
-  readonly #parts: { readonly keys: KeyBook; readonly validators: KnownValidators; readonly era: Era };
+  readonly #parts: Parts;
   readonly #closing: AbortSignal;
-  readonly #kept = new Map<string, { readonly stamp: string; readonly duties: Promise<ClientDuties> }>();
+  readonly #kept = new Map<string, Kept>();
 
   constructor(
     ports: { readonly clock: Clock; readonly chain: ChainSpec; readonly beacon: BeaconPassage },
-    parts: { readonly keys: KeyBook; readonly validators: KnownValidators; readonly era: Era },
+    parts: Parts,
     closing: AbortSignal,
   ) {
     this.#ports = ports;
@@ -45,32 +69,45 @@ export class KnownDuties {
     this.#closing = closing;
   }
 
-  async get(kind: ClientDutyKind, epoch: Epoch): Promise<ClientDuties> {
+  async get(kind: ClientDutyKind, wanted: Epoch): Promise<ClientDuties> {
     const { clock, chain } = this.#ports;
-    const now = epochOf(chain, Math.max(0, slotAt(chain, clock.now())));
+    const slot = Math.max(0, slotAt(chain, clock.now()));
+    const now = epochOf(chain, slot);
     for (const name of this.#kept.keys()) if (Number(name.split("/")[1]) < now - 1) this.#kept.delete(name);
     const indices = KINDS[kind].byIndex ? (await this.#parts.validators.get()).byIndex : new Map();
+    const epoch = kind === "sync" ? sameCommittee(wanted, now) : wanted;
     // What lies further off is seldom asked for, and mostly by mistake; the beacon node says why not.
-    if (epoch < now - 1 || epoch > now + EPOCHS_AHEAD_MAX) return this.#ask(kind, epoch, indices);
+    if (epoch < now - 1 || epoch > now + EPOCHS_AHEAD_MAX)
+      return this.#parts.passage.inTurn((signal) =>
+        this.#ask(kind, epoch, { indices, forOneClient: true }, AbortSignal.any([this.#closing, signal])),
+      );
     const ahead = KINDS[kind].settledEarly || epoch <= now ? "" : `ahead of ${now}`;
     const stamp = `${this.#parts.era.number}/${indices.size}/${ahead}`;
     const name = `${kind}/${epoch}`;
     const kept = this.#kept.get(name);
-    if (kept?.stamp === stamp) return kept.duties;
-    const asked = { stamp, duties: this.#ask(kind, epoch, indices) };
+    if (kept?.stamp === stamp && (!kept.unverified || kept.slot === slot)) return kept.duties;
+    const duties = this.#ask(kind, epoch, { indices, forOneClient: false }, this.#closing);
+    const asked: Kept = { stamp, slot, duties, unverified: false };
     this.#kept.set(name, asked);
-    asked.duties.catch(() => {
-      if (this.#kept.get(name) === asked) this.#kept.delete(name);
-    });
-    return asked.duties;
+    duties.then(
+      ({ beside }) => {
+        asked.unverified = beside["execution_optimistic"] === true;
+      },
+      () => {
+        if (this.#kept.get(name) === asked) this.#kept.delete(name);
+      },
+    );
+    return duties;
   }
 
   async #ask(
     kind: ClientDutyKind,
     epoch: Epoch,
-    indices: ReadonlyMap<ValidatorIndex, unknown>,
+    how: { readonly indices: ReadonlyMap<ValidatorIndex, unknown>; readonly forOneClient: boolean },
+    signal: AbortSignal,
   ): Promise<ClientDuties> {
     const { path, byIndex } = KINDS[kind];
+    const { indices, forOneClient } = how;
     // Without validators on chain there is nothing to ask, and some nodes take an empty list for all.
     const answer =
       byIndex && indices.size === 0
@@ -81,10 +118,16 @@ export class KnownDuties {
         : await askJson(
             this.#ports.beacon,
             byIndex
-              ? { method: "POST", path: `${path}${epoch}`, body: [...indices.keys()].map(String) }
-              : { method: "GET", path: `${path}${epoch}` },
-            this.#closing,
+              ? {
+                  method: "POST",
+                  path: `${path}${epoch}`,
+                  body: [...indices.keys()].map(String),
+                  forOneClient,
+                }
+              : { method: "GET", path: `${path}${epoch}`, forOneClient },
+            signal,
           );
+    if (kind !== "sync") refuseWithoutRoot(answer);
     const { data: _, ...beside } = answer.json as Record<string, unknown>;
     const items = itemsOf(answer).map((item) => ({
       ...item,
@@ -97,4 +140,13 @@ export class KnownDuties {
     }
     return { beside, items, byIndex: found };
   }
+}
+
+/**
+ * The epoch to ask about: all epochs of a period have one sync committee. Nimbus asks about the first one of the period, and of the
+ * next, again and again.
+ */
+function sameCommittee(epoch: Epoch, now: Epoch): Epoch {
+  const period = (of: Epoch): number => Math.floor(of / EPOCHS_PER_SYNC_COMMITTEE_PERIOD);
+  return period(epoch) === period(now) ? now : epoch;
 }

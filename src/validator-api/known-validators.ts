@@ -23,7 +23,7 @@ export interface ValidatorSnapshot {
 
 /**
  * The cluster's validators in the head state: one request for all of them, kept for the epoch. Validators that the chain
- * does not know yet are asked for again every few slots.
+ * does not know yet are asked for again every few slots, and all when the node had not verified its head.
  */
 export class KnownValidators {
   readonly #ports: { readonly clock: Clock; readonly chain: ChainSpec; readonly beacon: BeaconPassage };
@@ -49,7 +49,12 @@ export class KnownValidators {
     if (latest !== undefined && epochOf(chain, latest.slot) === epochOf(chain, slot)) {
       const snapshot = await latest.snapshot;
       const complete = snapshot.byGroupKey.size === this.#keys.groupKeys.length;
-      if (complete || slot < latest.slot + UNKNOWN_AGAIN_SLOTS) return snapshot;
+      const heldSlots = snapshot.executionOptimistic
+        ? 1
+        : complete
+          ? Number.POSITIVE_INFINITY
+          : UNKNOWN_AGAIN_SLOTS;
+      if (slot < latest.slot + heldSlots) return snapshot;
       // Whoever came first meanwhile has asked again.
       if (this.#latest !== latest && this.#latest !== undefined) return this.#latest.snapshot;
     }

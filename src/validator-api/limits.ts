@@ -32,12 +32,12 @@ export const SLOW_PASSAGES_MAX = 32;
 export const PASSAGE_QUICK_MS = 2_000;
 /**
  * Event streams open at the same time: two of each of a few clients. Each holds one of the 64 connections to a beacon node that
- * are for what is passed on, as long as it is open.
+ * are for what is passed on, as long as it is open. Whoever has the most of them loses the oldest to one that is too many.
  */
 export const STREAMS_MAX = 16;
 /**
  * Answers that are waited for at the same time, each item of a list for itself. A client with 3 000 validators asks for
- * the selections of two epochs at once, and for a slot's committees one by one.
+ * the selections of two epochs at once. Who waits for one vote, block or aggregate is not refused for others' lists.
  */
 export const WAITING_MAX = 16_384;
 /** What is read of the beacon node's answers that we translate: 16 000 validators are 7 MB. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PASSAGE_QUICK_MS, SLOW_PASSAGES_MAX } from "./limits.ts";
+import { PASSAGE_QUICK_MS, SLOW_PASSAGES_MAX, STREAMS_MAX } from "./limits.ts";
 import { type ApiAnswer, type ApiWorld, apiWorld } from "./testing/api-world.ts";
 
 const pass = (world: ApiWorld, ms: number): void => world.test.clock.moveTo(world.test.clock.now() + ms);
@@ -85,4 +85,48 @@ test("a passage that is ended before it is answered says why", async () => {
   assert.deepEqual([status, body.message], [503, "too many slow requests are under way to the beacon node"]);
   world.api.close();
   await Promise.allSettled(answers);
+});
+
+test("who opens streams without end loses the oldest of them, and closes nobody else's", async () => {
+  const ended: string[] = [];
+  const silent = async ({ path }: { readonly path: string }, signal: AbortSignal): Promise<Response> => {
+    signal.addEventListener("abort", () => ended.push(path.split("=")[1] as string));
+    return new Response(new ReadableStream());
+  };
+  const world = await apiWorld({ forward: silent });
+  const open = (name: string, from: string, client: string): Promise<Response> =>
+    world.api.handle(
+      new Request(`http://api/eth/v1/events?topics=${name}`, { headers: { "user-agent": client } }),
+      from,
+    );
+  await open("vouch", "127.0.0.1", "Vouch/1.13");
+  for (let i = 0; i < 4; i++) await open(`prysm${i}`, "10.0.0.2", "Prysm/v7");
+  for (let i = 5; i < STREAMS_MAX; i++) await open(`teku${i}`, "127.0.0.1", "teku/v26");
+  assert.equal(ended.length, 0);
+  await open("more", "127.0.0.1", "teku/v26");
+  await open("lodestar", "127.0.0.1", "Lodestar/v1.30");
+  await open("prysm4", "10.0.0.2", "Prysm/v7");
+  assert.deepEqual(
+    ended.splice(0),
+    ["teku5", "teku6", "teku7"],
+    "of the address, and there of the client, with most",
+  );
+  for (let i = 0; i < STREAMS_MAX; i++) await open(`flood${i}`, "10.0.0.3", `x${i}`);
+  for (const name of ["vouch", "lodestar", "prysm0"])
+    assert.ok(!ended.includes(name), "addresses come first");
+  assert.equal(world.api.status().streams, STREAMS_MAX);
+});
+
+test("what one client asks for alone waits with what is passed on, and not with what all clients need", async () => {
+  const alone: string[] = [];
+  const world = await apiWorld({
+    forward: ({ path, forOneClient }) => {
+      if (forOneClient === true) alone.push(path);
+      return undefined;
+    },
+  });
+  await world.get("/eth/v1/beacon/states/1/validators?id=0");
+  await world.post("/eth/v1/validator/duties/attester/9999", ["0"]);
+  await world.post("/eth/v1/validator/duties/attester/0", ["0"]);
+  assert.deepEqual(alone, ["/eth/v1/beacon/states/1/validators", "/eth/v1/validator/duties/attester/9999"]);
 });

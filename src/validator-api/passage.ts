@@ -1,5 +1,6 @@
 import { badRequest, json, RequestRefused, readBytes, refuseOtherTypes } from "../http/index.ts";
 import type { BeaconPassage, Clock } from "../ports/index.ts";
+import { clientOf } from "./clients.ts";
 import type { ApiCall } from "./context.ts";
 import { isKey, type KeyBook } from "./key-book.ts";
 import { bodyBytesMax, FORWARDED_MAX, PASSAGE_QUICK_MS, SLOW_PASSAGES_MAX, STREAMS_MAX } from "./limits.ts";
@@ -18,6 +19,13 @@ interface Place {
   readonly signal: AbortSignal;
 }
 
+/** An event stream, and whose it is: from which address, and which kind of client. */
+interface Stream {
+  readonly from: string;
+  readonly client: string;
+  readonly end: () => void;
+}
+
 /**
  * The way through to the beacon node for everything that is not the cluster's business. Whoever reads slowly, or asks what takes
  * long, does so at the cost of his like: when there are many of them, the newest go on.
@@ -28,7 +36,8 @@ export class Passage {
   readonly #clock: Clock;
   readonly #closing: AbortSignal;
   #requests = 0;
-  #streams = 0;
+  /** The oldest first. */
+  readonly #streams = new Set<Stream>();
   /** What ends each passage that is no longer quick, the oldest first. */
   readonly #slow = new Set<() => void>();
 
@@ -40,17 +49,17 @@ export class Passage {
   }
 
   get streams(): number {
-    return this.#streams;
+    return this.#streams.size;
   }
 
   /** Hands a request on and its answer back as it arrives, event streams included. */
-  async through({ request, url }: ApiCall): Promise<Response> {
+  async through({ request, url, from }: ApiCall): Promise<Response> {
     const method = request.method;
     if (method !== "GET" && method !== "POST")
       throw new RequestRefused(405, `${method.slice(0, 20)} is not a method of the beacon API`);
     if (method === "POST" && request.body !== null) refuseOtherTypes(request);
     const stream = url.pathname === "/eth/v1/events";
-    const { release, signal } = stream ? this.#take(true) : this.#inTurn(this.#take(false));
+    const { release, signal } = stream ? this.#takeStream(from, clientOf(request).name) : this.#take();
     try {
       const body =
         method === "POST" ? await readBytes(request, bodyBytesMax(method, url.pathname)) : undefined;
@@ -73,19 +82,27 @@ export class Passage {
 
   /** Asks with the names that the chain knows, and answers with those that the client knows. */
   async translated(call: ApiCall, question: Question): Promise<Response> {
-    const { release } = this.#take(false);
-    try {
-      const { json: document, headers } = await askJson(
+    const { json: document, headers } = await this.inTurn((signal) =>
+      askJson(
         this.#beacon,
         {
           method: question.method ?? (call.request.method === "POST" ? "POST" : "GET"),
           path: question.path ?? call.url.pathname + call.url.search,
           ...(question.body === undefined ? {} : { body: question.body }),
+          forOneClient: true,
         },
-        AbortSignal.any([call.request.signal, this.#closing]),
-      );
-      const version = headers.get("eth-consensus-version");
-      return json(200, this.toClient(document), version === null ? {} : { "eth-consensus-version": version });
+        AbortSignal.any([call.request.signal, this.#closing, signal]),
+      ),
+    );
+    const version = headers.get("eth-consensus-version");
+    return json(200, this.toClient(document), version === null ? {} : { "eth-consensus-version": version });
+  }
+
+  /** Does what is asked for one client alone, as one of the passages. @throws RequestRefused 503; what `work` throws. */
+  async inTurn<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { release, signal } = this.#take();
+    try {
+      return await work(signal);
     } finally {
       release();
     }
@@ -113,7 +130,10 @@ export class Passage {
   }
 
   /** A passage that ends early when it is slow and many are. */
-  #inTurn(passage: Place): Place {
+  #take(): Place {
+    if (this.#requests >= FORWARDED_MAX)
+      throw new RequestRefused(503, "too many requests are under way to the beacon node");
+    this.#requests++;
     const over = new AbortController();
     const end = (): void => {
       release();
@@ -124,32 +144,45 @@ export class Passage {
       const [oldest] = this.#slow;
       if (this.#slow.size > SLOW_PASSAGES_MAX) oldest?.();
     });
-    const release = (): void => {
-      cancel();
-      this.#slow.delete(end);
-      passage.release();
-    };
-    return { release, signal: over.signal };
-  }
-
-  #take(stream: boolean): Place {
-    const full = stream ? this.#streams >= STREAMS_MAX : this.#requests >= FORWARDED_MAX;
-    if (full)
-      throw new RequestRefused(
-        503,
-        stream ? "too many event streams are open" : "too many requests are under way to the beacon node",
-      );
-    if (stream) this.#streams++;
-    else this.#requests++;
     let taken = true;
     const release = (): void => {
       if (!taken) return;
       taken = false;
-      if (stream) this.#streams--;
-      else this.#requests--;
+      this.#requests--;
+      cancel();
+      this.#slow.delete(end);
     };
-    return { release, signal: new AbortController().signal };
+    return { release, signal: over.signal };
   }
+
+  /** A place for a stream. When there are too many, whoever has the most of them loses his oldest: nobody is kept out. */
+  #takeStream(from: string, client: string): Place {
+    const over = new AbortController();
+    const end = (): void => {
+      release();
+      over.abort(
+        new RequestRefused(503, "too many event streams are open, and this was the oldest of its client"),
+      );
+    };
+    const stream: Stream = { from, client, end };
+    const release = (): void => void this.#streams.delete(stream);
+    this.#streams.add(stream);
+    if (this.#streams.size > STREAMS_MAX) oldestOfMost([...this.#streams])?.end();
+    return { release, signal: over.signal };
+  }
+}
+
+/** The oldest stream of the client that has the most, among those at the address that has the most. */
+function oldestOfMost(streams: readonly Stream[]): Stream | undefined {
+  const most = (some: readonly Stream[], whose: (stream: Stream) => string): readonly Stream[] =>
+    [...Map.groupBy(some, whose).values()].reduce(
+      (most, group) => (group.length > most.length ? group : most),
+      [],
+    );
+  return most(
+    most(streams, ({ from }) => from),
+    ({ client }) => client,
+  )[0];
 }
 
 const KEY_MEMBERS: ReadonlySet<string> = new Set(["pubkey", "validator_pubkey"]);

@@ -8,6 +8,7 @@ import {
   octets,
   param,
   queryList,
+  RequestRefused,
   readJson,
 } from "../http/index.ts";
 import { DeskError } from "../ports/index.ts";
@@ -82,8 +83,9 @@ async function blockRoot(call: ApiCall): Promise<Response> {
       finalized: false,
       data: { root: toHex(head.beaconBlockRoot) },
     });
-  } catch {
-    return call.passage.through(call);
+  } catch (error) {
+    if (error instanceof DeskError || error instanceof RequestRefused) return call.passage.through(call);
+    throw error;
   }
 }
 

@@ -11,7 +11,7 @@ export interface ListenOptions {
 
 /** Puts the API on its port. @throws HttpError */
 export function listen(api: ValidatorApi, { address, tls }: ListenOptions): Promise<Listening> {
-  return serve((request) => api.handle(request), {
+  return serve((request, from) => api.handle(request, from), {
     ...readAddress(address),
     ...(tls === undefined ? {} : { tls }),
     onlyPrograms: true,

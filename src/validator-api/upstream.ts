@@ -17,7 +17,7 @@ export interface JsonAnswer {
  */
 export async function askJson(
   beacon: BeaconPassage,
-  question: { readonly method: "GET" | "POST"; readonly path: string; readonly body?: unknown },
+  question: Pick<ForwardedRequest, "method" | "path" | "forOneClient"> & { readonly body?: unknown },
   signal: AbortSignal,
 ): Promise<JsonAnswer> {
   const headers = new Headers({ accept: "application/json" });
@@ -26,6 +26,7 @@ export async function askJson(
     path: question.path,
     headers,
     wholeBytesMax: ANSWER_BYTES_MAX,
+    forOneClient: question.forOneClient ?? false,
     ...(question.body === undefined
       ? {}
       : { body: new Uint8Array(Buffer.from(JSON.stringify(question.body))) }),
@@ -35,7 +36,11 @@ export async function askJson(
   const json = parse(await answer.arrayBuffer());
   if (answer.status < 200 || answer.status > 299) {
     const message = typeof json?.["message"] === "string" ? json["message"].slice(0, 300) : "no reason given";
-    throw new RequestRefused(answer.status, `the beacon node answered: ${message}`);
+    // A redirect, which no beacon API has, is a failure of the node and nothing that a client should follow.
+    throw new RequestRefused(
+      answer.status < 400 ? 502 : answer.status,
+      `the beacon node answered: ${message}`,
+    );
   }
   if (json === undefined) throw new RequestRefused(502, "the beacon node's answer is not JSON");
   return { json, headers: answer.headers };
@@ -58,6 +63,12 @@ export function itemsOf({ json }: JsonAnswer): readonly Readonly<Record<string, 
   if (!Array.isArray(data) || data.some((item) => typeof item !== "object" || item === null))
     throw new RequestRefused(502, "the beacon node's answer has no list of objects in data");
   return data as Record<string, unknown>[];
+}
+
+/** Without it clients cannot tell whether duties still hold, and what is kept must not be a half of an answer. */
+export function refuseWithoutRoot({ json }: Pick<JsonAnswer, "json">): void {
+  if (!/^0x[0-9a-fA-F]{64}$/.test(String(json["dependent_root"])))
+    throw new RequestRefused(502, "the beacon node's answer has no dependent_root");
 }
 
 /** A whole number in a path, small enough to count with. */
