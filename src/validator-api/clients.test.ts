@@ -12,6 +12,9 @@ test("clients are known by what they call themselves, and an unknown one gets wh
   assert.equal(of("Prysm/v7.1.6/c40b59a"), "prysm");
   assert.equal(of("Vouch/1.13.1"), "vouch");
   assert.equal(of("go-eth2-client/0.29.0"), "vouch");
+  assert.equal(of("nim-presto/0.0.3 (amd64/linux)"), "nimbus");
+  assert.equal(of("Lodestar/v1.23.0/d0ba6bc"), "lodestar");
+  assert.equal(of("teku/v26.8.0"), "teku");
   assert.equal(of("curl/8.5"), "unknown");
   assert.equal(of(""), "unknown");
 });

@@ -28,7 +28,8 @@ export interface ValidatorClientTraits {
  */
 export const VALIDATOR_CLIENTS: readonly ValidatorClientTraits[] = [
   {
-    // sigp/lighthouse: selections slot by slot, its HTTP time limits are parts of a slot.
+    // sigp/lighthouse: selections slot by slot, its HTTP time limits are parts of a slot. It does not say its name yet (#7963), so
+    // that it has what an unknown client has.
     name: "lighthouse",
     userAgent: /^lighthouse/i,
     shorterSelections: "takes",
@@ -42,8 +43,9 @@ export const VALIDATOR_CLIENTS: readonly ValidatorClientTraits[] = [
     selectionsTimeoutMs: 10_000,
   },
   {
+    // status-im/nim-presto agent.nim: the name of its HTTP library.
     name: "nimbus",
-    userAgent: /^nimbus/i,
+    userAgent: /^(nimbus|nim-presto)/i,
     shorterSelections: "takes",
     extensions: ["/nimbus/v1/timesync"], // What time is it?
     selectionsTimeoutMs: 6_000,

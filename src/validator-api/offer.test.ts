@@ -198,6 +198,34 @@ test("a body of another fork than its slot's is refused, and so is one without a
   assert.deepEqual(world.desk.submitted, []);
 });
 
+test("a block as JSON by the first version of the API says its fork by its slot, as the specification allows", async () => {
+  const world = await apiWorld();
+  world.test.moveTo(3);
+  const contents = ssz.fulu.SignedBlockContents.defaultValue();
+  const blinded = ssz.fulu.SignedBlindedBeaconBlock.defaultValue();
+  for (const { message } of [contents.signedBlock, blinded])
+    Object.assign(message, { slot: 3, proposerIndex: 2 });
+  const bodies = {
+    blocks: ssz.fulu.SignedBlockContents.toJson(contents),
+    blinded_blocks: ssz.fulu.SignedBlindedBeaconBlock.toJson(blinded),
+  };
+  const send = async (path: string, body: unknown): Promise<number> => {
+    const headers = { "content-type": "application/json" };
+    const request = new Request(`http://api${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+    return (await world.send(request)).status;
+  };
+  for (const [name, body] of Object.entries(bodies)) {
+    assert.equal(await send(`/eth/v1/beacon/${name}`, body), 200, name);
+    assert.equal(await send(`/eth/v2/beacon/${name}`, body), 400, `${name}: the second asks for the header`);
+  }
+  assert.deepEqual(
+    world.desk.submitted.map(({ kind, slot, groupKey }) => [kind, slot, groupKey]),
+    [1, 2].map(() => ["proposer", 3, world.groupKeys[2]]),
+  );
+  for (const nonsense of [null, [], {}, { message: null }, { signed_block: { message: { slot: "x" } } }, "3"])
+    assert.equal(await send("/eth/v1/beacon/blocks", nonsense), 400, JSON.stringify(nonsense));
+});
+
 test("a client that unblinds at its relay may have this node for one: no bid, and its signature is taken", async () => {
   const world = await apiWorld();
   world.test.moveTo(3);

@@ -1,4 +1,4 @@
-import { badRequest, isSszBody, listOf, RequestRefused, readBytes, readJson } from "../http/index.ts";
+import { badRequest, isSszBody, listOf, readBytes, readJson } from "../http/index.ts";
 import type { Fork } from "../ports/index.ts";
 import {
   type ChainSpec,
@@ -91,14 +91,27 @@ export function typeOf<T>(fork: ForkName, name: string): BodyType<T> {
   return type;
 }
 
-/** One container, from JSON or SSZ. What it says is compared with what was decided, so its text is not compared with itself. */
-export async function readOne<T>(request: Request, type: BodyType<T>, bytesMax: number): Promise<T> {
+/** What came, before its type is known. */
+export interface Body {
+  readonly ssz: boolean;
+  readonly content: unknown;
+}
+
+/** @throws RequestRefused 400, 413, 415 */
+export async function readBody(request: Request, bytesMax: number): Promise<Body> {
   const ssz = isSszBody(request);
-  const body = ssz ? await readBytes(request, bytesMax) : await readJson(request, bytesMax);
+  return { ssz, content: ssz ? await readBytes(request, bytesMax) : await readJson(request, bytesMax) };
+}
+
+/**
+ * One container. What it says is compared with what was decided, so its text is not compared with itself.
+ *
+ * @throws RequestRefused 400
+ */
+export function readOne<T>({ ssz, content }: Body, type: BodyType<T>): T {
   try {
-    return ssz ? type.deserialize(body as Uint8Array) : type.fromJson(body);
+    return ssz ? type.deserialize(content as Uint8Array) : type.fromJson(content);
   } catch (error) {
-    if (error instanceof RequestRefused) throw error;
     throw badRequest(`body is not a ${type.typeName}: ${quoted(error)}`);
   }
 }

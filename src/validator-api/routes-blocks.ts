@@ -7,6 +7,7 @@ import {
   epochOf,
   type ForkName,
   ForkSeq,
+  forkAt,
   type GroupKey,
   type SignedBeaconBlock,
   type SignedBlindedBeaconBlock,
@@ -22,7 +23,7 @@ import {
   waitUntil,
 } from "./context.ts";
 import { bodyBytesMax } from "./limits.ts";
-import { checkForkAt, forkOf, readOne, typeOf } from "./read-body.ts";
+import { type Body, checkForkAt, forkOf, indexOf, readBody, readOne, typeOf } from "./read-body.ts";
 import { numberIn } from "./upstream.ts";
 
 /** Blocks: the client's share of the randao, the block that the cluster decided on, and the client's signature of it. */
@@ -130,9 +131,9 @@ function encoderOf(proposal: Proposal): { ssz(): Uint8Array; json(): unknown } {
 /** Takes the client's signature of the cluster's block. @throws RequestRefused */
 export async function publish(call: ApiCall, blinded: boolean): Promise<Response> {
   const { request, url, chain } = call;
-  const fork = forkOf(request);
-  const bytesMax = bodyBytesMax("POST", url.pathname);
-  const signed = await readSigned(request, fork, blinded, bytesMax);
+  const body = await readBody(request, bodyBytesMax("POST", url.pathname));
+  const fork = forkOfBlock(call, body);
+  const signed = readSigned(body, fork, blinded);
   const { slot, proposerIndex } = signed.signedBlock.message;
   checkForkAt(chain, fork, slot);
   const validator = (await call.validators.get()).byIndex.get(proposerIndex);
@@ -141,24 +142,28 @@ export async function publish(call: ApiCall, blinded: boolean): Promise<Response
   return submitAll(call, [{ kind: "proposer", slot, groupKey: validator.groupKey, signed }]);
 }
 
-async function readSigned(
-  request: Request,
-  fork: ForkName,
-  blinded: boolean,
-  bytesMax: number,
-): Promise<SignedProposal> {
+/**
+ * The first version of the API asks for the header with SSZ alone, and Nimbus leaves it out: JSON says itself which slot it is of.
+ *
+ * @throws RequestRefused 400
+ */
+function forkOfBlock({ request, url, chain }: ApiCall, { ssz, content }: Body): ForkName {
+  const mayBeLeftOut = !ssz && url.pathname.startsWith("/eth/v1/");
+  if (!mayBeLeftOut || request.headers.has("eth-consensus-version")) return forkOf(request);
+  const { signed_block: signedBlock = content } = (content ?? {}) as { readonly signed_block?: unknown };
+  const { message } = (signedBlock ?? {}) as { readonly message?: { readonly slot?: unknown } | null };
+  return forkAt(chain, indexOf(message?.slot, "message.slot"));
+}
+
+function readSigned(body: Body, fork: ForkName, blinded: boolean): SignedProposal {
   if (blinded) {
     const type = typeOf<SignedBlindedBeaconBlock>(fork, "SignedBlindedBeaconBlock");
-    return { fork, blinded, signedBlock: await readOne(request, type, bytesMax) };
+    return { fork, blinded, signedBlock: readOne(body, type) };
   }
   if (carriesBlobs(fork)) {
     type Signed = Omit<Contents, "block"> & { readonly signedBlock: SignedBeaconBlock };
-    return {
-      fork,
-      blinded,
-      ...(await readOne(request, typeOf<Signed>(fork, "SignedBlockContents"), bytesMax)),
-    };
+    return { fork, blinded, ...readOne(body, typeOf<Signed>(fork, "SignedBlockContents")) };
   }
-  const signedBlock = await readOne(request, typeOf<SignedBeaconBlock>(fork, "SignedBeaconBlock"), bytesMax);
+  const signedBlock = readOne(body, typeOf<SignedBeaconBlock>(fork, "SignedBeaconBlock"));
   return { fork, blinded, signedBlock, kzgProofs: [], blobs: [] };
 }
