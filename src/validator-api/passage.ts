@@ -59,7 +59,8 @@ export class Passage {
       throw new RequestRefused(405, `${method.slice(0, 20)} is not a method of the beacon API`);
     if (method === "POST" && request.body !== null) refuseOtherTypes(request);
     const stream = url.pathname === "/eth/v1/events";
-    const { release, signal } = stream ? this.#takeStream(from, clientOf(request).name) : this.#take();
+    const place = stream ? this.#takeStream(from, clientOf(request).name) : this.#take();
+    const signal = AbortSignal.any([request.signal, this.#closing, place.signal]);
     try {
       const body =
         method === "POST" ? await readBytes(request, bodyBytesMax(method, url.pathname)) : undefined;
@@ -70,12 +71,12 @@ export class Passage {
           headers: request.headers,
           ...(body === undefined ? {} : { body: new Uint8Array(body) }),
         },
-        AbortSignal.any([request.signal, this.#closing, signal]),
+        signal,
       );
-      // It counts until the client or the beacon node ends it.
-      return new Response(endingWith(answer.body, release), answer);
+      // It counts until the client or the beacon node ends it, or its place is somebody else's.
+      return new Response(endingWith(answer.body, signal, place.release), answer);
     } catch (error) {
-      release();
+      place.release();
       throw error;
     }
   }
@@ -187,9 +188,10 @@ function oldestOfMost(streams: readonly Stream[]): Stream | undefined {
 
 const KEY_MEMBERS: ReadonlySet<string> = new Set(["pubkey", "validator_pubkey"]);
 
-/** The same stream, with `onEnd` called once when it ends in whatever way. */
+/** The same stream, which also ends with the signal; `onEnd` is called when it ends in whatever way. */
 function endingWith(
   stream: ReadableStream<Uint8Array> | null,
+  signal: AbortSignal,
   onEnd: () => void,
 ): ReadableStream<Uint8Array> | null {
   if (stream === null) {
@@ -198,9 +200,19 @@ function endingWith(
   }
   const reader = stream.getReader();
   return new ReadableStream<Uint8Array>({
+    start(controller) {
+      const end = (): void => {
+        onEnd();
+        controller.error(signal.reason);
+        reader.cancel(signal.reason).catch(() => {});
+      };
+      if (signal.aborted) end();
+      else signal.addEventListener("abort", end, { once: true });
+    },
     async pull(controller) {
       try {
         const { done, value } = await reader.read();
+        if (signal.aborted) return;
         if (!done) return controller.enqueue(value);
         onEnd();
         controller.close();
