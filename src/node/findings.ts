@@ -1,5 +1,5 @@
 import type { BeaconNodeStatus } from "../beacon/index.ts";
-import { CAUSES, type Cause } from "../duty/index.ts";
+import { CAUSES, type Cause, type WatchReason } from "../duty/index.ts";
 import type { PeerStatus } from "../p2p/index.ts";
 import type { UnixMs } from "../spec/index.ts";
 import type { DutyDigest, NotReady } from "../telemetry/index.ts";
@@ -115,9 +115,16 @@ const REASONS: Readonly<Record<NotReady, (facts: Facts) => Omit<Finding, "level"
     advice: "Put this operator's keystores into validator_keys/ of the data folder and restart.",
   }),
   "watching for a double": ({ at, duties: { watching } }) => ({
-    what: `This node watches the chain before it signs, as its ${watching?.reason === "memory behind" ? "slashing memory is behind" : watching?.reason === "imported memory" ? "slashing memory was imported" : "slashing memory is new"}. The other operators sign.`,
+    what: `This node watches the chain before it signs, as its slashing memory ${WATCHED_MEMORY[watching?.reason ?? "new memory"]}. The other operators sign.`,
     advice: `Nothing to do: it begins by itself after two quiet epochs${watching === undefined ? "" : `, in about ${minutesUntil(watching.signsAt, at)} min`} (docs/moving.md).`,
   }),
+};
+
+/** What is to be said of a slashing memory for which the node watches first. */
+const WATCHED_MEMORY: Readonly<Record<WatchReason, string>> = {
+  "new memory": "is new",
+  "imported memory": "was imported",
+  "memory behind": "is behind",
 };
 
 function minutesUntil(time: UnixMs, now: UnixMs): number {
