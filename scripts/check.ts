@@ -7,11 +7,14 @@ import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
 
-/** What a whole ceremony with a killed operator, a hostile dealer or a slow key derivation costs; each takes seconds of CPU. */
+/** What takes seconds of CPU each and tests what is rare: operators killed in a ceremony, liars of every kind, slow key derivation. */
 const HEAVY: readonly string[] = [
   "src/ceremony/ceremony.test.ts",
+  "src/ceremony/pedersen-keys.test.ts",
   "src/dkg/frost.test.ts",
   "src/duty/doppelganger.test.ts",
+  "src/duty/judging.test.ts",
+  "src/duty/runner-faults.test.ts",
   "src/qbft/agreement.prop.test.ts",
   "test/vectors/eip2335.test.ts",
 ];

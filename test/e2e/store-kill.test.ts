@@ -22,7 +22,7 @@ const KILLS = 30;
 // Method: one file, many lives. Each life is killed after a random number of answers and a random bit of spinning, so that
 // the end falls before, inside and after transactions; then every answered vote of every life is contradicted and repeated.
 test("after SIGKILL at any moment every answered vote is remembered and the file opens", {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "trireme-kill-"));
   const path = join(folder, "node.sqlite");
