@@ -8,6 +8,7 @@ import { createConsensus, type RunningConsensus } from "../consensus/index.ts";
 import { NodeKey, sha256 } from "../crypto/index.ts";
 import { silent, unmetered } from "../ports/index.ts";
 import { type OperatorIndex, slotStart } from "../spec/index.ts";
+import { calculate } from "./calculate.ts";
 import { InfoSync, type Offer } from "./infosync.ts";
 import {
   canonicaliseResult,
@@ -217,18 +218,29 @@ test("messages that no honest operator sends are refused", async (t) => {
   }
 });
 
-test("a leader that makes up a result loses its round, and the others agree on the truth", async (t) => {
+test("a leader that makes up a result loses its round, and the others agree on the truth", (t) =>
+  loses(
+    t,
+    [0, 1, 2].map((i) => ({ ...PriorityMessage.decode(messageOf(i)), signature: new Uint8Array(65) })),
+  ));
+
+test("a leader that proposes more than operators have to say loses its round, though all of it is signed", (t) => {
+  const text = (i: number): string => `${i}`.padEnd(400, ".");
+  const priorities = Array.from({ length: 400 }, (_, i) => textToAny(text(i)));
+  const long = { topics: [{ topic: textToAny("version"), priorities }] };
+  return loses(
+    t,
+    [0, 1, 2].map((i) => PriorityMessage.decode(messageOf(i, long))),
+  );
+});
+
+/** What the leader of the first round makes of these messages is not what is agreed on. */
+async function loses(t: TestContext, messages: readonly PriorityMessage[]): Promise<void> {
   // The leader of round 1 of this duty, replaced by one that proposes what nobody has signed.
   const leader = (lastSlot + 13 + 1) % 4;
   const offers = [0, 1, 2, 3].map((i) => (i === leader ? undefined : old));
   const world = worldOf(t, offers);
-  const forged = {
-    messages: [0, 1, 2].map((i) => ({
-      ...PriorityMessage.decode(messageOf(i)),
-      signature: new Uint8Array(65),
-    })),
-    topics: [],
-  };
+  const forged = { messages, topics: calculate(messages, 3) };
   world.network
     .transport(leader as OperatorIndex)
     .handle(PROTOCOL, limits(), () =>
@@ -255,7 +267,7 @@ test("a leader that makes up a result loses its round, and the others agree on t
   assert.deepEqual(world.several(lastSlot), [false, false, false]);
   assert.ok(decidedByLeader !== undefined, "a later round decided");
   assert.notDeepEqual((decidedByLeader as { value: unknown }).value, value);
-});
+}
 
 function limits() {
   return { messageBytesMax: 1_000_000, messagesPerSecondMax: 10, burstMax: 10, receiveTimeoutMs: 1_000 };

@@ -14,7 +14,12 @@ import {
   slotStart,
 } from "../spec/index.ts";
 import { calculate, faultOf } from "./calculate.ts";
-import { EARLY_MS, EXCHANGE_SHARE_OF_SLOT, PRIORITY_LIMITS } from "./limits.ts";
+import {
+  EARLY_MS,
+  EXCHANGE_SHARE_OF_SLOT,
+  PRIORITY_LIMITS,
+  RESULT_BYTES_PER_OPERATOR_MAX,
+} from "./limits.ts";
 import { Results } from "./results.ts";
 import {
   dutyOfMessage,
@@ -266,7 +271,8 @@ export class InfoSync {
   /** A leader can leave operators out, down to a threshold, and nothing else: all it says is signed or follows from that. */
   #isTrue(duty: DutyId, { typeUrl, bytes }: ConsensusValue): boolean {
     const { peerIds, threshold } = this.#options;
-    if (typeUrl !== PRIORITY_RESULT_URL) return false;
+    if (typeUrl !== PRIORITY_RESULT_URL || bytes.length > peerIds.length * RESULT_BYTES_PER_OPERATOR_MAX)
+      return false;
     const { messages } = PriorityResult.decode(bytes);
     const authors = messages.map(({ peerId }) => peerIds.indexOf(peerId));
     if (messages.length < threshold || new Set(authors).size < messages.length) return false;

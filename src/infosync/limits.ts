@@ -1,12 +1,17 @@
 import type { ProtocolLimits } from "../ports/index.ts";
 
-/** Real messages have 2 KB, once an epoch; Charon refuses a thousand priorities of a topic. */
+/**
+ * Real messages have 2 KB, once an epoch; Charon refuses a thousand priorities of a topic. Each priority is hashed when it comes and
+ * again when the result is judged: of 256 KB, some 50 ms.
+ */
 export const PRIORITY_LIMITS: ProtocolLimits = {
-  messageBytesMax: 256 * 1024,
+  messageBytesMax: 32 * 1024,
   messagesPerSecondMax: 1,
   burstMax: 8,
   receiveTimeoutMs: 5_000,
 };
+/** A result has the messages of all operators and what follows from them, which is less than they say. */
+export const RESULT_BYTES_PER_OPERATOR_MAX: number = 2 * 32 * 1024;
 /** A topic must have fewer priorities than this (Charon's bound). */
 export const PRIORITIES_MAX = 1_000;
 /** Three are in use. */
