@@ -254,6 +254,28 @@ test("in the slot of its own start a node may hear itself", () => {
   assert.equal(lines.length, 1, "once an epoch");
 });
 
+test("a memory is up to date that ends in the epoch before, in this one or in the next, and no other", () => {
+  const world = new DutyWorld(12);
+  const isOver = (memory: MemoryStanding): boolean =>
+    new DoppelgangerWatch({
+      clock: new SimClock(slotStart(world.spec, 5 * world.spec.slotsPerEpoch)),
+      chain: world.spec,
+      cluster: world.keys.cluster,
+      beacon: world.operators[0]?.beacon as BeaconNode,
+      log: silent,
+      memory,
+      freshKeys: true,
+      trustMemory: async () => {},
+    }).over;
+  assert.deepEqual(
+    [3, 4, 5, 6, 7, 2 ** 40].map((newest) => isOver(kept(newest))),
+    [false, true, true, true, false, false],
+  );
+  assert.ok(
+    !isOver({ origin: "imported", newestTarget: 5 }) && !isOver({ origin: "kept", newestTarget: undefined }),
+  );
+});
+
 test("a node at work that hears its double says so once an epoch, and goes on", async () => {
   const lines: string[] = [];
   const log: Logger = { ...silent, error: (sentence) => void lines.push(sentence), room: () => log };

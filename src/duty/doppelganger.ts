@@ -84,7 +84,9 @@ export class DoppelgangerWatch {
     const { chain, memory, freshKeys } = this.#options;
     if (this.#sinceSlot < 0) return false;
     const epoch = epochOf(chain, this.#sinceSlot);
-    const upToDate = memory.origin === "kept" && (memory.newestTarget ?? -1) >= epoch - 1;
+    const newest = memory.newestTarget ?? -1;
+    // A vote of an epoch to come was signed, or imported, under another clock than this one: nothing follows from it.
+    const upToDate = memory.origin === "kept" && newest >= epoch - 1 && newest <= epoch + 1;
     // In the first epoch there is nothing to compare the operator's word with.
     return upToDate || (freshKeys && epoch === 0);
   }
