@@ -214,6 +214,29 @@ test("of two heads that a client signs at the same time peers are told one", asy
   assert.equal(told.size, 1);
 });
 
+test("a head that a client signs for another slot is not taken for this one", async () => {
+  const made = await scene(37, { chain: { syncSeats: [[7]] } });
+  const { world, left } = made;
+  const [member] = world.chain.duties.syncDuties();
+  assert.ok(member !== undefined);
+  const { pubkey: groupKey, validatorIndex } = member;
+  await world.runToSlot(3);
+  await world.clock.run({ forMs: world.spec.slotMs / 2 });
+  const beaconBlockRoot = new Uint8Array(32).fill(1);
+  const root = signingRoot(beaconBlockRoot, domainAt(world.spec, "syncCommittee", 0));
+  const signature = await sign(world, CLIENT, groupKey, root);
+  const of = (slot: number): Submission => ({
+    kind: "sync-message",
+    slot: 3,
+    groupKey,
+    signed: { slot, beaconBlockRoot, validatorIndex, signature },
+  });
+  for (const slot of [2, 4]) assert.match(await said(made, of(slot)), /^duty\/not-what-was-decided/);
+  await world.clock.run({ forMs: 1_000 });
+  assert.ok(!left.includes("3/sync-message"));
+  assert.equal(await said(made, of(3)), "taken");
+});
+
 test("before the decision there is nothing to sign, and after the deadline nothing is taken", async () => {
   const made = await scene(32);
   const { world, slot, groupKey, operator } = made;
