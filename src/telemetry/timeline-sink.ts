@@ -1,18 +1,8 @@
-import type { Facts } from "../base/index.ts";
-import type { Clock, DutyOutcome, DutyRecord, Logger, TimelineEntry, TimelineSink } from "../ports/index.ts";
-import {
-  type ChainSpec,
-  type DutyId,
-  dutyName,
-  type GroupKey,
-  type OperatorIndex,
-  slotStart,
-} from "../spec/index.ts";
-import { DigestNotes, type DutyDigest, type DutyDigests, WATCHING } from "./duty-digest.ts";
-import { DUTIES_IN_MEMORY, ENTRIES_PER_DUTY_MAX, KEYS_PER_OUTCOME_MAX } from "./limits.ts";
-
-/** The cause of what this node leaves to the others when it is stopped. Of docs/causes.md. */
-const STOPPED = "stopped";
+import type { Clock, DutyRecord, Logger, TimelineSink } from "../ports/index.ts";
+import { type ChainSpec, type DutyId, dutyName, type OperatorIndex } from "../spec/index.ts";
+import type { DutyDigest, DutyDigests } from "./duty-digest.ts";
+import { DutyStory } from "./duty-story.ts";
+import { DUTIES_IN_MEMORY } from "./limits.ts";
 
 /** Ends of a duty's validators come one by one; those within this time share a line. */
 const REPORT_AFTER_MS = 250;
@@ -26,24 +16,13 @@ export interface DutyTimelines extends TimelineSink {
   flush(): void;
 }
 
-interface Group {
-  readonly outcome: DutyOutcome["outcome"];
-  readonly cause: string | undefined;
-  validators: number;
-  reported: number;
-  readonly groupKeys: GroupKey[];
-}
-
-interface Story {
-  readonly duty: DutyId;
+/** A story that is held in memory. */
+interface Held {
+  readonly story: DutyStory;
   /** Told by an earlier life of this node, and over; what is done for the duty now is another story. */
   readonly isEarlier: boolean;
-  readonly entries: TimelineEntry[];
-  readonly groups: Map<string, Group>;
-  readonly notes: DigestNotes;
   /** Counts up with every change of any story. */
   revision: number;
-  broadcastReported: boolean;
   cancelReport: (() => void) | undefined;
 }
 
@@ -69,154 +48,75 @@ export function createTimelineSink(
   } = {},
 ): DutyTimelines {
   const { save, chain, self, meaning, dutiesMax = DUTIES_IN_MEMORY, earlier = [] } = options;
-  const stories = new Map<string, Story>();
+  const stories = new Map<string, Held>();
   /** Tells the answers of this life from those of an earlier one, whose revisions mean nothing here. */
   const life = Math.round(clock.now()).toString(36);
   let revision = 0;
 
-  function storyOf(duty: DutyId): Story {
+  /** The story of a duty that goes on, with a new revision. */
+  function changed(duty: DutyId): Held {
     const known = stories.get(dutyName(duty));
-    return known === undefined || known.isEarlier ? newStory(duty, { isEarlier: false }) : known;
+    const held =
+      known === undefined || known.isEarlier ? hold(new DutyStory(duty, self), { isEarlier: false }) : known;
+    held.revision = ++revision;
+    return held;
   }
 
-  function newStory(duty: DutyId, { isEarlier }: Pick<Story, "isEarlier">): Story {
-    const name = dutyName(duty);
-    const story: Story = {
-      duty,
-      isEarlier,
-      entries: [],
-      groups: new Map(),
-      notes: new DigestNotes(self),
-      revision,
-      broadcastReported: false,
-      cancelReport: undefined,
-    };
+  function hold(story: DutyStory, { isEarlier }: Pick<Held, "isEarlier">): Held {
+    const name = dutyName(story.duty);
+    const held: Held = { story, isEarlier, revision, cancelReport: undefined };
     stories.delete(name); // The new one is the latest, and the last to leave.
-    stories.set(name, story);
-    if (stories.size > dutiesMax) {
-      const [oldest] = stories;
-      if (oldest !== undefined) {
-        report(oldest[1]);
-        stories.delete(oldest[0]);
-      }
+    stories.set(name, held);
+    const [oldest] = stories;
+    if (stories.size > dutiesMax && oldest !== undefined) {
+      report(oldest[1]);
+      stories.delete(oldest[0]);
     }
-    return story;
+    return held;
   }
 
-  function retell({ duty, entries, outcomes }: DutyRecord): void {
-    const story = newStory(duty, { isEarlier: true });
-    for (const entry of entries) tell(story, entry);
-    for (const { outcome, cause, validators, groupKeys } of outcomes)
-      story.groups.set(`${outcome} ${cause ?? ""}`, {
-        outcome,
-        cause,
-        validators,
-        reported: validators,
-        groupKeys: [...groupKeys],
-      });
+  function reportSoon(held: Held): void {
+    held.cancelReport ??= clock.at(clock.now() + REPORT_AFTER_MS, () => report(held));
   }
 
-  function tell(story: Story, entry: TimelineEntry): void {
-    story.notes.take(entry);
-    if (story.entries.length < ENTRIES_PER_DUTY_MAX) story.entries.push(entry);
+  function report(held: Held): void {
+    const { story, cancelReport } = held;
+    if (cancelReport === undefined) return;
+    cancelReport();
+    held.cancelReport = undefined;
+    story.report(log, chain);
+    if (story.hasEnded) save?.([story.record]);
   }
 
-  function reportSoon(story: Story): void {
-    story.cancelReport ??= clock.at(clock.now() + REPORT_AFTER_MS, () => report(story));
-  }
-
-  function report(story: Story): void {
-    if (story.cancelReport === undefined) return;
-    story.cancelReport();
-    story.cancelReport = undefined;
-    reportBroadcast(story);
-    for (const group of story.groups.values()) reportGroup(story.duty, group);
-    if (story.groups.size > 0) save?.([recordOf(story)]);
-  }
-
-  function reportBroadcast(story: Story): void {
-    const sent = story.entries.find((entry) => entry.stage === "broadcast");
-    if (sent === undefined || story.broadcastReported) return;
-    story.broadcastReported = true;
-    const round = story.entries.find((entry) => entry.stage === "decided")?.facts?.["round"];
-    log.info("Duty broadcast", {
-      duty: dutyName(story.duty),
-      ...sent.facts,
-      ...(round === undefined ? {} : { round }),
-      ...(chain === undefined ? {} : { intoSlotMs: Math.round(sent.at - slotStart(chain, story.duty.slot)) }),
-    });
-  }
-
-  function reportGroup(duty: DutyId, group: Group): void {
-    const validators = group.validators - group.reported;
-    if (validators === 0) return;
-    group.reported = group.validators;
-    const facts: Facts = {
-      duty: dutyName(duty),
-      validators,
-      ...(group.cause === undefined ? {} : { cause: group.cause }),
-    };
-    switch (group.outcome) {
-      case "failed":
-        // As it should be, and for two epochs every duty.
-        if (group.cause === WATCHING)
-          return log.debug("Duty watched, and left to the other operators", facts);
-        if (group.cause === STOPPED) return log.info("Duty left, as the node stops", facts);
-        return log.warn("Duty failed", facts);
-      case "not-included":
-        return log.warn("Duty broadcast but not included", facts);
-      case "included":
-        return log.debug("Duty included", facts);
-      case "broadcast":
-        return undefined; // Said when it went out.
-    }
-  }
-
-  for (const record of earlier.toReversed()) retell(record);
+  for (const record of earlier.toReversed()) hold(DutyStory.ofRecord(record, self), { isEarlier: true });
 
   return {
     record(duty, entry) {
-      const story = storyOf(duty);
-      story.revision = ++revision;
-      tell(story, entry);
-      if (entry.stage === "broadcast" && !story.broadcastReported) reportSoon(story);
+      const held = changed(duty);
+      held.story.take(entry);
+      if (entry.stage === "broadcast" && !held.story.isBroadcastReported) reportSoon(held);
     },
-    finish({ duty, groupKey, outcome, cause }) {
-      const story = storyOf(duty);
-      story.revision = ++revision;
-      const key = `${outcome} ${cause ?? ""}`;
-      const group = story.groups.get(key) ?? { outcome, cause, validators: 0, reported: 0, groupKeys: [] };
-      story.groups.set(key, group);
-      group.validators++;
-      if (group.groupKeys.length < KEYS_PER_OUTCOME_MAX) group.groupKeys.push(groupKey);
-      reportSoon(story);
+    finish(outcome) {
+      const held = changed(outcome.duty);
+      held.story.finish(outcome);
+      reportSoon(held);
     },
-    recent: (limit) => [...stories.values()].slice(-limit).reverse().map(recordOf),
+    recent: (limit) =>
+      [...stories.values()]
+        .slice(-limit)
+        .reverse()
+        .map(({ story }) => story.record),
     digests(since = "") {
       const [ofLife, at] = since.split(".");
       const whole = ofLife !== life;
-      const changed = [...stories.values()].filter((story) => whole || story.revision > Number(at));
-      const duties = changed.map(({ duty, notes, groups }) =>
-        notes.digest(duty, [...groups.values()].map(outcomeOf), chain),
-      );
+      const told = [...stories.values()].filter((held) => whole || held.revision > Number(at));
+      const duties = told.map(({ story }) => story.digest(chain));
       return { token: `${life}.${revision}`, whole, duties, causes: causesIn(duties, meaning) };
     },
     flush() {
-      for (const story of stories.values()) report(story);
+      for (const held of stories.values()) report(held);
     },
   };
-}
-
-function recordOf({ duty, entries, groups }: Story): DutyRecord {
-  return {
-    duty,
-    entries: [...entries],
-    outcomes: [...groups.values()].map((group) => ({ ...outcomeOf(group), groupKeys: [...group.groupKeys] })),
-  };
-}
-
-function outcomeOf({ outcome, cause, validators }: Group): DutyDigest["outcomes"][number] {
-  return { outcome, ...(cause === undefined ? {} : { cause }), validators };
 }
 
 function causesIn(
