@@ -188,8 +188,36 @@ test("a lock that cannot be read is not ignored", async () => {
     const keyPath = join(folder(), "key");
     writeFileSync(`${keyPath}.lock`, content);
     const options = { keyPath, command: "run", onLost: unexpected, signal };
-    await assert.rejects(lockPrivateKey(new ManualClock(), options), { code: "storage/corrupt" }, content);
+    const quick: Clock = {
+      now: () => 0,
+      at: (_, run) => {
+        setImmediate(run);
+        return () => {};
+      },
+    };
+    await assert.rejects(lockPrivateKey(quick, options), { code: "storage/corrupt" }, content);
   }
+});
+
+test("a lock that another program is writing just now is read when it is written", async () => {
+  const clock = new ManualClock();
+  const keyPath = join(folder(), "key");
+  writeFileSync(`${keyPath}.lock`, "");
+  const onSet = Promise.withResolvers<void>();
+  const watched: Clock = {
+    now: () => clock.now(),
+    at: (due, run) => {
+      onSet.resolve();
+      return clock.at(due, run);
+    },
+  };
+  const options = { keyPath, command: "run", onLost: unexpected, signal };
+  const locked = lockPrivateKey(watched, options);
+  await onSet.promise;
+  const timestamp = new Date(clock.time - 100).toISOString();
+  writeFileSync(`${keyPath}.lock`, JSON.stringify({ command: "charon run", timestamp }));
+  clock.due.shift()?.();
+  await assert.rejects(locked, { code: "storage/locked" });
 });
 
 test("a file that cannot be written is told of with what to do about it", async () => {

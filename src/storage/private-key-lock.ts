@@ -6,6 +6,9 @@ import { writeFileAtomic } from "./write-file.ts";
 
 const REFRESH_MS = 1_000;
 const STALE_MS = 5_000;
+/** Charon empties the file before it writes into it; who reads it just then looks again. */
+const LOOKS = 5;
+const LOOK_AGAIN_MS = 100;
 /** Two epochs of mainnet: what the previous cluster of this key still had under way has then ended. */
 const OTHER_CLUSTER_GRACE_MS = 2 * 32 * 12 * 1_000;
 
@@ -79,7 +82,7 @@ async function untilStale(
   path: string,
   { onWait, signal }: PrivateKeyUse,
 ): Promise<Held | undefined> {
-  const held = await read(path);
+  const held = await readSettled(clock, path, signal);
   if (held === undefined || onWait === undefined) return undefined;
   const staleAt = Math.min(held.renewed, clock.now()) + STALE_MS + 1;
   const waitMs = staleAt - clock.now();
@@ -95,7 +98,7 @@ async function refuseWhenHeld(
   options: PrivateKeyUse,
   watched: Held | undefined,
 ): Promise<void> {
-  const held = await read(path);
+  const held = await readSettled(clock, path, options.signal);
   if (held === undefined) return;
   const dead = held.renewed === watched?.renewed;
   const ageMs = clock.now() - held.renewed;
@@ -126,6 +129,18 @@ interface Held {
   readonly command: string;
   readonly renewed: number;
   readonly lockHash: string;
+}
+
+async function readSettled(clock: Clock, path: string, signal: AbortSignal): Promise<Held | undefined> {
+  for (let looks = 1; ; looks++) {
+    try {
+      return await read(path);
+    } catch (error) {
+      const isBeingWritten = error instanceof StorageError && error.code === "storage/corrupt";
+      if (!isBeingWritten || looks === LOOKS) throw error;
+      await sleepUntil(clock, clock.now() + LOOK_AGAIN_MS, signal);
+    }
+  }
 }
 
 async function read(path: string): Promise<Held | undefined> {
