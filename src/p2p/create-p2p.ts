@@ -154,6 +154,10 @@ class Network implements P2p {
         roster: this.#roster,
         violations: this.#violations,
         peersAt: (host) => this.#places.peersAt(host),
+        onTurnedAway: (names) => {
+          for (const { name, operator } of this.#roster.peers)
+            if (names.includes(name)) this.#dialers.get(operator)?.callBack();
+        },
         isNamed: (host) =>
           this.#places.isNamed(host) || this.#relayTexts.some((text) => text.split(/[/:]+/).includes(host)),
       },

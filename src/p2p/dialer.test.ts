@@ -3,11 +3,18 @@ import { type TestContext, test } from "node:test";
 import type { Connection } from "@libp2p/interface";
 import { silent } from "../ports/index.ts";
 import { Dialer } from "./dialer.ts";
-import { DIRECT_HEAD_START_MS, PING_TIMEOUT_MS } from "./limits.ts";
+import {
+  CALLS_BACK_PER_SECOND_MAX,
+  DIAL_BACKOFF_MAX_MS,
+  DIRECT_HEAD_START_MS,
+  PING_TIMEOUT_MS,
+} from "./limits.ts";
 import { fakeLinks } from "./testing/links.ts";
 
-/** The dialler of one of two operators, by the order of their peer ids; its dials lead nowhere. */
-function dialler(t: TestContext, which: "smaller" | "larger") {
+const nowhere = (): Promise<Connection> => new Promise(() => {});
+
+/** The dialler of one of two operators, by the order of their peer ids; its dials lead nowhere, unless told otherwise. */
+function dialler(t: TestContext, which: "smaller" | "larger", lead: () => Promise<Connection> = nowhere) {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   let links = fakeLinks();
   const isRight = ({ roster }: typeof links): boolean =>
@@ -21,7 +28,7 @@ function dialler(t: TestContext, which: "smaller" | "larger") {
     host: {
       connect: (address) => {
         dials.push(address);
-        return new Promise<Connection>(() => {});
+        return lead();
       },
     },
     places: { addressesOf: () => ["/ip4/8.8.8.8/tcp/3610"], worked: () => {} },
@@ -39,7 +46,7 @@ function dialler(t: TestContext, which: "smaller" | "larger") {
     for (let i = 0; i < 20; i++) await Promise.resolve();
     return dials.length;
   };
-  return { pass, connect, verify: (link: ReturnType<typeof connect>) => all.verify(link) };
+  return { pass, connect, dialer, verify: (link: ReturnType<typeof connect>) => all.verify(link) };
 }
 
 test("of two that start together the smaller peer id dials at once, and the larger one when it was not reached", async (t) => {
@@ -67,4 +74,23 @@ test("beside one that its peer never answers on it dials all the same, and at on
   const relayed = dialler(t, "larger");
   relayed.connect({ relayed: true });
   assert.equal(await relayed.pass(DIRECT_HEAD_START_MS), 1);
+});
+
+test("a peer that may have called in vain is dialled at once, not again and again, and not when it is connected", async (t) => {
+  let steady = 0;
+  t.mock.method(performance, "now", () => steady);
+  const { pass, connect, dialer, verify } = dialler(t, "smaller", () => Promise.reject(new Error("refused")));
+  for (let i = 0; i < 40; i++) await pass(DIAL_BACKOFF_MAX_MS); // By now it waits for long between two tries.
+  const before = await pass(0);
+  for (let i = 0; i < 5; i++) {
+    dialer.callBack();
+    assert.equal(await pass(0), before + 1);
+  }
+  steady += 1_000 / CALLS_BACK_PER_SECOND_MAX;
+  dialer.callBack();
+  assert.equal(await pass(0), before + 2);
+  verify(connect());
+  steady += 60_000;
+  dialer.callBack();
+  assert.equal(await pass(0), before + 2);
 });

@@ -5,6 +5,7 @@ import { Backoff } from "./backoff.ts";
 import {
   ADDRESSES_HEARD_MAX,
   ADDRESSES_MAX_PER_PEER,
+  CALLS_BACK_PER_SECOND_MAX,
   DIAL_BACKOFF_FACTOR,
   DIAL_BACKOFF_FIRST_MS,
   DIAL_BACKOFF_MAX_MS,
@@ -16,6 +17,7 @@ import {
 import type { Links } from "./links.ts";
 import type { Relay } from "./relay.ts";
 import type { Peer, Roster } from "./roster.ts";
+import { TokenBucket } from "./token-bucket.ts";
 import { deadline, pause } from "./waiting.ts";
 
 /** A connection that lasted so long was a success, so the next attempt is quick again. */
@@ -52,6 +54,11 @@ export class Dialer {
     readonly log: Logger;
     readonly random: () => number;
   };
+  readonly #callsBack = new TokenBucket({
+    perSecond: CALLS_BACK_PER_SECOND_MAX,
+    burst: 1,
+    now: performance.now(),
+  });
   #lastError: string | undefined;
   #logged = "";
 
@@ -74,6 +81,12 @@ export class Dialer {
   /** Why the last attempt failed; undefined after one that did not. */
   get lastError(): string | undefined {
     return this.#lastError;
+  }
+
+  /** The peer may have called in vain, among strangers who flood us from its address: it is dialled now, if it is not connected. */
+  callBack(): void {
+    if (this.#needs.links.best(this.#peer.operator) !== undefined) return;
+    if (this.#callsBack.take(performance.now())) this.#needs.links.changed.get(this.#peer.operator)?.ring();
   }
 
   /** Settles when the signal fires; never rejects. */

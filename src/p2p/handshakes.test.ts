@@ -58,12 +58,16 @@ function setUp(t: import("node:test").TestContext) {
   performance.now = () => now; // A mock of the test runner would remember every call.
   t.after(() => void (performance.now = steady));
   let refused = 0;
+  const turnedAway = new Set<string>();
   const lot = seededRandom(7);
   const handshakes = new Handshakes({
     random: () => lot.next(),
     peersAt: (host) =>
       host === hostOf(known) ? ["operator-1"] : host.startsWith("172.16.") ? ["operator-2"] : [],
-    onRefused: () => void refused++,
+    onRefused: (peers) => {
+      refused++;
+      for (const peer of peers) turnedAway.add(peer);
+    },
   });
   return {
     call: (address: string) => caller(handshakes, address),
@@ -72,6 +76,7 @@ function setUp(t: import("node:test").TestContext) {
       t.mock.timers.tick(ms);
     },
     refused: () => refused,
+    turnedAway,
   };
 }
 
@@ -171,6 +176,14 @@ test("a peer that says it is at many addresses has little more time of ours for 
   }
   assert.ok(served < 23 * HANDSHAKES_PER_SECOND_PER_PEER_MAX, `${served} in 20 s`);
   assert.equal(got, 20);
+});
+
+test("who is turned away at a peer's address is told as that peer, and a stranger as nobody", (t) => {
+  const { call, turnedAway } = setUp(t);
+  for (let n = 0; n < 10 * HANDSHAKES_PER_SECOND_OF_STRANGERS_MAX; n++) call(stranger(n)).speak();
+  assert.deepEqual([...turnedAway], []);
+  for (let n = 0; n < 10 * HANDSHAKES_PER_SECOND_PER_HOST_MAX; n++) call(known).speak();
+  assert.deepEqual([...turnedAway], ["operator-1"]);
 });
 
 test("one that takes long makes place before one that is in time", (t) => {

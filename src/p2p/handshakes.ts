@@ -49,11 +49,11 @@ interface InnerConnection extends MultiaddrConnection {
  *    peers speak at once.
  * 2. Who speaks is served up to a rate, of each address, of all addresses of a peer, which may make up more than it has,
  *    and of all that are unknown. Beyond, everybody has the same chance at every try, whatever the others' timing; and where places are taken, lots are cast again. So from the address of a
- *    flood ten times the rate a peer gets in at every tenth try or so, and it tries until it does.
+ *    flood ten times the rate a peer gets in at every tenth try or so, and it tries until it does; and we dial it ourselves.
  */
 export class Handshakes {
   readonly #peersAt: (host: string) => readonly string[];
-  readonly #onRefused: () => void;
+  readonly #onRefused: (peers: readonly string[]) => void;
   readonly #random: () => number;
   readonly #strangersPerSecondMax: number;
   readonly #direct: Lane;
@@ -62,13 +62,13 @@ export class Handshakes {
 
   /**
    * @param needs.peersAt - Names of the peers that have been at an address, which is then spared before others.
-   * @param needs.onRefused - Told of each handshake for which there was no place, or no time.
+   * @param needs.onRefused - Told of each handshake for which there was no place, or no time, and which peers it may have been.
    * @param needs.random - Harmless chance, uniform in [0, 1).
    * @param needs.strangersPerSecondMax - How many of unknown addresses are served; default: what leaves time for duties.
    */
   constructor(needs: {
     peersAt: (host: string) => readonly string[];
-    onRefused: () => void;
+    onRefused: (peers: readonly string[]) => void;
     random?: () => number;
     strangersPerSecondMax?: number;
   }) {
@@ -163,7 +163,7 @@ export class Handshakes {
   }
 
   #refuse(handshake: Handshake | undefined, why: string): void {
-    if (handshake !== undefined) this.#onRefused();
+    if (handshake !== undefined) this.#onRefused(handshake.peers);
     this.#end(handshake, why);
   }
 

@@ -53,6 +53,8 @@ export async function createHost(
     readonly violations: Violations;
     /** The names of peers that have been at an IP address. */
     readonly peersAt: (host: string) => readonly string[];
+    /** Told of peers one of which may have called in vain, among others at its address. */
+    readonly onTurnedAway: (peers: readonly string[]) => void;
     /** Whether the operator of this node has named a host. */
     readonly isNamed: (host: string) => boolean;
   },
@@ -66,7 +68,10 @@ export async function createHost(
   const { roster, violations } = needs;
   const handshakes = new Handshakes({
     peersAt: needs.peersAt,
-    onRefused: () => violations.count("stranger", "handshake"),
+    onRefused: (peers) => {
+      violations.count("stranger", "handshake");
+      needs.onTurnedAway(peers);
+    },
   });
   const now = (): number => performance.now();
   const muxer = yamux({

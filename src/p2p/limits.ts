@@ -84,6 +84,8 @@ export const LOST_PINGS_MAX = 2;
 export const DIAL_BACKOFF_FIRST_MS = 100;
 export const DIAL_BACKOFF_FACTOR = 1.6;
 export const DIAL_BACKOFF_MAX_MS = 30_000;
+/** How often a peer is dialled at once that may have called us in vain, while strangers flood us from its address. */
+export const CALLS_BACK_PER_SECOND_MAX = 0.5;
 /** While a relayed connection works, a direct one is tried at this pace at most. */
 export const UPGRADE_BACKOFF_MAX_MS = 120_000;
 export const DIAL_TIMEOUT_MS = 6_000;

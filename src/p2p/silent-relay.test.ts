@@ -33,7 +33,7 @@ async function keeping(
   const meter = new ObservedMeter();
   const violations = new Violations({ log: silent, meter, now: () => 0, onExcess: () => {} });
   const host = await createHost(
-    { roster, violations, peersAt: () => [], isNamed: () => false },
+    { roster, violations, peersAt: () => [], onTurnedAway: () => {}, isNamed: () => false },
     { listen: [], announce: [], agent: "test", useRelays: true },
   );
   await startHost(host, []);
