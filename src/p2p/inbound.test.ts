@@ -1,13 +1,25 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
+import type { Connection, Stream } from "@libp2p/interface";
 import { AssertionFailed } from "../base/index.ts";
 import { type Logger, type ProtocolLimits, silent } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { frame } from "./framing.ts";
+import { Inbound } from "./inbound.ts";
 import { RECEIVING_BYTES_MAX_PER_PEER, VIOLATIONS_MAX_PER_WINDOW } from "./limits.ts";
+import { Roster } from "./roster.ts";
+import { HalfStream } from "./testing/half-stream.ts";
 import { type HostilePeer, hostilePeer } from "./testing/hostile-peer.ts";
-import { connected, holdSteadyTime, newKey, type TestNode, testNode } from "./testing/hosts.ts";
+import {
+  connected,
+  holdSteadyTime,
+  newKey,
+  ObservedMeter,
+  type TestNode,
+  testNode,
+} from "./testing/hosts.ts";
+import { Violations } from "./violations.ts";
 
 const protocol = "/trireme/test/1.0.0";
 const limits: ProtocolLimits = {
@@ -140,16 +152,34 @@ test("messages beyond the rate are dropped and counted", async () => {
 });
 
 test("what one peer leaves half sent stays below a cap in memory", async () => {
-  const half = RECEIVING_BYTES_MAX_PER_PEER / 4;
-  await attacked({ messageBytesMax: 2 * half, receiveTimeoutMs: 60_000 }, async (node, hostile) => {
-    const prefix = frame(new Uint8Array(2 * half)).sublist(0, 4);
-    for (let i = 0; i < 5; i++) {
-      const stream = await hostile.open(protocol);
-      stream.send(prefix);
-      stream.send(new Uint8Array(half));
-    }
-    await refused(node, "memory");
+  const keys = [newKey(), newKey()];
+  const operators = keys.map(({ publicKey }, index) => ({ index: index as OperatorIndex, publicKey }));
+  const roster = new Roster(operators, 0 as OperatorIndex, keys[0]?.revealBytes() ?? new Uint8Array(0));
+  const meter = new ObservedMeter();
+  const needs = { log: silent, meter, now: () => 0 };
+  const inbound = new Inbound({
+    ...needs,
+    roster,
+    violations: new Violations({ ...needs, onExcess: () => {} }),
   });
+  const half = RECEIVING_BYTES_MAX_PER_PEER / 4;
+  inbound.register(protocol, { ...limits, messageBytesMax: 2 * half }, () => undefined, { relaysToo: false });
+  const connection = { remotePeer: roster.peers[0]?.peerId } as unknown as Connection;
+  const message = frame(new Uint8Array(2 * half)).subarray();
+  const streams = Array.from({ length: 5 }, () => new HalfStream());
+  const served = streams.map((stream) => inbound.serve(protocol, stream as unknown as Stream, connection));
+  for (const stream of streams) stream.deliver(message.subarray(0, half));
+  await served[4];
+  assert.equal(meter.value(violations, { peer: "operator-1", reason: "memory" }), 1);
+  assert.deepEqual(
+    streams.map(({ status }) => status),
+    ["open", "open", "open", "open", "aborted"],
+  );
+  // What was given up is free again.
+  streams[0]?.deliver(message.subarray(half));
+  await served[0];
+  for (const stream of streams.slice(1, 4)) stream.leave();
+  await Promise.all(served);
 });
 
 test("a flooding peer is put out, and nobody else notices", async (t) => {

@@ -9,6 +9,7 @@ import { Inbound } from "./inbound.ts";
 import { SEND_TIMEOUT_MS, SLOWEST_BYTES_PER_MS } from "./limits.ts";
 import { Outbound } from "./outbound.ts";
 import { Roster } from "./roster.ts";
+import { HalfStream } from "./testing/half-stream.ts";
 import { newKey, ObservedMeter } from "./testing/hosts.ts";
 import { fakeLinks } from "./testing/links.ts";
 import { Violations } from "./violations.ts";
@@ -18,36 +19,6 @@ const protocol = "/trireme/test/1.0.0";
 const one = 1 as OperatorIndex;
 const messageBytes = 100_000 * SLOWEST_BYTES_PER_MS; // A hundred seconds of the slowest line.
 const receiveTimeoutMs = 5_000;
-
-/** One end of a stream whose other end is the test. */
-class HalfStream extends EventTarget {
-  status = "open";
-  readonly readBufferLength = 0;
-  readonly remoteWriteStatus = "writable";
-  /** What was sent and has not gone yet. */
-  writeBufferLength = 0;
-  readonly #drained = Promise.withResolvers<void>();
-
-  send(data: { readonly byteLength: number }): boolean {
-    this.writeBufferLength += data.byteLength;
-    return true;
-  }
-  drain(bytes: number): void {
-    this.writeBufferLength = Math.max(0, this.writeBufferLength - bytes);
-    if (this.writeBufferLength === 0) this.#drained.resolve();
-  }
-  async close({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    signal?.addEventListener("abort", () => this.#drained.reject(signal.reason));
-    await this.#drained.promise;
-  }
-  async closeRead(): Promise<void> {}
-  abort(): void {
-    this.status = "aborted";
-  }
-  deliver(bytes: Uint8Array): void {
-    this.dispatchEvent(Object.assign(new Event("message"), { data: bytes }));
-  }
-}
 
 /** Second by second, since a timer that follows from another one begins when that is noticed. */
 async function pass(t: TestContext, seconds: number): Promise<void> {
