@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { makeFolder } from "../base/index.ts";
 import { StorageError, storageError } from "./errors.ts";
+import { FOLDER_LOCK_PATIENCE_MS } from "./limits.ts";
 
 export interface FolderLock {
   /** Lets another process have the folder. Harmless when called again. */
@@ -23,7 +24,7 @@ export function lockDataFolder(folder: string, command: string): FolderLock {
   let db: DatabaseSync | undefined;
   try {
     makeFolder(join(folder, "trireme"), 0o700);
-    db = new DatabaseSync(path, { timeout: 0 });
+    db = new DatabaseSync(path, { timeout: FOLDER_LOCK_PATIENCE_MS });
     db.exec("BEGIN EXCLUSIVE");
     writeFileSync(holderPath, JSON.stringify({ command, pid: process.pid, since: new Date().toISOString() }));
   } catch (error) {

@@ -20,3 +20,6 @@ export const VOTES_PER_CALL_MAX = 20_000;
 
 /** A write-ahead log longer than this is folded into the file even when votes are waiting. */
 export const WAL_PAGES_MAX = 4_000;
+
+/** A node that is started the moment another was killed may come before the system has let go of the other's lock. */
+export const FOLDER_LOCK_PATIENCE_MS = 500;
