@@ -2,7 +2,7 @@ import { existsSync, rmSync, statfsSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { counted, DvError, explain, makeFolder, systemAdvice, toHex, writeWhole } from "../base/index.ts";
-import { namesIn, readLock } from "../cluster/index.ts";
+import { readLock } from "../cluster/index.ts";
 import { readAddress, readTls } from "../http/index.ts";
 import { type Clock, type Logger, silent, sleepUntil, unmetered } from "../ports/index.ts";
 import { lockDataFolder, requireFreePrivateKey } from "../storage/index.ts";
@@ -13,6 +13,7 @@ import { type Identity, readIdentity } from "./identity.ts";
 import { slashingDatabase } from "./paths.ts";
 import { judgeClock, judgePeers, testBeaconNode, type Verdict } from "./preflight-verdicts.ts";
 import { makeP2p } from "./wire-p2p.ts";
+import { clientSigns, keystoresIn } from "./wire-signing.ts";
 
 export type { Verdict } from "./preflight-verdicts.ts";
 
@@ -90,14 +91,9 @@ async function testFolder(
   try {
     const identity = await readIdentity(config, readLock(config.lockFile), log, signal);
     const { cluster, self } = identity;
-    const keystores = namesIn(config.validatorKeysDir).filter((name) =>
-      /^keystore-.*\.json$/.test(name),
-    ).length;
+    const keystores = keystoresIn(config.validatorKeysDir).length;
     const who = `operator ${self} of ${cluster.operators.length}, ${counted(cluster.validators.length, "validator")}`;
-    const signs =
-      config.validatorApi.wanted || keystores === 0
-        ? "a validator client signs"
-        : counted(keystores, "keystore");
+    const signs = clientSigns(config) ? "a validator client signs" : counted(keystores, "keystore");
     tell(
       keystores > 0 && keystores < cluster.validators.length
         ? {

@@ -43,5 +43,9 @@ export function clientSigns({
   readonly validatorApi: Pick<RunConfig["validatorApi"], "wanted">;
   readonly validatorKeysDir: string;
 }): boolean {
-  return validatorApi.wanted || !namesIn(validatorKeysDir).some((file) => /^keystore.*\.json$/.test(file));
+  return validatorApi.wanted || keystoresIn(validatorKeysDir).length === 0;
 }
+
+/** Names of the keystores in a folder. @throws ClusterError - it cannot be read. */
+export const keystoresIn = (folder: string): readonly string[] =>
+  namesIn(folder).filter((file) => /^keystore.*\.json$/.test(file));
