@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -53,14 +53,18 @@ test("only its owner may read a journal, and the seed does not stand in it", asy
   assert.ok(!readFileSync(path).includes(Buffer.alloc(32, 0xab)));
 });
 
-test("a journal cut off at any byte gives back the records that were whole, and takes new ones", async (t) => {
+/** What is left of a journal that a kill damaged in one way, at each of many lengths; it has to take new records. */
+async function leavesWhatWasWhole(
+  t: TestContext,
+  lost: number,
+  damaged: (whole: Buffer, length: number) => Uint8Array,
+): Promise<void> {
   const path = pathOf(t);
   await written(path);
   const whole = readFileSync(path);
   let last = records.length;
-  for (let length = whole.length - 1; length >= 0; length -= length > 300 ? 37 : 1) {
-    writeFileSync(path, whole);
-    truncateSync(path, length);
+  for (let length = whole.length - lost; length >= 0; length -= length > 300 ? 37 : 1) {
+    writeFileSync(path, damaged(whole, length));
     const found = await read(path);
     assert.ok(found.length <= last, `${found.length} records of ${length} bytes`);
     last = found.length;
@@ -69,24 +73,15 @@ test("a journal cut off at any byte gives back the records that were whole, and 
     assert.deepEqual(await read(path), [...found, { kind: "step", step: 1 }]);
   }
   assert.equal(last, 0);
-});
+}
 
-test("a journal whose end is zeros gives back the records before them, and takes new ones", async (t) => {
-  const path = pathOf(t);
-  await written(path);
-  const whole = readFileSync(path);
-  let last = records.length;
-  for (let length = whole.length - 4; length >= 0; length -= length > 300 ? 37 : 1) {
-    writeFileSync(path, Buffer.concat([whole.subarray(0, length), Buffer.alloc(whole.length - length)]));
-    const found = await read(path);
-    assert.ok(found.length <= last, `${found.length} records of ${length} bytes`);
-    last = found.length;
-    assert.deepEqual(found, records.slice(0, found.length));
-    await written(path, [{ kind: "step", step: 1 }]);
-    assert.deepEqual(await read(path), [...found, { kind: "step", step: 1 }]);
-  }
-  assert.equal(last, 0);
-});
+test("a journal cut off at any byte gives back the records that were whole, and takes new ones", (t) =>
+  leavesWhatWasWhole(t, 1, (whole, length) => whole.subarray(0, length)));
+
+test("a journal whose end is zeros gives back the records before them, and takes new ones", (t) =>
+  leavesWhatWasWhole(t, 4, (whole, length) =>
+    Buffer.concat([whole.subarray(0, length), Buffer.alloc(whole.length - length)]),
+  ));
 
 const refused = async (path: string, what: string): Promise<CeremonyError> => {
   const before = readFileSync(path);

@@ -15,7 +15,7 @@ import {
   slotStart,
 } from "../spec/index.ts";
 import { decodePartials } from "./codec/sets.ts";
-import { DoppelgangerWatch } from "./doppelganger.ts";
+import { DoppelgangerWatch, type DoppelgangerWatchOptions } from "./doppelganger.ts";
 import { createExchange } from "./exchange.ts";
 import { PartialStore } from "./partial-store.ts";
 
@@ -233,20 +233,33 @@ test("a watch that slept through an epoch begins anew", async () => {
   assert.ok(operator?.log.some(({ sentence }) => sentence.endsWith("the watch begins anew")));
 });
 
-test("in the slot of its own start a node may hear itself", () => {
-  const lines: string[] = [];
-  const log: Logger = { ...silent, error: (sentence) => void lines.push(sentence), room: () => log };
-  const world = new DutyWorld(12);
-  const watch = new DoppelgangerWatch({
-    clock: new SimClock(slotStart(world.spec, 20) + 1_000),
+/** The watch of the first operator, by itself; `more` says when, and with what memory. */
+const watchOf = (
+  world: DutyWorld,
+  more: Pick<DoppelgangerWatchOptions, "clock" | "memory"> & Partial<DoppelgangerWatchOptions>,
+): DoppelgangerWatch =>
+  new DoppelgangerWatch({
     chain: world.spec,
     cluster: world.keys.cluster,
     beacon: world.chain.node(0),
-    log,
-    memory: NEW,
+    log: silent,
     freshKeys: false,
     trustMemory: async () => {},
+    ...more,
   });
+
+/** A logger, and the errors that it was told. */
+function errorsTold(): { readonly log: Logger; readonly lines: readonly string[] } {
+  const lines: string[] = [];
+  const log: Logger = { ...silent, error: (sentence) => void lines.push(sentence), room: () => log };
+  return { log, lines };
+}
+
+test("in the slot of its own start a node may hear itself", () => {
+  const { log, lines } = errorsTold();
+  const world = new DutyWorld(12);
+  const clock = new SimClock(slotStart(world.spec, 20) + 1_000);
+  const watch = watchOf(world, { clock, log, memory: NEW });
   watch.heard({ slot: 20, kind: "attester" }, "signed");
   assert.equal(lines.length, 0);
   watch.heard({ slot: 21, kind: "attester" }, "signed");
@@ -257,15 +270,10 @@ test("in the slot of its own start a node may hear itself", () => {
 test("a memory is up to date that ends in the epoch before, in this one or in the next, and no other", () => {
   const world = new DutyWorld(12);
   const isOver = (memory: MemoryStanding): boolean =>
-    new DoppelgangerWatch({
+    watchOf(world, {
       clock: new SimClock(slotStart(world.spec, 5 * world.spec.slotsPerEpoch)),
-      chain: world.spec,
-      cluster: world.keys.cluster,
-      beacon: world.operators[0]?.beacon as BeaconNode,
-      log: silent,
       memory,
       freshKeys: true,
-      trustMemory: async () => {},
     }).over;
   assert.deepEqual(
     [3, 4, 5, 6, 7, 2 ** 40].map((newest) => isOver(kept(newest))),
@@ -277,19 +285,10 @@ test("a memory is up to date that ends in the epoch before, in this one or in th
 });
 
 test("a node at work that hears its double says so once an epoch, and goes on", async () => {
-  const lines: string[] = [];
-  const log: Logger = { ...silent, error: (sentence) => void lines.push(sentence), room: () => log };
+  const { log, lines } = errorsTold();
   const world = new DutyWorld(12);
-  const watch = new DoppelgangerWatch({
-    clock: new SimClock(slotStart(world.spec, 20) + 1_000),
-    chain: world.spec,
-    cluster: world.keys.cluster,
-    beacon: world.operators[0]?.beacon as BeaconNode,
-    log,
-    memory: kept(2),
-    freshKeys: false,
-    trustMemory: async () => {},
-  });
+  const clock = new SimClock(slotStart(world.spec, 20) + 1_000);
+  const watch = watchOf(world, { clock, log, memory: kept(2) });
   assert.ok(watch.over);
   for (const slot of [20, 21, 22, 24]) watch.heard({ slot, kind: "attester" }, "signed");
   assert.equal(lines.length, 2);
@@ -317,16 +316,7 @@ test("whatever offers a partial signature during the watch, none leaves but thos
     onForget: () => {},
     onStanding: () => undefined,
   });
-  const watch = new DoppelgangerWatch({
-    clock: world.clock,
-    chain: world.spec,
-    cluster: world.keys.cluster,
-    beacon: world.chain.node(0),
-    log: silent,
-    memory: NEW,
-    freshKeys: false,
-    trustMemory: async () => {},
-  });
+  const watch = watchOf(world, { clock: world.clock, memory: NEW });
   const groupKey = world.keys.cluster.validators[0]?.groupKey as GroupKey;
   const partial = {
     groupKey,
