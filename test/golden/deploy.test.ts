@@ -145,3 +145,16 @@ test("settings in the files for systemd and containers are flags of `run`, and p
   for (const [, name] of read("compose.yml").matchAll(/\.\/(\w+\.yml):/g))
     assert.ok(files.includes(name ?? ""), name);
 });
+
+test("an operator's folder that lies where the files for containers want it comes into no image and no commit", () => {
+  const [, data] = /^ +- \.\/(\w+):\/data$/m.exec(read("compose.yml")) ?? [];
+  assert.ok(data !== undefined);
+  const root = join(folder, "../..");
+  for (const file of [".dockerignore", ".gitignore"]) {
+    const names = readFileSync(join(root, file), "utf8")
+      .split("\n")
+      .map((line) => line.replace(/^\*\*\//, "").replace(/\/$/, ""));
+    for (const name of [`docs/deploy/${data}`, ".charon", "validator_keys", "charon-enr-private-key"])
+      assert.ok(names.includes(name), `${file} lets ${name} through`);
+  }
+});
