@@ -19,6 +19,7 @@ import type { RunConfig } from "./config.ts";
 import { type Facts, findings, findingsAtStart, isBeaconDown, whyNotReady } from "./findings.ts";
 import { participation } from "./participation.ts";
 import { readiness } from "./readiness.ts";
+import { reportEpochs } from "./report-epochs.ts";
 import { reportReadiness } from "./report-readiness.ts";
 import { type NodeStatus, processStatus, type StartingStatus } from "./status.ts";
 import { version } from "./version.ts";
@@ -73,7 +74,7 @@ export async function serveMonitoring(
   { clock, meter, log }: { readonly clock: Clock; readonly meter: ExposedMeter; readonly log: Logger },
 ): Promise<NodeMonitoring> {
   let node: Watched | undefined;
-  let endReport = (): void => {};
+  const reports: (() => void)[] = [];
   const monitoring = await startMonitoring({
     address: monitoringAddress,
     meter,
@@ -89,15 +90,25 @@ export async function serveMonitoring(
     ...monitoring,
     show: (built) => {
       node = built;
-      endReport = reportReadiness({ clock, log }, () => {
+      const readinessReport = reportReadiness({ clock, log }, () => {
         const reasons = readiness(built);
         if (reasons.length === 0) return [];
         const { facts } = factsOf(built, nickname);
         return reasons.map((reason) => ({ reason, ...whyNotReady(reason, facts) }));
       });
+      const epochReport = reportEpochs({ clock, chain: built.chain, log }, () => {
+        const { facts, lately } = factsOf(built, nickname);
+        return {
+          findings: findings(facts, lately),
+          duties: built.timelines.digests().duties,
+          connected: facts.peers.filter(({ connected }) => connected).length + 1,
+          operators: facts.cluster.operators,
+        };
+      });
+      reports.push(readinessReport, epochReport);
     },
     close: async () => {
-      endReport();
+      for (const end of reports) end();
       await monitoring.close();
     },
   };
