@@ -56,9 +56,10 @@ export async function connectChain(options: ConnectOptions, signal: AbortSignal)
     }
     if (silent.length === 0) throw otherChain(named, options.genesisForkVersion);
     if (tries % TRIES_PER_LINE === 0) {
+      const otherChain = named.map(({ endpoint }) => endpoint.name);
       log.warn("Waiting for a beacon node that knows the cluster's chain", {
-        silent,
-        otherChain: named.map(({ endpoint }) => endpoint.name),
+        failed: silent,
+        ...(otherChain.length === 0 ? {} : { otherChain }),
       });
     }
     await sleepUntil(clock, clock.now() + RETRY_MS, signal);

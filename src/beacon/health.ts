@@ -6,6 +6,7 @@ import { quote, reasonOf } from "./errors.ts";
 import { compareSchedules, type ScheduleWatch } from "./fork-schedule.ts";
 import type { BeaconMetrics } from "./metrics.ts";
 import { parseJson } from "./parse.ts";
+import { statusOf, whyUnusable } from "./status.ts";
 import { timeLimit } from "./time-limit.ts";
 
 const EVERY_MS = 6_000;
@@ -86,11 +87,10 @@ export async function checkAll(options: HealthOptions, round: number, signal: Ab
 }
 
 function sayChange(endpoint: Endpoint, log: Logger): void {
-  const { syncDistance, optimistic, reachable } = endpoint.health;
-  const facts = { node: endpoint.name, version: endpoint.version, syncDistance, optimistic };
-  if (endpoint.usable) log.info("Beacon node is well again", facts);
+  const { name: node, version } = endpoint;
+  if (endpoint.usable) log.info("Beacon node is well again", { node, version });
   else
-    log.warn("Beacon node cannot be used", { ...facts, reachable, why: reachable ? "" : endpoint.lastError });
+    log.warn("Beacon node cannot be used", { node, version, why: `it ${whyUnusable(statusOf(endpoint))}` });
 }
 
 /** Looks at all nodes again and again until the signal fires; never rejects. */

@@ -9,4 +9,4 @@ export {
 } from "./beacon-nodes.ts";
 export { BeaconError } from "./errors.ts";
 export type { HttpCall } from "./http.ts";
-export type { BeaconNodeStatus } from "./status.ts";
+export { type BeaconNodeStatus, whyUnusable } from "./status.ts";

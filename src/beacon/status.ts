@@ -20,6 +20,21 @@ export interface BeaconNodeStatus {
   readonly lastError: string;
 }
 
+/** Why a beacon node is not used; continues a sentence that begins with its name. */
+export function whyUnusable({
+  reachable,
+  chain,
+  syncDistance,
+  optimistic,
+  lastError,
+}: Pick<BeaconNodeStatus, "reachable" | "chain" | "syncDistance" | "optimistic" | "lastError">): string {
+  if (!reachable) return `does not answer${lastError === "" ? "" : ` (${lastError})`}`;
+  if (chain === "other") return "serves another chain than the cluster's";
+  if (chain === "unknown") return "has not said yet which chain it serves";
+  if (optimistic) return "has not verified the chain yet (its execution client is behind)";
+  return `is ${syncDistance} slots behind the chain`;
+}
+
 export function statusOf(endpoint: Endpoint): BeaconNodeStatus {
   return {
     node: endpoint.name,

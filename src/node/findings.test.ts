@@ -117,7 +117,8 @@ test("without a beacon node it is said why none can be used", () => {
     beaconNode({ usable: false, syncDistance: 900 }),
     beaconNode({ node: "second:5052", usable: false, chain: "other" }),
   ];
-  const found = findings(facts({ beacon, ready: ["beacon node down"] }), []);
+  const found = findings(facts({ beacon, ready: ["beacon node not synced"] }), []);
+  assert.match(found[0]?.advice ?? "", /^Wait until it has caught up/);
   assert.deepEqual(whats(found), [
     "bad: No beacon node can be used: first:5052 is 900 slots behind the chain; second:5052 serves another chain than the cluster's.",
   ]);
@@ -169,6 +170,12 @@ test("validators seen signing elsewhere, another lock and clocks apart are told"
   assert.match(
     findings(facts({ peers: [peer(1, { sameLock: false })] }), [])[0]?.what ?? "",
     /another cluster lock/,
+  );
+  assert.deepEqual(
+    whats(
+      findings(facts({ peers: [peer(1, { supported: false, client: "charon", version: "v1.7.2" })] }), []),
+    ),
+    ["warning: operator-1 runs Charon v1.7.2, which is too old for this program."],
   );
   const off = { clockOffsetMs: -3_200 };
   const theirs = findings(facts({ peers: [peer(1), peer(2), peer(3, off)] }), []);

@@ -1,6 +1,6 @@
-import type { BeaconNodeStatus } from "../beacon/index.ts";
+import { type BeaconNodeStatus, whyUnusable } from "../beacon/index.ts";
 import { CAUSES, type Cause, type WatchReason } from "../duty/index.ts";
-import type { PeerStatus } from "../p2p/index.ts";
+import { OLDEST_CHARON_MINOR, type PeerStatus } from "../p2p/index.ts";
 import type { UnixMs } from "../spec/index.ts";
 import type { DutyDigest, NotReady } from "../telemetry/index.ts";
 import type { NodeStatus } from "./status.ts";
@@ -79,11 +79,11 @@ const REASONS: Readonly<Record<NotReady, (facts: Facts) => Omit<Finding, "level"
   starting: () => ({ what: "The node is starting.", advice: "It takes some seconds." }),
   stopping: () => ({ what: "The node is stopping.", advice: "It finishes the signatures under way first." }),
   "beacon node down": ({ beacon }) => ({
-    what: `No beacon node can be used: ${beacon.map((node) => `${node.node} ${whyUnusable(node)}`).join("; ")}.`,
+    what: noneUsable(beacon),
     advice: "Start it, or correct --beacon-node-endpoints. This node does no duties until one can be used.",
   }),
-  "beacon node not synced": () => ({
-    what: "The beacon node is not synced.",
+  "beacon node not synced": ({ beacon }) => ({
+    what: noneUsable(beacon),
     advice: "Wait until it has caught up, or add another one to --beacon-node-endpoints.",
   }),
   "beacon node has zero peers": () => ({
@@ -96,7 +96,7 @@ const REASONS: Readonly<Record<NotReady, (facts: Facts) => Omit<Finding, "level"
   }),
   "quorum peers not connected": ({ peers, cluster }) => ({
     what: `Too few operators are connected: ${peers.filter(({ connected }) => connected).length + 1} with this one, and ${cluster.threshold} must sign.`,
-    advice: `Ask whether the nodes of ${nameAll(peers.filter(({ connected }) => !connected))} run. If they do, check this machine's connection, its p2p port and the relays.`,
+    advice: `Ask whether the nodes of ${nameAll(peers.filter(({ connected }) => !connected))} run. If they do, check this machine's connection, its p2p port and the relays.${lastAttempt(peers)}`,
   }),
   "vc not connected": () => ({
     what: "No validator client has asked for anything lately, so nothing is signed here.",
@@ -119,6 +119,10 @@ const REASONS: Readonly<Record<NotReady, (facts: Facts) => Omit<Finding, "level"
     advice: `Nothing to do: it begins by itself after two quiet epochs${watching === undefined ? "" : `, in about ${minutesUntil(watching.signsAt, at)} min`} (docs/moving.md).`,
   }),
 };
+
+function noneUsable(beacon: readonly BeaconNodeStatus[]): string {
+  return `No beacon node can be used: ${beacon.map((node) => `${node.node} ${whyUnusable(node)}`).join("; ")}.`;
+}
 
 /** What is to be said of a slashing memory for which the node watches first. */
 const WATCHED_MEMORY: Readonly<Record<WatchReason, string>> = {
@@ -147,11 +151,10 @@ function aboutPeers({ peers, participation, cluster }: Facts): readonly Finding[
   const spare = peers.length + 1 - away.length - cluster.threshold;
   const found: Finding[] = [];
   if (away.length > 0 && spare >= 0) {
-    const errors = away.flatMap(({ lastError }) => lastError ?? []);
     found.push({
       level: "warning",
       what: `${nameAll(away)} ${away.length === 1 ? "is" : "are"} not connected. The cluster signs without ${away.length === 1 ? "it" : "them"}, and ${spare === 0 ? "no other operator may fail" : `${spare} more may fail`}.`,
-      advice: `Ask whether ${away.length === 1 ? "its node runs" : "their nodes run"}.${errors.length === 0 ? "" : ` The last attempt: ${errors[0]}`}`,
+      advice: `Ask whether ${away.length === 1 ? "its node runs" : "their nodes run"}.${lastAttempt(away)}`,
     });
   }
   for (const peer of peers) {
@@ -160,6 +163,12 @@ function aboutPeers({ peers, participation, cluster }: Facts): readonly Finding[
         level: "bad",
         what: `${nameOf(peer)} runs with another cluster lock.`,
         advice: "All operators need the same cluster-lock.json; compare its lock_hash.",
+      });
+    if (peer.supported === false)
+      found.push({
+        level: "warning",
+        what: `${nameOf(peer)} runs Charon ${peer.version ?? ""}, which is too old for this program.`,
+        advice: `Its operator should upgrade it, to v1.${OLDEST_CHARON_MINOR} or later.`,
       });
     const part = participation.find(({ operator }) => operator === peer.operator);
     if (peer.connected && part?.signed === 0 && part.of >= SILENT_DUTIES_MIN)
@@ -171,6 +180,12 @@ function aboutPeers({ peers, participation, cluster }: Facts): readonly Finding[
       });
   }
   return [...found, ...aboutClocks(peers)];
+}
+
+/** What came of the last attempt to reach one of those who are away, as a sentence of its own. */
+function lastAttempt(peers: readonly PeerStatus[]): string {
+  const [error] = peers.flatMap(({ connected, lastError }) => (connected ? [] : (lastError ?? [])));
+  return error === undefined ? "" : ` The last attempt: ${error}`;
 }
 
 function aboutClocks(peers: readonly PeerStatus[]): readonly Finding[] {
@@ -215,15 +230,6 @@ function aboutBeaconNodes({ beacon }: Facts): readonly Finding[] {
       });
   }
   return found;
-}
-
-/** Why a beacon node is not used; continues a sentence that begins with its name. */
-function whyUnusable({ reachable, chain, syncDistance, optimistic, lastError }: BeaconNodeStatus): string {
-  if (!reachable) return `does not answer${lastError === "" ? "" : ` (${lastError})`}`;
-  if (chain === "other") return "serves another chain than the cluster's";
-  if (chain === "unknown") return "has not said yet which chain it serves";
-  if (optimistic) return "has not verified the chain yet (its execution client is behind)";
-  return `is ${syncDistance} slots behind the chain`;
 }
 
 /** Causes of which a reason not to be ready says already what to do. */

@@ -1,6 +1,6 @@
 import { counted, DvError, explain, type Facts } from "../base/index.ts";
 import type { BeaconNodeStatus } from "../beacon/index.ts";
-import type { PeerStatus } from "../p2p/index.ts";
+import { OLDEST_CHARON_MINOR, type PeerStatus } from "../p2p/index.ts";
 import { type ChainSpec, slotAt } from "../spec/index.ts";
 import { systemClock } from "./clock.ts";
 import type { RunConfig } from "./config.ts";
@@ -136,7 +136,8 @@ export function judgeBeaconNode(
 /** How each operator was met, and whether enough were. */
 export function judgePeers(peers: readonly PeerStatus[], threshold: number): readonly Verdict[] {
   const verdicts = peers.map((peer): Verdict => {
-    const { operator, connected, path, rttMs, client, version, nickname, sameLock, lastError } = peer;
+    const { operator, connected, path, rttMs, client, version, nickname, sameLock, supported, lastError } =
+      peer;
     const name = `operator ${operator}`;
     if (!connected)
       return {
@@ -151,6 +152,13 @@ export function judgePeers(peers: readonly PeerStatus[], threshold: number): rea
         state: "bad",
         says: "runs with another cluster lock",
         advice: "All operators need the same cluster-lock.json; compare its lock_hash.",
+      };
+    if (supported === false)
+      return {
+        name,
+        state: "bad",
+        says: `runs Charon ${version ?? ""}, which is too old for this program`,
+        advice: `Its operator should upgrade it, to v1.${OLDEST_CHARON_MINOR} or later.`,
       };
     const who = client === undefined ? "has not introduced itself" : `${client} ${version ?? ""}`;
     const far = rttMs === undefined ? "" : `, ${rttMs.toFixed(1)} ms away`;

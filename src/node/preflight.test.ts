@@ -51,6 +51,8 @@ test("operators that are away, relayed or on another lock are told, and whether 
   assert.deepEqual(states(judgePeers(mixed, 3)), ["odd", "odd", "good", "good"]);
   const few = [peer(1, { connected: false }), peer(2, { sameLock: false }), peer(3)];
   assert.deepEqual(states(judgePeers(few, 3)), ["odd", "bad", "good", "bad"]);
+  const old = judgePeers([peer(1, { supported: false, version: "v1.7.2" }), peer(2), peer(3)], 3);
+  assert.equal(old[0]?.says, "runs Charon v1.7.2, which is too old for this program");
 });
 
 test("a clock that differs from those of most operators is ours to set; one that differs alone is its operator's", () => {

@@ -17,7 +17,13 @@ export function readiness({
   if (stopping.aborted) reasons.push("stopping");
   if (memory === "doubted") reasons.push("slashing memory doubted");
   if (memory === "unavailable") reasons.push("slashing memory unavailable");
-  if (!beacon.status().some(({ usable }) => usable)) reasons.push("beacon node down");
+  const nodes = beacon.status();
+  if (!nodes.some(({ usable }) => usable))
+    reasons.push(
+      nodes.some(({ reachable, chain }) => reachable && chain === "ours")
+        ? "beacon node not synced"
+        : "beacon node down",
+    );
   if (p2p.transport.connected().length + 1 < cluster.threshold) reasons.push("quorum peers not connected");
   if (shares === 0) reasons.push("key shares missing");
   if (shares === undefined && validatorApi()?.connected() !== true) reasons.push("vc not connected");

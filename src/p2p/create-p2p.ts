@@ -226,6 +226,7 @@ class Network implements P2p {
         client: news?.client,
         clockOffsetMs: news?.clockOffsetMs,
         sameLock: news?.sameLock,
+        supported: news?.supported,
         lastError: best?.relayed === false ? undefined : this.#dialers.get(operator)?.lastError,
       };
     });

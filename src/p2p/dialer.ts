@@ -22,6 +22,8 @@ import { deadline, pause } from "./waiting.ts";
 
 /** A connection that lasted so long was a success, so the next attempt is quick again. */
 const STEADY_AFTER_MS = 5_000;
+/** Why a peer is not dialled when nobody could tell where it is. */
+const NOWHERE = "its address is not known; name it with --p2p-peers, or a relay with --p2p-relays";
 const DIALS_MAX = ADDRESSES_MAX_PER_PEER + ADDRESSES_HEARD_MAX;
 
 /** What the dialer needs of the host. */
@@ -149,7 +151,10 @@ export class Dialer {
     const direct = places.addressesOf(this.#peer);
     if (direct.length === 0 && !(options.relaysToo && this.#routes().length > 0)) {
       if (links.best(this.#peer.operator) === undefined)
-        this.#failed("no address of the peer is known yet", signal);
+        this.#failed(
+          this.#needs.relays.length === 0 ? NOWHERE : "no address of the peer is known yet",
+          signal,
+        );
       return false;
     }
     const over = new AbortController();

@@ -7,7 +7,7 @@ export { type AddressBook, fileAddressBook, type KnownAddresses } from "./addres
 export { peerAddress, tcpAddress } from "./addresses.ts";
 export { createP2p } from "./create-p2p.ts";
 export { P2pError, type UnreachableReason } from "./errors.ts";
-export { NEWEST_CHARON_MINOR, PEERINFO_PROTOCOL } from "./peerinfo.ts";
+export { NEWEST_CHARON_MINOR, OLDEST_CHARON_MINOR, PEERINFO_PROTOCOL } from "./peerinfo.ts";
 export { type NodeRecord, type ReadEnr, readRelay } from "./relay-address.ts";
 export { type RelayServer, type RelayServerOptions, startRelayServer } from "./relay-server.ts";
 export { peerIdOf } from "./roster.ts";

@@ -6,7 +6,7 @@ import { fromHex, proto, toHex } from "../base/index.ts";
 import { type Clock, silent, unmetered } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { Links } from "./links.ts";
-import { NEWEST_CHARON_MINOR, PeerInfoExchange, readPeerInfo } from "./peerinfo.ts";
+import { isSupported, NEWEST_CHARON_MINOR, PeerInfoExchange, readPeerInfo } from "./peerinfo.ts";
 import { Roster } from "./roster.ts";
 import { newKey, ObservedMeter } from "./testing/hosts.ts";
 import { Violations } from "./violations.ts";
@@ -45,6 +45,14 @@ test("the version that we say is one of Charon's newest, with ours as its label"
   const said = readPeerInfo(exchange((x) => x).info.own())?.version ?? "";
   const [, major, minor, , label] = /^v(\d+)\.(\d+)(?:\.(\d+))?(?:-(.+))?$/.exec(said) ?? [];
   assert.deepEqual([major, minor, label], ["1", String(NEWEST_CHARON_MINOR), "trireme.v1.2.3"]);
+});
+
+test("a Charon older than any that was seen with ours is not supported, a newer one and every Trireme is", () => {
+  for (const version of ["v1.9.0", "v1.9.5", "v1.11.0-dev", "v1.12.1", "v2.0.0"])
+    assert.equal(isSupported("charon", version), true, version);
+  for (const version of ["v1.8.2", "v1.0.0", "v0.19.1", "unknown", "1.10.0", ""])
+    assert.equal(isSupported("charon", version), false, version);
+  assert.equal(isSupported("trireme", "v0.1.0"), true);
 });
 
 test("an answer without timestamps, or that is no message, is none", () => {

@@ -31,6 +31,8 @@ type PeerInfo = proto.Infer<typeof PeerInfo>;
 
 /** The newest minor version 1.x of Charon whose messages we know. */
 export const NEWEST_CHARON_MINOR = 11;
+/** The oldest with which clusters were run (docs/interop.md). */
+export const OLDEST_CHARON_MINOR = 9;
 
 /**
  * What stands in the field for Charon's version: the version whose messages we speak, with our own as its label. Charon up
@@ -59,6 +61,8 @@ export interface PeerNews {
   /** How far its clock is ahead of ours, in milliseconds, to about half a round trip. */
   readonly clockOffsetMs: number;
   readonly sameLock: boolean;
+  /** Whether its program is known to speak with ours. */
+  readonly supported: boolean;
 }
 
 /** Charon skips its check of the version for clients that are not "charon". */
@@ -80,6 +84,13 @@ function clean(text: string, otherwise: string): string {
 /** A Trireme's own version out of the field for Charon's, and a Charon's as it is. */
 function ownVersion(said: string): string {
   return /^v[\d.]+-trireme\.(v\d.*)$/.exec(said)?.[1] ?? said;
+}
+
+/** Whether a program speaks with ours: every Trireme, and of Charon's all but those too old, as newer ones speak with older ones. */
+export function isSupported(client: string, version: string): boolean {
+  if (client !== "charon") return true;
+  const [, major, minor] = /^v(\d{1,4})\.(\d{1,4})\b/.exec(version) ?? [];
+  return Number(major) > 1 || (Number(major) === 1 && Number(minor) >= OLDEST_CHARON_MINOR);
 }
 
 /** Reads a peer's answer; undefined when it is not one. */
@@ -187,10 +198,13 @@ export class PeerInfoExchange {
     const sentAt = info.sentAt === undefined ? Number.NaN : unixMs(info.sentAt);
     const hour = 3_600_000;
     const offset = sentAt - (this.#clock.now() - rttMs / 2);
+    const client = clean(info.client, "charon");
+    const version = clean(ownVersion(info.version), "unknown");
     const news: PeerNews = {
-      version: clean(ownVersion(info.version), "unknown"),
+      version,
       nickname: clean(info.nickname, ""),
-      client: clean(info.client, "charon"),
+      client,
+      supported: isSupported(client, version),
       clockOffsetMs: Math.max(-hour, Math.min(hour, Number.isFinite(offset) ? offset : hour)),
       sameLock: equalBytes(info.lockHash, this.#node.lockHash),
     };
@@ -201,8 +215,18 @@ export class PeerInfoExchange {
       before.nickname !== news.nickname ||
       before.client !== news.client
     ) {
-      const { version, nickname, client } = news;
-      this.#log.info("Peer introduced itself", { peer: peer.name, version, nickname, client });
+      this.#log.info("Peer introduced itself", {
+        peer: peer.name,
+        version,
+        nickname: news.nickname,
+        client,
+      });
+      if (!news.supported)
+        this.#log.warn("The program of a peer is too old for ours", {
+          peer: peer.name,
+          version,
+          oldest: `v1.${OLDEST_CHARON_MINOR}`,
+        });
     }
     if (!news.sameLock && before?.sameLock !== false)
       this.#log.error("Peer runs with another cluster lock", {
@@ -219,7 +243,7 @@ export class PeerInfoExchange {
     metrics.nickname.set(peer, news.nickname);
     metrics.client.set(peer, news.client);
     metrics.clockOffset.set(news.clockOffsetMs / 1000, { peer });
-    metrics.versionSupport.set(1, { peer });
+    metrics.versionSupport.set(news.supported ? 1 : 0, { peer });
     metrics.builderApi.set(info.builderApi ? 1 : 0, { peer });
     if (info.startedAt !== undefined) metrics.startTime.set(info.startedAt.seconds, { peer });
   }

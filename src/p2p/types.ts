@@ -55,6 +55,8 @@ export interface PeerStatus {
   readonly clockOffsetMs: number | undefined;
   /** Whether it runs with our cluster lock; undefined before it said so. */
   readonly sameLock: boolean | undefined;
+  /** Whether its program is known to speak with ours; undefined before it introduced itself. */
+  readonly supported: boolean | undefined;
   /** Why it is not connected, or not directly, as of the last attempt. */
   readonly lastError: string | undefined;
 }

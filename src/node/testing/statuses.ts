@@ -32,6 +32,7 @@ export const peer = (operator: number, over: Partial<PeerStatus> = {}): PeerStat
   client: "trireme",
   clockOffsetMs: 3,
   sameLock: true,
+  supported: true,
   lastError: undefined,
   ...over,
 });
