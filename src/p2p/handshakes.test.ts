@@ -8,6 +8,7 @@ import { hostOf } from "./addresses.ts";
 import { Handshakes } from "./handshakes.ts";
 import {
   CIRCUIT_HANDSHAKES_MAX,
+  HANDSHAKE_ANSWERS_MAX,
   HANDSHAKE_FAIR_MS,
   HANDSHAKE_SILENT_MS,
   HANDSHAKE_TIMEOUT_MS,
@@ -26,6 +27,7 @@ function caller(handshakes: Handshakes, address: string) {
     status: "open",
     heard: 0,
     onData: (data: Uint8Array) => void (connection.heard += data.length),
+    send: () => true,
     abort: () => {
       connection.status = "aborted";
       connection.dispatchEvent(new Event("close"));
@@ -35,6 +37,8 @@ function caller(handshakes: Handshakes, address: string) {
   handshakes.admit(inner);
   return {
     speak: () => connection.onData(Uint8Array.of(1)),
+    /** What we say to it. */
+    answer: () => connection.send(),
     finish: () => handshakes.finished(inner),
     close: () => connection.abort(),
     get open() {
@@ -228,6 +232,18 @@ test("who says nothing or takes too long is cut off; who is through, or went, ho
     often.close();
   }
   assert.equal(refused(), 0);
+});
+
+test("who wants one answer after the other is cut off, and who is through may have any number", (t) => {
+  const { call, refused } = setUp(t);
+  const [endless, peer] = [call(known), call(known)];
+  for (const one of [endless, peer]) {
+    one.speak();
+    for (let i = 0; i < HANDSHAKE_ANSWERS_MAX; i++) one.answer();
+  }
+  peer.finish();
+  for (const one of [endless, peer]) one.answer();
+  assert.deepEqual([endless.open, peer.open, refused()], [false, true, 1]);
 });
 
 test("an IPv6 address counts with its neighbours, a mapped IPv4 address by itself", () => {

@@ -1,8 +1,10 @@
 import type { ConnectionGater, MultiaddrConnection } from "@libp2p/interface";
 import type { Uint8ArrayList } from "uint8arraylist";
 import { hostOf } from "./addresses.ts";
+import { capAnswers } from "./answer-cap.ts";
 import {
   CIRCUIT_HANDSHAKES_MAX,
+  HANDSHAKE_ANSWERS_MAX,
   HANDSHAKE_FAIR_MS,
   HANDSHAKE_SILENT_MS,
   HANDSHAKE_TIMEOUT_MS,
@@ -25,6 +27,8 @@ interface Handshake {
   /** When it was opened, and when it spoke. */
   since: number;
   timer: NodeJS.Timeout;
+  /** Lets us send whatever we like on it. */
+  free: () => void;
 }
 
 /** The two ways to us, of which one cannot be filled through the other. */
@@ -43,13 +47,14 @@ interface InnerConnection extends MultiaddrConnection {
 
 /**
  * The handshakes under way with those who call us. Anybody can open connections, and only a finished handshake, which costs
- * us some 7 ms, tells peers from strangers. Two rules keep strangers from shutting peers out and from taking our time:
+ * us some 7 ms, tells peers from strangers. Three rules keep strangers from shutting peers out and from taking our time:
  *
  * 1. Who says nothing costs a place and no more. Places are few, and the oldest silent one makes place for the newest, since
  *    peers speak at once.
  * 2. Who speaks is served up to a rate, of each address, of all addresses of a peer, which may make up more than it has,
  *    and of all that are unknown. Beyond, everybody has the same chance at every try, whatever the others' timing; and where places are taken, lots are cast again. So from the address of a
  *    flood ten times the rate a peer gets in at every tenth try or so, and it tries until it does; and we dial it ourselves.
+ * 3. Who is served is answered so often: each line that proposes a protocol is a line from us, and a handshake has few.
  */
 export class Handshakes {
   readonly #peersAt: (host: string) => readonly string[];
@@ -104,6 +109,9 @@ export class Handshakes {
       lane,
       since: performance.now(),
       timer: setTimeout(() => this.#end(this.#of.get(connection), "nothing was said"), HANDSHAKE_SILENT_MS),
+      free: capAnswers(connection, HANDSHAKE_ANSWERS_MAX, () =>
+        this.#refuse(this.#of.get(connection), "one proposal after the other"),
+      ),
     });
   }
 
@@ -175,6 +183,7 @@ export class Handshakes {
   #forget(handshake: Handshake | undefined): void {
     if (handshake === undefined) return;
     clearTimeout(handshake.timer);
+    handshake.free();
     this.#of.delete(handshake.connection);
     handshake.lane.silent.delete(handshake);
     handshake.lane.served.delete(handshake);

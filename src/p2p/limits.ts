@@ -38,6 +38,14 @@ export const CHANNEL_UNREAD_BYTES_MAX = 256 * 1024;
 export const CIRCUIT_WISH_BYTES_MAX = 4 * 1024;
 /** Time to say the protocol of a stream. */
 export const NEGOTIATION_TIMEOUT_MS = 5_000;
+/** And answers to what is proposed for it; peers try three at most, for the sake of older versions. */
+export const NEGOTIATION_ANSWERS_MAX = 16;
+/**
+ * What the muxer takes of one peer: frames, and pieces of the encryption, of which several may make a frame. A message has some
+ * ten, or one for each 64 kB; a piece of one byte costs us 4 us, and ten million of them fit through a line in a minute.
+ */
+export const FRAMES_PER_SECOND_MAX = 20_000;
+export const FRAMES_BURST_MAX = 100_000;
 
 /** Both sides dial, and a restarted peer leaves a dead connection behind; more than that is not needed, nor of a relay. */
 export const CONNECTIONS_MAX_PER_PEER = 4;
@@ -53,6 +61,8 @@ export const HANDSHAKE_SILENT_MS = 3_000;
 export const HANDSHAKE_FAIR_MS = 1_000;
 /** And so long at most. */
 export const HANDSHAKE_TIMEOUT_MS = 8_000;
+/** What we say in one: an answer to each protocol that is proposed, of which peers have two to four, and our own part. */
+export const HANDSHAKE_ANSWERS_MAX = 64;
 /** Handshakes per second from one address, counted when they begin to cost work: with the first bytes. Each costs 7 ms. */
 export const HANDSHAKES_PER_SECOND_PER_HOST_MAX = 32;
 /** And from all addresses of one peer, which may make up more than it has; so many that one address alone is not kept short. */

@@ -6,6 +6,8 @@ import { yamux } from "@libp2p/yamux";
 import { Uint8ArrayList } from "uint8arraylist";
 import {
   FRAME_PIECES_MAX,
+  FRAMES_BURST_MAX,
+  FRAMES_PER_SECOND_MAX,
   PINGS_BURST_MAX,
   PINGS_PER_SECOND_MAX,
   RELAY_STREAMS_BURST_MAX,
@@ -35,6 +37,8 @@ function connectionOf(guard: ReturnType<typeof withStreamGuard>, refused: string
       return yamux(open)().createStreamMuxer(near);
     },
     wire: near,
+    /** The guarded end, which hears what the encryption let through. */
+    ear: far as unknown as { onData(data: Uint8Array): void },
     held: () => (server as unknown as { decoder: { buffer: Uint8ArrayList } }).decoder.buffer.byteLength,
     refused,
     told: (name: string) => tellGuard({ muxer: server } as never, { kind: "relay", name }),
@@ -141,6 +145,48 @@ test("the largest frame that a window allows passes, in the pieces in which peer
   }
   while (held() > 0) await tick();
   assert.deepEqual([refused, wire.status], [[], "open"]);
+  end();
+});
+
+/** A window update for a stream that is not there, which costs the sender nothing but its bytes. */
+const idle = Uint8Array.of(0, 1, 0, 0, 0, 0, 0, 99, 0, 0, 0, 0);
+
+test("frames beyond the rate end the connection, and those of all connections of a peer count together", async () => {
+  let now = 0;
+  const connect = guardedMuxers(() => now);
+  const connections = [connect(), connect(), connect()] as const;
+  const [one, other, another] = connections;
+  one.told("relay-0");
+  other.told("relay-0");
+  another.told("relay-1");
+  const send = async ({ wire }: typeof one, frames: number): Promise<void> => {
+    wire.send(new Uint8ArrayList(...Array.from({ length: frames }, () => idle)));
+    await tick();
+    await tick();
+  };
+  const half = FRAMES_BURST_MAX / 2 - 1_000; // The pieces that hold them are counted too.
+  await send(one, half);
+  await send(other, half);
+  now += 1_000;
+  await send(one, FRAMES_PER_SECOND_MAX - 2_000);
+  await send(another, half);
+  assert.deepEqual(
+    connections.map(({ wire }) => wire.status),
+    ["open", "open", "open"],
+  );
+  const ended = once(other.wire, "close");
+  void send(other, 6_000);
+  await ended;
+  assert.deepEqual(other.refused, ["frame-rate", "relay-0"]);
+  for (const { end } of connections) end();
+});
+
+test("what comes in pieces without end counts as frames do, whatever is in the pieces", async () => {
+  const { ear, refused, end } = guarded(() => 0);
+  for (let i = 0; i < FRAMES_BURST_MAX; i++) ear.onData(new Uint8Array(0));
+  assert.deepEqual(refused, []);
+  assert.throws(() => ear.onData(new Uint8Array(0)));
+  assert.deepEqual(refused, ["frame-rate", "unknown"]);
   end();
 });
 

@@ -1,7 +1,11 @@
-import type { Connection, Stream, StreamMuxer, StreamMuxerFactory } from "@libp2p/interface";
+import type { Connection, MessageStream, Stream, StreamMuxer, StreamMuxerFactory } from "@libp2p/interface";
 import type { Uint8ArrayList } from "uint8arraylist";
+import { capAnswers } from "./answer-cap.ts";
 import {
   FRAME_PIECES_MAX,
+  FRAMES_BURST_MAX,
+  FRAMES_PER_SECOND_MAX,
+  NEGOTIATION_ANSWERS_MAX,
   PINGS_BURST_MAX,
   PINGS_PER_SECOND_MAX,
   RELAY_STREAMS_BURST_MAX,
@@ -16,16 +20,21 @@ import { TokenBucket } from "./token-bucket.ts";
 
 /** Told of each stream that was reset, or connection that was ended, and of whose it was as far as that is known. */
 export type OnRefused = (
-  reason: "stream-rate" | "unnegotiated-bytes" | "unfinished-frame" | "ping-rate",
+  reason:
+    | "stream-rate"
+    | "unnegotiated-bytes"
+    | "no-protocol"
+    | "unfinished-frame"
+    | "frame-rate"
+    | "ping-rate",
   peer: string,
 ) => void;
 
 /**
- * Caps what one connection may cost before any of our handlers is asked: streams opened per second (those of all connections of
- * a peer), bytes that pile up on
- * streams that have not said their protocol, what is held of a frame that is not whole yet, and pings of the muxer. libp2p
- * itself would hold 4 MB for each such stream, of one frame the 4 GB that its header may announce, and an answer to every
- * ping for a peer that reads none.
+ * Caps what one connection may cost before any of our handlers is asked: streams and frames per second (those of all
+ * connections of a peer), bytes that pile up on streams that have not said their protocol, proposals of protocols, what is held
+ * of a frame that is not whole yet, and pings of the muxer. libp2p itself would hold 4 MB for each such stream, of one frame the
+ * 4 GB that its header may announce, and an answer to every ping for a peer that reads none.
  *
  * @param now - Steady milliseconds.
  */
@@ -35,11 +44,11 @@ export function withStreamGuard<C>(
   now: () => number,
 ): (components: C) => StreamMuxerFactory {
   // One for each operator and relay: who opens several connections, or one after the other, has no more than one may.
-  const buckets = new Map<string, TokenBucket>();
-  const bucketOf = ({ kind, name }: Who): TokenBucket => {
-    const bucket = buckets.get(name) ?? newBucket(kind, now());
-    buckets.set(name, bucket);
-    return bucket;
+  const allowances = new Map<string, Allowance>();
+  const allowanceOf = ({ kind, name }: Who): Allowance => {
+    const allowance = allowances.get(name) ?? newAllowance(kind, now());
+    allowances.set(name, allowance);
+    return allowance;
   };
   return (components) => {
     const inner = factory(components);
@@ -47,7 +56,7 @@ export function withStreamGuard<C>(
       protocol: inner.protocol,
       createStreamMuxer: (connection) => {
         const muxer = inner.createStreamMuxer(connection) as InnerMuxer;
-        guard(muxer, { refused, now, bucketOf });
+        guard(muxer, connection as InnerConnection, { refused, now, allowanceOf });
         return muxer;
       },
     };
@@ -68,7 +77,8 @@ const guarding = Symbol("stream guard");
 interface InnerMuxer extends StreamMuxer {
   [guarding]?: (who: Who) => void;
   onRemoteStream(stream: InnerStream): void;
-  /** What this and `onData` throw ends the connection. */
+  /** What this, `handlePing` and `onData` throw ends the connection. */
+  handleFrame(frame: unknown): void;
   handlePing(header: unknown): void;
   onData(data: Uint8Array | Uint8ArrayList): void;
   /** Its buffer begins with the header of the frame that has not arrived whole, if any. */
@@ -77,26 +87,55 @@ interface InnerMuxer extends StreamMuxer {
 interface InnerStream extends Stream {
   onData(data: Uint8Array | Uint8ArrayList): void;
 }
+interface InnerConnection extends MessageStream {
+  /** Told of each piece that was decrypted, an empty one as well; what it throws ends the connection. */
+  onData(data: Uint8Array | Uint8ArrayList): void;
+}
 
 /** @spec yamux/spec.md "Framing": version, type, flags, stream id, then the length as big-endian 32 bits. */
 const FRAME_HEADER_BYTES = 12;
 const FRAME_LENGTH_AT = 8;
 
-const newBucket = (kind: Who["kind"], now: number): TokenBucket =>
-  kind === "relay"
-    ? new TokenBucket({ perSecond: RELAY_STREAMS_PER_SECOND_MAX, burst: RELAY_STREAMS_BURST_MAX, now })
-    : new TokenBucket({ perSecond: STREAMS_PER_SECOND_MAX, burst: STREAMS_BURST_MAX, now });
+/** What one peer may do, over whatever connections. */
+interface Allowance {
+  readonly streams: TokenBucket;
+  readonly frames: TokenBucket;
+}
+
+const newAllowance = (kind: Who["kind"], now: number): Allowance => ({
+  streams:
+    kind === "relay"
+      ? new TokenBucket({ perSecond: RELAY_STREAMS_PER_SECOND_MAX, burst: RELAY_STREAMS_BURST_MAX, now })
+      : new TokenBucket({ perSecond: STREAMS_PER_SECOND_MAX, burst: STREAMS_BURST_MAX, now }),
+  frames: new TokenBucket({ perSecond: FRAMES_PER_SECOND_MAX, burst: FRAMES_BURST_MAX, now }),
+});
 
 function guard(
   muxer: InnerMuxer,
-  needs: { refused: OnRefused; now: () => number; bucketOf: (who: Who) => TokenBucket },
+  connection: InnerConnection,
+  needs: { refused: OnRefused; now: () => number; allowanceOf: (who: Who) => Allowance },
 ): void {
   const { refused, now } = needs;
-  let bucket = newBucket("operator", now());
+  let allowance = newAllowance("operator", now());
   let name = "unknown";
   muxer[guarding] = (who) => {
     name = who.name;
-    bucket = needs.bucketOf(who);
+    allowance = needs.allowanceOf(who);
+  };
+  const countFrame = (): void => {
+    if (allowance.frames.take(now())) return;
+    refused("frame-rate", name);
+    throw new Error("too many frames");
+  };
+  const hear = connection.onData.bind(connection);
+  connection.onData = (data) => {
+    countFrame();
+    hear(data);
+  };
+  const handleFrame = muxer.handleFrame.bind(muxer);
+  muxer.handleFrame = (frame) => {
+    countFrame();
+    handleFrame(frame);
   };
   const decode = muxer.onData.bind(muxer);
   let pieces = 0;
@@ -136,10 +175,15 @@ function guard(
 
   const admit = muxer.onRemoteStream.bind(muxer);
   muxer.onRemoteStream = (stream) => {
-    if (!bucket.take(now())) {
+    if (!allowance.streams.take(now())) {
       refused("stream-rate", name);
       return stream.abort(new Error("too many streams"));
     }
+    const free = capAnswers(stream, NEGOTIATION_ANSWERS_MAX, () => {
+      if (stream.protocol !== "") return free();
+      refused("no-protocol", name);
+      stream.abort(new Error("too many protocols that are none of ours"));
+    });
     const deliver = stream.onData.bind(stream);
     stream.onData = (data) => {
       if (stream.protocol !== "") {

@@ -17,7 +17,9 @@ export type Violation =
   | "handler-too-slow"
   | "stream-rate"
   | "unnegotiated-bytes"
+  | "no-protocol"
   | "unfinished-frame"
+  | "frame-rate"
   | "ping-rate"
   | "too-many-connections";
 
