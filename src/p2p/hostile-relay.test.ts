@@ -13,6 +13,8 @@ import { frame } from "./framing.ts";
 import {
   CIRCUIT_WISH_BYTES_MAX,
   CONNECTIONS_MAX_PER_PEER,
+  DIAL_BACKOFF_FACTOR,
+  RELAY_BACKOFF_FIRST_MS,
   RELAY_STREAMS_BURST_MAX,
   VIOLATIONS_MAX_PER_WINDOW,
 } from "./limits.ts";
@@ -42,12 +44,15 @@ interface Line {
 async function besideRelays(
   relays: readonly string[],
   use: (node: TestNode, lines: readonly Line[]) => Promise<void>,
-  keys = [newKey(), newKey()],
+  {
+    keys = [newKey(), newKey()],
+    ...more
+  }: { keys?: ReturnType<typeof newKey>[]; random?: () => number } = {},
 ): Promise<void> {
   const lines: Line[] = [];
   const note = (message: string, facts?: Facts): void => void lines.push({ message, facts });
   const log: Logger = { ...silent, info: note, warn: note, error: note, room: () => log };
-  const node = testNode(keys, 0, { relays, log });
+  const node = testNode(keys, 0, { relays, log, ...more });
   node.p2p.transport.handle(protocol, limits, (_, message) => message);
   try {
     await node.p2p.start();
@@ -130,21 +135,38 @@ test("a relay that never answers holds nothing up, neither the others nor a stop
   }
 });
 
-test("a relay that gives a slot and leaves at once is tried more and more rarely", async () => {
-  const asked: number[] = [];
+test("a relay that gives a slot and leaves at once is tried more and more rarely", async (t) => {
+  holdSteadyTime(t); // Else a slow machine takes long for a service that was steady.
+  const { setTimeout: start } = globalThis;
+  const waits: number[] = [];
+  const noting = (action: () => void, ms = 0): NodeJS.Timeout => {
+    waits.push(Math.round(ms));
+    return start(action, ms);
+  };
+  t.mock.method(globalThis, "setTimeout", noting as typeof setTimeout);
+  let asked = 0;
   const relay = await hostileRelay((stream, connection, wish) => {
-    if (wish === "slot") asked.push(performance.now());
+    if (wish === "slot") asked++;
     stream.send(frame(slotUntil(Math.floor(Date.now() / 1000) + 3_600)));
     setImmediate(() => connection.abort(new Error("gone")));
   });
   try {
-    await besideRelays(relay.getMultiaddrs().map(String), async (_, lines) => {
-      await until(() => asked.length >= 4);
-      // 1.6 times as long each time, with a fifth of chance either way: 1.28 s before the fourth, not the half of the second.
-      const [, , third = 0, fourth = 0] = asked;
-      assert.ok(fourth - third > 1_000, asked.join());
-      assert.ok(lines.filter(({ message }) => message === "Relay in use").length <= asked.length);
-    });
+    const random = (): number => 0.75; // By which waits are a tenth longer than they would be, and than any other.
+    await besideRelays(
+      relay.getMultiaddrs().map(String),
+      async (_, lines) => {
+        await until(() => asked >= 4);
+        const between = [0, 1, 2].map((n) =>
+          Math.round(1.1 * RELAY_BACKOFF_FIRST_MS * DIAL_BACKOFF_FACTOR ** n),
+        );
+        assert.deepEqual(
+          waits.filter((ms) => between.includes(ms)),
+          between,
+        );
+        assert.ok(lines.filter(({ message }) => message === "Relay in use").length <= asked);
+      },
+      { random },
+    );
   } finally {
     await relay.stop();
   }
@@ -294,7 +316,7 @@ test("circuits that a relay makes up come to nothing: strangers, rubbish, silenc
           "a circuit without a handshake counts as a connection",
         );
       },
-      keys,
+      { keys },
     );
   } finally {
     await relay.stop();
@@ -389,7 +411,7 @@ test("a relay's URL that names an operator, ourselves, somebody else or places t
               await until(() => complained(lines) !== undefined);
               assert.deepEqual(node.p2p.relays(), [{ name: "relay-0", ready: false }], list.join());
             },
-            keys,
+            { keys },
           ),
       );
   } finally {
