@@ -18,7 +18,7 @@ import {
   PING_STREAMS_MAX,
   RELAYS_MAX,
 } from "./limits.ts";
-import { Links } from "./links.ts";
+import { AGENT_PREFIX, Links } from "./links.ts";
 import { Outbound } from "./outbound.ts";
 import { PeerPlaces } from "./peer-places.ts";
 import { PEERINFO_LIMITS, PEERINFO_PROTOCOL, PeerInfoExchange } from "./peerinfo.ts";
@@ -70,7 +70,7 @@ class Network implements P2p {
     const random = options.random ?? Math.random;
     const now = (): number => performance.now();
     this.#log = log;
-    this.#agent = `trireme/${options.version}`;
+    this.#agent = AGENT_PREFIX + options.version;
     this.#listen = options.listen.map((text) => tcpAddress(text, "listen address"));
     this.#announce = (options.announce ?? []).map((text) => tcpAddress(text, "announced address"));
     const roster = new Roster(options.operators, options.self, options.privateKey);
@@ -174,6 +174,7 @@ class Network implements P2p {
       const link = this.#links.of(detail.connection);
       if (link === undefined) return;
       this.#links.verify(link);
+      this.#links.introduced(link, detail.agentVersion ?? "");
       const claimed = detail.listenAddrs.map(String);
       const via = detail.connection.remoteAddr.toString();
       this.#places.told(link.peer, credibleAddresses(claimed, via, ADDRESSES_MAX_PER_PEER));

@@ -43,7 +43,7 @@ export interface PeerPlaces {
 /**
  * Keeps one peer connected, for ever: at once and quickly at first, then slower, and quickly again after a disconnect or
  * when a new way appears. A direct connection is the aim; a relayed one serves until then. The other side does the same;
- * two connections at once are avoided where that costs little, and tolerated.
+ * two connections at once are avoided where that costs little, and one of them goes later (surplus.ts).
  */
 export class Dialer {
   readonly #peer: Peer;

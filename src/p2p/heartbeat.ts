@@ -4,7 +4,7 @@ import type { Uint8ArrayList } from "uint8arraylist";
 import { equalBytes } from "../base/index.ts";
 import type { Meter } from "../ports/index.ts";
 import { lazily } from "./lazy-negotiation.ts";
-import { LOST_PINGS_MAX, PING_INTERVAL_MS, PING_TIMEOUT_MS } from "./limits.ts";
+import { LOST_PINGS_MAX, PING_INTERVAL_MS, PING_TIMEOUT_MS, SURPLUS_PINGS } from "./limits.ts";
 import type { Link, Links } from "./links.ts";
 import { p2pMetrics } from "./metrics.ts";
 import { endSoon } from "./stream-end.ts";
@@ -15,7 +15,7 @@ export const PING_BYTES = 32;
 
 /**
  * Pings every link for as long as it lives. The first answer makes a link count as connected; too many lost pings in a row
- * end it, which is how a peer that vanished without a word is noticed.
+ * end it, which is how a peer that vanished without a word is noticed. One that has been in surplus for some pings is ended too.
  */
 export class Heartbeat {
   readonly #links: Links;
@@ -40,7 +40,14 @@ export class Heartbeat {
       ended: link.closed,
       patience: () => (link.verified ? LOST_PINGS_MAX : 1),
     };
-    if ((await whileAnswering(() => this.#ping(link), end)) === "lost")
+    let inSurplus = 0;
+    const ask = async (): Promise<boolean> => {
+      const answered = await this.#ping(link);
+      inSurplus = answered && this.#links.isForUsToEnd(link) ? inSurplus + 1 : 0;
+      if (inSurplus >= SURPLUS_PINGS) await endGently(link);
+      return answered;
+    };
+    if ((await whileAnswering(ask, end)) === "lost")
       link.connection.abort(new Error("peer does not answer pings"));
     this.#success.set(this.#links.best(link.peer.operator) === undefined ? 0 : 1, { peer: link.peer.name });
   }
@@ -61,6 +68,15 @@ export class Heartbeat {
     } finally {
       limit.clear();
     }
+  }
+}
+
+/** What is on its way is still read. */
+async function endGently({ connection }: Link): Promise<void> {
+  try {
+    await connection.close();
+  } catch {
+    connection.abort(new Error("one connection too many"));
   }
 }
 

@@ -90,6 +90,9 @@ export const PING_STREAM_MAX_MS = 60_000;
 /** A connection with so many lost pings in a row is dead and makes place for a new one. */
 export const LOST_PINGS_MAX = 2;
 
+/** A connection is ended when so many pings in a row found another in its place and nothing on it: by then the other side has found so too. */
+export const SURPLUS_PINGS = 3;
+
 /** Dialling: quick at first, then slower; the longest wait keeps recovery snappy without spamming. */
 export const DIAL_BACKOFF_FIRST_MS = 100;
 export const DIAL_BACKOFF_FACTOR = 1.6;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import type { OperatorIndex } from "../spec/index.ts";
 import { CONNECTIONS_MAX_PER_PEER } from "./limits.ts";
 import type { Link } from "./links.ts";
@@ -68,4 +68,59 @@ test("who waits for an operator is told as soon as it is connected, and only the
   const again = all.untilConnected(one, stop.signal);
   stop.abort(new Error("no longer wanted"));
   await assert.rejects(again, /no longer wanted/);
+});
+
+/** To a peer that says it runs this program, with time that stands still until told; we have the smaller peer id, or the larger. */
+function fakeLinksToKin(t: TestContext, which: "smaller" | "larger") {
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  let links = fakeLinks();
+  const isRight = ({ roster }: typeof links): boolean =>
+    roster.peers.every((peer) => roster.isSmallerThan(peer) === (which === "smaller"));
+  while (!isRight(links)) links = fakeLinks();
+  const { all } = links;
+  const connect = (options: Parameters<typeof links.connect>[0]): Link => {
+    now++;
+    const link = links.connect(options);
+    all.introduced(link, "trireme/v1");
+    return link;
+  };
+  const answer = (link: Link): void => {
+    now++;
+    all.verify(link);
+  };
+  return { all, connect, answer };
+}
+
+for (const which of ["smaller", "larger"] as const)
+  test(`of two that cross, the one that the smaller peer id dialled is used once it has answered beside the other: we are the ${which}`, (t) => {
+    const { all, connect, answer } = fakeLinksToKin(t, which);
+    const ofSmaller = connect({ dialled: which === "smaller" });
+    answer(ofSmaller);
+    const ofLarger = connect({ dialled: which === "larger" });
+    answer(ofLarger);
+    // It may be what the peer left behind when it was started again.
+    assert.deepEqual(all.ranked(one), [ofLarger, ofSmaller]);
+    assert.deepEqual([ofLarger, ofSmaller].map(all.isForUsToEnd.bind(all)), [false, false]);
+    answer(ofSmaller);
+    assert.deepEqual(all.ranked(one), [ofSmaller, ofLarger]);
+    assert.deepEqual([ofLarger, ofSmaller].map(all.isForUsToEnd.bind(all)), [which === "smaller", false]);
+  });
+
+test("a relayed connection is in surplus beside a direct one that answers, whoever dialled, and never the other way round", (t) => {
+  for (const dialled of [true, false]) {
+    const { all, connect, answer } = fakeLinksToKin(t, "smaller");
+    const direct = connect({ dialled });
+    const relayed = connect({ dialled: !dialled, relayed: true });
+    for (const link of [direct, relayed]) answer(link);
+    assert.deepEqual([relayed, direct].map(all.isForUsToEnd.bind(all)), [true, false]);
+  }
+});
+
+test("of two that the same side dialled none is in surplus: only one side knows which it wants", (t) => {
+  const { all, connect, answer } = fakeLinksToKin(t, "smaller");
+  const [older, newer] = [connect({ dialled: true }), connect({ dialled: true })];
+  for (const link of [older, newer, older]) answer(link);
+  assert.deepEqual(all.ranked(one), [newer, older]);
+  assert.deepEqual([older, newer].map(all.isForUsToEnd.bind(all)), [false, false]);
 });

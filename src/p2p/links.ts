@@ -2,11 +2,16 @@ import type { Connection } from "@libp2p/interface";
 import { present } from "../base/index.ts";
 import type { Logger, Meter } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
+import { PING_PROTOCOL } from "./heartbeat.ts";
 import { CONNECTIONS_MAX_PER_PEER } from "./limits.ts";
 import { p2pMetrics } from "./metrics.ts";
 import type { Peer, Roster } from "./roster.ts";
+import { isSurplus } from "./surplus.ts";
 import type { Violations } from "./violations.ts";
 import { Bell } from "./waiting.ts";
+
+/** What identify says of this program, with its version behind it. */
+export const AGENT_PREFIX = "trireme/";
 
 /** One connection to one operator. */
 export interface Link {
@@ -20,6 +25,9 @@ export interface Link {
   readonly closed: AbortSignal;
   /** The peer has answered on it: a connection can be open here while the other side has already refused us. */
   verified: boolean;
+  /** When it was opened, and when the peer last answered on it, in steady milliseconds. */
+  readonly openedAt: number;
+  answeredAt: number | undefined;
   /** Last round trip in milliseconds. */
   rttMs: number | undefined;
   /** Protocols that the peer did not know when last asked. */
@@ -38,6 +46,8 @@ export class Links {
   readonly #total: { add(by: number, labels: Record<string, string>): void };
   /** When an operator last answered, on the steady clock. */
   readonly #answeredAt = new Map<OperatorIndex, number>();
+  /** Those who run this program, and so know which of two connections is in surplus. */
+  readonly #kin = new Set<OperatorIndex>();
   readonly #brokenListeners: ((operator: OperatorIndex) => void)[] = [];
   #serial = 0;
 
@@ -65,6 +75,8 @@ export class Links {
       serial: this.#serial++,
       closed: closed.signal,
       verified: false,
+      openedAt: performance.now(),
+      answeredAt: undefined,
       rttMs: undefined,
       refused: new Set(),
     };
@@ -83,7 +95,8 @@ export class Links {
   /** Notes that the peer has answered on this link. */
   verify(link: Link): void {
     if (link.closed.aborted) return;
-    this.#answeredAt.set(link.peer.operator, performance.now());
+    link.answeredAt = performance.now();
+    this.#answeredAt.set(link.peer.operator, link.answeredAt);
     if (link.verified) return;
     const isFirst = this.best(link.peer.operator) === undefined;
     link.verified = true;
@@ -91,11 +104,35 @@ export class Links {
     this.changed.get(link.peer.operator)?.ring();
   }
 
-  /** Verified links to an operator, best first: direct before relayed, then the newest, since older ones may be dead. */
+  /** Notes which program a peer says it is. */
+  introduced(link: Link, agent: string): void {
+    if (agent.startsWith(AGENT_PREFIX)) this.#kin.add(link.peer.operator);
+    else this.#kin.delete(link.peer.operator);
+  }
+
+  /**
+   * Verified links to an operator, best first: direct before relayed, those in surplus last, then the newest, since older ones
+   * may be dead.
+   */
   ranked(operator: OperatorIndex): readonly Link[] {
-    return this.#all(operator)
-      .filter((link) => link.verified && link.connection.status === "open")
-      .toSorted((a, b) => Number(a.relayed) - Number(b.relayed) || b.serial - a.serial);
+    const usable = this.#all(operator).filter((link) => link.verified && link.connection.status === "open");
+    if (usable.length < 2) return usable;
+    const inSurplus = new Set(usable.filter((link) => this.#isSurplus(link, usable)));
+    return usable.toSorted(
+      (a, b) =>
+        Number(a.relayed) - Number(b.relayed) ||
+        Number(inSurplus.has(a)) - Number(inSurplus.has(b)) ||
+        b.serial - a.serial,
+    );
+  }
+
+  /** Whether a connection is one too many, which ours is the side to end, and nothing is on it but pings. */
+  isForUsToEnd(link: Link): boolean {
+    return (
+      this.#roster.isSmallerThan(link.peer) &&
+      this.#isSurplus(link, this.ranked(link.peer.operator)) &&
+      link.connection.streams.every(({ protocol }) => protocol === PING_PROTOCOL)
+    );
   }
 
   /** Settles when the peer has answered on a link; rejects when the link closed before. */
@@ -146,6 +183,10 @@ export class Links {
   /** Closes every connection of an operator. */
   drop(peer: Peer, reason: string): void {
     for (const link of this.#all(peer.operator)) link.connection.abort(new Error(reason));
+  }
+
+  #isSurplus(link: Link, all: readonly Link[]): boolean {
+    return this.#kin.has(link.peer.operator) && isSurplus(link, all, this.#roster.isSmallerThan(link.peer));
   }
 
   #all(operator: OperatorIndex): Link[] {

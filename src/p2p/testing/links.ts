@@ -13,7 +13,7 @@ export function fakeLinks(operatorCount = 2): {
   readonly all: Links;
   readonly roster: Roster;
   /** To operator 1, unless another is named. */
-  connect(options?: { relayed?: boolean; operator?: number }): Link;
+  connect(options?: { relayed?: boolean; operator?: number; dialled?: boolean }): Link;
 } {
   const keys = Array.from({ length: operatorCount }, newKey);
   const operators = keys.map(({ publicKey }, index) => ({ index: index as OperatorIndex, publicKey }));
@@ -21,12 +21,14 @@ export function fakeLinks(operatorCount = 2): {
   const violations = new Violations({ log: silent, meter: unmetered, now: () => 0, onExcess: () => {} });
   const all = new Links({ roster, log: silent, meter: unmetered, violations });
   let id = 0;
-  const connect = (options: { relayed?: boolean; operator?: number } = {}): Link => {
+  const connect = (options: { relayed?: boolean; operator?: number; dialled?: boolean } = {}): Link => {
     const connection = Object.assign(new EventTarget(), {
       id: String(id++),
       remotePeer: roster.peer((options.operator ?? 1) as OperatorIndex)?.peerId,
       remoteAddr: multiaddr("/ip4/8.8.8.8/tcp/3610"),
       direct: options.relayed !== true,
+      direction: options.dialled === true ? "outbound" : "inbound",
+      streams: [],
       limits: options.relayed === true ? { seconds: 60 } : undefined,
       status: "open",
       abort: () => {
