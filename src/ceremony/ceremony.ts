@@ -7,7 +7,7 @@ import {
   makeLock,
   makeValidators,
 } from "../cluster/index.ts";
-import type { NodeKey, ParsedKeys } from "../crypto/index.ts";
+import type { Known, NodeKey } from "../crypto/index.ts";
 import {
   type BlsWork,
   type Channels,
@@ -43,8 +43,8 @@ export interface CeremonyNeeds {
   readonly clock: Clock;
   readonly log: Logger;
   readonly bls: BlsWork;
-  /** Public keys of the ceremony that were read already. */
-  readonly parsedKeys: ParsedKeys;
+  /** Remembers what of the lock in the making was read and verified, for the look at the whole. */
+  readonly known: Known;
   readonly output: OutputFolder;
   /** What the network knows of the other operators. */
   readonly peers: () => readonly PeerNews[];
@@ -291,7 +291,7 @@ export class Ceremony {
   /** From the first round of key generation to results that are stored here, though not yet where a node looks for them. */
   async #makeAndStore(seed: Uint8Array, signal: AbortSignal): Promise<void> {
     const { definition, network, key, publicKeys } = this.#options;
-    const { bls, parsedKeys, transport } = this.#needs;
+    const { bls, known, transport } = this.#needs;
     this.#enter("keys");
     const keys = await this.#keyMaker.make({
       entropy: seededEntropy(seed, "keys"),
@@ -299,10 +299,12 @@ export class Ceremony {
       onKey: () => this.#keysMade++,
       signal,
     });
+    for (const { groupKey, publicShares } of keys)
+      for (const key of [groupKey, ...publicShares]) known.keys.learn(key);
     const passwords = this.#seal(keys, signal);
     await this.#reach("keys", signal);
 
-    const signing: Signing = { definition, keys, exchange: this.#exchange, bls, parsedKeys, signal };
+    const signing: Signing = { definition, keys, exchange: this.#exchange, bls, known, signal };
     this.#enter("deposits");
     const deposits = await signDeposits(signing);
     await this.#reach("deposits", signal);
@@ -324,7 +326,7 @@ export class Ceremony {
     await this.#reach("nodes", signal);
 
     this.#enter("storing");
-    const lock = makeLock({ definition, validators, signatureAggregate, nodeSignatures });
+    const lock = makeLock({ definition, validators, lockHash: hash, signatureAggregate, nodeSignatures });
     this.#options.verifyLock(lock);
     await this.#needs.output.store({ lock, passwords: await passwords, networkName: network.name });
   }

@@ -81,6 +81,7 @@ export function createCluster(
     lock: makeLock({
       definition,
       validators,
+      lockHash: hash,
       signatureAggregate: present(signatureAggregate, "a cluster has shares"),
       nodeSignatures,
     }),

@@ -20,12 +20,12 @@ function zeroRoot(depth: number): Chunk {
 function merkleize(chunks: readonly Chunk[], limit: number = chunks.length): Chunk {
   assert(chunks.length <= limit || limit === 0, "no more chunks than the limit");
   const depth = Math.ceil(Math.log2(Math.max(1, limit)));
-  let level = [...chunks];
+  let level = chunks;
   for (let i = 0; i < depth; i++) {
-    if (level.length % 2 === 1) level.push(zeroRoot(i));
-    level = Array.from({ length: level.length / 2 }, (_, k) =>
-      hashPair(level[2 * k] as Chunk, level[2 * k + 1] as Chunk),
-    );
+    const above: Chunk[] = [];
+    for (let k = 0; k < level.length; k += 2)
+      above.push(hashPair(level[k] as Chunk, level[k + 1] ?? zeroRoot(i)));
+    level = above;
   }
   return level[0] ?? zeroRoot(depth);
 }
@@ -43,12 +43,19 @@ export function uint64(value: number | bigint): readonly Chunk[] {
 
 export const bool = (value: boolean): readonly Chunk[] => uint64(value ? 1 : 0);
 
+/** Whole chunks are views; the last is padded with zeros. */
 function split(bytes: Uint8Array): Chunk[] {
-  return Array.from({ length: Math.ceil(bytes.length / 32) }, (_, i) => {
-    const chunk = new Uint8Array(32);
-    chunk.set(bytes.subarray(32 * i, 32 * i + 32));
-    return chunk;
-  });
+  const chunks: Chunk[] = [];
+  for (let at = 0; at < bytes.length; at += 32) {
+    const part = bytes.subarray(at, at + 32);
+    if (part.length === 32) chunks.push(part);
+    else {
+      const padded = new Uint8Array(32);
+      padded.set(part);
+      chunks.push(padded);
+    }
+  }
+  return chunks;
 }
 
 /** Bytes of any length, no length mixed in; none at all where they are empty. */
@@ -59,7 +66,8 @@ export function bytes(value: Uint8Array): readonly Chunk[] {
 /** Bytes padded with zeros on the left to a length. */
 export function fixedBytes(value: Uint8Array, length: number): readonly Chunk[] {
   assert(value.length <= length, "no longer than its field");
-  return bytes(concatBytes(new Uint8Array(length - value.length), value));
+  const missing = length - value.length;
+  return bytes(missing === 0 ? value : concatBytes(new Uint8Array(missing), value));
 }
 
 function mixIn(root: Chunk, length: number): Chunk {

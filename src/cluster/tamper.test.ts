@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fromHex } from "../base/index.ts";
+import { type Known, ParsedKeys, ProvenSignatures, type SignatureSet } from "../crypto/index.ts";
+import { registrationSigningRoot } from "./deposit.ts";
 import { signedBy, type TypedMessage } from "./eip712.ts";
 import type { ClusterError } from "./errors.ts";
 import type { Definition, DistributedValidator, Lock, Registration } from "./model.ts";
@@ -60,6 +62,25 @@ const otherRegistration = withFirst(({ registration }) => ({
 const otherRecipient = withFirst(({ registration }) => ({
   registration: { ...(registration as Registration), feeRecipient: new Uint8Array(20).fill(7) },
 }));
+
+test("a registration that was verified before is not again, and one that was not is", () => {
+  const known = (): Known => ({ keys: new ParsedKeys(), signatures: new ProvenSignatures() });
+  const setOf = ({ definition, validators: [validator] }: Lock): SignatureSet => {
+    const { publicKey, registration } = validator as DistributedValidator;
+    const { signature } = registration as Registration;
+    const root = registrationSigningRoot(registration as Registration, definition.forkVersion);
+    return { publicKey, root, signature };
+  };
+  const before = known();
+  before.signatures.add(setOf(original));
+  verifyLock(original, undefined, undefined, before);
+  // Of a forged one nothing is known, though its key, its root or its signature may be.
+  const forged = signLock(otherRegistration, nodeKeys, shares);
+  assert.throws(() => verifyLock(forged, undefined, undefined, before), { code: "cluster/bad-signature" });
+  const fooled = known();
+  fooled.signatures.add(setOf(forged));
+  verifyLock(forged, undefined, undefined, fooled);
+});
 
 const cases: Readonly<Record<string, readonly [Lock, string | RegExp]>> = {
   nothing: [original, "verifies"],

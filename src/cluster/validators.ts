@@ -8,7 +8,6 @@ import {
   withdrawalCredentials,
 } from "./deposit.ts";
 import { configHash, definitionHash } from "./hash.ts";
-import { lockHash } from "./hash-lock.ts";
 import {
   atLeast,
   type Definition,
@@ -129,14 +128,11 @@ export function makeValidators(
 }
 
 /**
- * The lock, with its hash. That hash is what every key share signs (BLS; the sum of all those signatures of all validators
+ * The lock. Its hash is what every key share signs (BLS; the sum of all those signatures of all validators
  * is the aggregate) and what every node key signs (secp256k1, in operator order).
  */
-export function makeLock(
-  made: Pick<Lock, "definition" | "validators" | "signatureAggregate" | "nodeSignatures">,
-): Lock {
-  const nodeSignatures = atLeast(made.definition.version, "v1.7.0") ? made.nodeSignatures : [];
-  return { ...made, nodeSignatures, lockHash: lockHash(made) };
+export function makeLock(made: Lock): Lock {
+  return atLeast(made.definition.version, "v1.7.0") ? made : { ...made, nodeSignatures: [] };
 }
 
 /** The definition with its hashes computed anew. */

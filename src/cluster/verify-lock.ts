@@ -2,7 +2,9 @@ import { equalBytes, toHex } from "../base/index.ts";
 import {
   areSharesOf,
   fastAggregateVerify,
+  type Known,
   ParsedKeys,
+  ProvenSignatures,
   type SignatureSet,
   verifyEach,
   verifySecp256k1,
@@ -11,7 +13,7 @@ import { registrationSigningRoot } from "./deposit.ts";
 import { parseEnr } from "./enr.ts";
 import { badSignature, ClusterError, hashDiffers } from "./errors.ts";
 import { lockHash } from "./hash-lock.ts";
-import { atLeast, type DistributedValidator, type Lock } from "./model.ts";
+import { atLeast, type Lock } from "./model.ts";
 import type { Network } from "./networks.ts";
 import { verifyDefinitionHashes, verifyDefinitionSignatures } from "./verify.ts";
 import { type ContractAnswers, noAnswers } from "./wallet-claims.ts";
@@ -31,13 +33,13 @@ export interface Check {
  * Everything that a lock claims, each check by itself; a later one relies on those before.
  *
  * @param answers - What contracts said to `contractQuestions` of its definition.
- * @param keys - The lock's public keys, where they were read before.
+ * @param known - What of the lock was read or verified before.
  */
 export function lockChecks(
   lock: Lock,
   custom?: Network,
   answers: ContractAnswers = noAnswers,
-  keys: ParsedKeys = new ParsedKeys(),
+  known: Known = { keys: new ParsedKeys(), signatures: new ProvenSignatures() },
 ): readonly Check[] {
   return [
     {
@@ -64,26 +66,26 @@ export function lockChecks(
       name: "shares",
       holds: `any ${lock.definition.threshold} shares make a validator's key`,
       fails: "shares do not make their validator's key",
-      run: () => verifyShares(lock, keys),
+      run: () => verifyShares(lock, known),
     },
     {
       name: "operators' consent",
       holds: "every key share signed this lock",
       fails: "not every key share signed this lock",
-      run: () => verifyAggregate(lock, keys),
+      run: () => verifyAggregate(lock, known),
     },
-    ...(atLeast(lock.definition.version, "v1.7.0") ? checksSinceV7(lock, keys) : []),
+    ...(atLeast(lock.definition.version, "v1.7.0") ? checksSinceV7(lock, known) : []),
   ];
 }
 
 /** Locks before v1.7 have neither. */
-function checksSinceV7(lock: Lock, keys: ParsedKeys): readonly Check[] {
+function checksSinceV7(lock: Lock, known: Known): readonly Check[] {
   return [
     {
       name: "registrations",
       holds: "builder registrations are signed by their validators",
       fails: "a builder registration is not its validator's",
-      run: () => verifyRegistrations(lock, keys),
+      run: () => verifyRegistrations(lock, known),
     },
     {
       name: "node signatures",
@@ -99,8 +101,8 @@ function checksSinceV7(lock: Lock, keys: ParsedKeys): readonly Check[] {
  *
  * @throws ClusterError `cluster/hash-differs`, `cluster/bad-signature`, `cluster/malformed`
  */
-export function verifyLock(lock: Lock, custom?: Network, answers?: ContractAnswers, keys?: ParsedKeys): void {
-  for (const { run } of lockChecks(lock, custom, answers, keys)) run();
+export function verifyLock(lock: Lock, custom?: Network, answers?: ContractAnswers, known?: Known): void {
+  for (const { run } of lockChecks(lock, custom, answers, known)) run();
 }
 
 function verifyHashes(lock: Lock): void {
@@ -137,7 +139,7 @@ function verifyShape({ definition, validators }: Lock): void {
 }
 
 /** That the shares are those of the validator's key, so that the cluster can sign for it at all. */
-function verifyShares({ definition, validators }: Lock, keys: ParsedKeys): void {
+function verifyShares({ definition, validators }: Lock, { keys }: Known): void {
   for (const [i, { publicKey, publicShares }] of validators.entries())
     if (!areSharesOf(publicKey, publicShares, definition.threshold, keys))
       throw malformed(
@@ -148,7 +150,7 @@ function verifyShares({ definition, validators }: Lock, keys: ParsedKeys): void 
 
 function verifyAggregate(
   { definition, validators, lockHash: hash, signatureAggregate }: Lock,
-  keys: ParsedKeys,
+  { keys }: Known,
 ): void {
   // The first locks were made without.
   if (signatureAggregate.length === 0 && !atLeast(definition.version, "v1.2.0")) return;
@@ -158,7 +160,7 @@ function verifyAggregate(
 }
 
 /** What was registered must be what the definition says. */
-function verifyRegistrations({ definition, validators }: Lock, keys: ParsedKeys): void {
+function verifyRegistrations({ definition, validators }: Lock, { keys, signatures }: Known): void {
   const sets: SignatureSet[] = [];
   for (const [i, { publicKey, registration }] of validators.entries()) {
     if (registration === undefined) return;
@@ -169,12 +171,11 @@ function verifyRegistrations({ definition, validators }: Lock, keys: ParsedKeys)
     const root = registrationSigningRoot(registration, definition.forkVersion);
     sets.push({ publicKey, root, signature: registration.signature });
   }
-  const wrong = verifyEach(sets, keys).indexOf(false);
-  if (wrong >= 0)
-    throw badSignature(
-      `validator ${wrong} (${toHex((validators[wrong] as DistributedValidator).publicKey)})`,
-      "its builder registration",
-    );
+  const open = sets.filter((set) => !signatures.has(set));
+  const wrong = open[verifyEach(open, keys).indexOf(false)];
+  if (wrong === undefined) return;
+  const validator = `validator ${sets.indexOf(wrong)} (${toHex(wrong.publicKey)})`;
+  throw badSignature(validator, "its builder registration");
 }
 
 function verifyNodeSignatures({ definition, lockHash: hash, nodeSignatures }: Lock): void {

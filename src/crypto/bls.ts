@@ -36,24 +36,36 @@ export class ParsedKeys {
 
   /** @throws when `bytes` is not a public key. */
   parse(bytes: Uint8Array): PublicKey {
-    const name = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
-    let key = this.#keys.get(name);
-    if (key === undefined) {
-      key = parseKey(bytes);
-      if (this.#keys.size >= PARSED_KEYS_MAX) this.#keys.clear();
-      this.#keys.set(name, key);
-    }
+    const name = nameOf(bytes);
+    return this.#keys.get(name) ?? this.#remember(name, parseKey(bytes));
+  }
+
+  /** Takes a key that was computed from others in the group, and so lies in it: that need not be checked. @throws as `parse` */
+  learn(bytes: Uint8Array): void {
+    this.#remember(nameOf(bytes), readKey(bytes, { inGroup: false }));
+  }
+
+  #remember(name: string, key: PublicKey): PublicKey {
+    if (this.#keys.size >= PARSED_KEYS_MAX) this.#keys.clear();
+    this.#keys.set(name, key);
     return key;
   }
 }
+
+const nameOf = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 
 /** Group keys and public shares of 1,000 validators with 10 operators, and as much again. */
 const PARSED_KEYS_MAX = 20_000;
 
 // The library reads uncompressed points as well; on the wire a key and a signature have one form each.
 function parseKey(bytes: Uint8Array): PublicKey {
+  return readKey(bytes, { inGroup: true });
+}
+
+function readKey(bytes: Uint8Array, { inGroup }: { readonly inGroup: boolean }): PublicKey {
   if (bytes.length !== PUBLIC_KEY_BYTES) throw new TypeError("a public key has 48 bytes");
-  return PublicKey.fromBytes(bytes, true);
+  return PublicKey.fromBytes(bytes, inGroup);
 }
 
 /** A point of the curve; whether it lies in the subgroup is checked with `inGroup`, where the identity is refused too. */
@@ -143,12 +155,19 @@ export function verifyEach(sets: readonly SignatureSet[], keys: ParsedKeys = new
   return [...verifyEach(sets.slice(0, middle), keys), ...verifyEach(sets.slice(middle), keys)];
 }
 
-/** The sum of signatures; undefined when there is none or one is not a signature. */
-export function aggregateSignatures(signatures: readonly Uint8Array[]): Uint8Array | undefined {
+/**
+ * The sum of signatures; undefined when there is none or one is not a signature.
+ *
+ * @param options.inGroup - Whether each is checked to be in the subgroup; not needed where the sum is verified after it.
+ */
+export function aggregateSignatures(
+  signatures: readonly Uint8Array[],
+  { inGroup }: { readonly inGroup: boolean } = { inGroup: true },
+): Uint8Array | undefined {
   try {
     return signatures.length === 0
       ? undefined
-      : aggregateSerializedSignatures(signatures.map(compressed), true).toBytes();
+      : aggregateSerializedSignatures(signatures.map(compressed), inGroup).toBytes();
   } catch {
     return undefined;
   }

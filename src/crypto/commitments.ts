@@ -19,9 +19,20 @@ export class CommittedPolynomial {
 
   /** Points from somebody else: 48 bytes each, on the curve, in the subgroup, not the identity; undefined otherwise. */
   static read(points: readonly Uint8Array[]): CommittedPolynomial | undefined {
-    if (points.length === 0 || points.some(({ length }) => length !== 48)) return undefined;
+    const polynomial = CommittedPolynomial.readOnCurve(points);
+    return polynomial?.isInGroup() === true ? polynomial : undefined;
+  }
+
+  /**
+   * As `read`, but whether the points are in the subgroup is not checked: that is three quarters of the work, and whoever adds
+   * polynomials up can ask the sum.
+   */
+  static readOnCurve(points: readonly Uint8Array[]): CommittedPolynomial | undefined {
+    const isIdentity = (point: Uint8Array): boolean => ((point[0] as number) & IDENTITY_BIT) !== 0;
+    if (points.length === 0 || points.some((point) => point.length !== 48 || isIdentity(point)))
+      return undefined;
     try {
-      return new CommittedPolynomial(points.map((point) => PublicKey.fromBytes(point, true)));
+      return new CommittedPolynomial(points.map((point) => PublicKey.fromBytes(point, false)));
     } catch {
       return undefined;
     }
@@ -30,6 +41,16 @@ export class CommittedPolynomial {
   /** Our own points. */
   static trusted(points: readonly Uint8Array[]): CommittedPolynomial {
     return new CommittedPolynomial(points.map((point) => PublicKey.fromBytes(point, false)));
+  }
+
+  /** Whether all points are in the subgroup, and none is the identity. */
+  isInGroup(): boolean {
+    try {
+      for (const point of this.#coefficients) point.keyValidate();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** The sum of polynomials of the same degree. */
@@ -56,10 +77,13 @@ export class CommittedPolynomial {
   }
 }
 
+/** Set in the first byte of a compressed point. @spec zcash's serialisation of BLS12-381 */
+const IDENTITY_BIT = 0x40;
+
 /**
  * Schnorr's proof that somebody knows the secret key of a public key, given as response and challenge.
  *
- * @param publicKey - 48 bytes; that it is a point of the group was checked.
+ * @param publicKey - 48 bytes; that it is a point of the curve was checked. What is proved is proved of its part in the subgroup.
  * @param proof - 32 bytes each, big-endian.
  * @param challengeOf - Of the commitment (48 bytes) that response and challenge lead back to.
  */

@@ -42,6 +42,21 @@ export function integerLagrange(indices: readonly number[]): IntegerLagrange {
  * smallest, if there is one. The choice changes the cost and never the result.
  */
 export function cheapestIndices(indices: readonly number[], threshold: number): readonly number[] {
+  const question = `${threshold} of ${indices.join()}`;
+  let set = answered.get(question);
+  if (set === undefined) {
+    set = findCheapest(indices, threshold);
+    if (answered.size >= ANSWERS_MAX) answered.clear();
+    answered.set(question, set);
+  }
+  return set;
+}
+
+/** The same few operators answer again and again, and among ten of them the search takes as long as their combination. */
+const answered = new Map<string, readonly number[]>();
+const ANSWERS_MAX = 1_000;
+
+function findCheapest(indices: readonly number[], threshold: number): readonly number[] {
   let best: { set: readonly number[]; cost: bigint } | undefined;
   for (const set of someSubsets(indices, threshold)) {
     const { numerators, denominator } = integerLagrange(set);

@@ -12,6 +12,7 @@ export class KeyError extends DvError<"crypto/bad-secret-key" | "crypto/bad-shar
  */
 export class SecretKey {
   readonly #key: BlstSecretKey;
+  #publicKey: Uint8Array | undefined;
 
   private constructor(key: BlstSecretKey) {
     this.#key = key;
@@ -55,7 +56,8 @@ export class SecretKey {
 
   /** 48 bytes, compressed G1. */
   publicKey(): Uint8Array {
-    return this.#key.toPublicKey().toBytes();
+    this.#publicKey ??= this.#key.toPublicKey().toBytes();
+    return this.#publicKey.slice();
   }
 
   /** Signs a 32-byte root; 96 bytes, compressed G2. */

@@ -217,19 +217,26 @@ const withPoint = (cast: FrostCast, k: number, point: Uint8Array): FrostCast => 
 });
 const identity = Uint8Array.from([0xc0, ...new Uint8Array(47)]);
 /** A point of the curve that is not in the subgroup: almost every small x has one. */
-const outside = ((): Uint8Array => {
+const offGroup = (() => {
   const { Fp } = bls12_381.fields;
   for (let x = 1n; x < 100n; x++) {
     try {
       const y = Fp.sqrt(Fp.add(Fp.pow(x, 3n), 4n));
-      if (G1.fromAffine({ x, y }).isTorsionFree()) continue;
+      const point = G1.fromAffine({ x, y });
+      if (!point.isTorsionFree()) return point;
     } catch {
       continue; // No point of the curve has this x.
     }
-    return new Uint8Array(Buffer.from(((1n << 383n) | x).toString(16).padStart(96, "0"), "hex"));
   }
   throw new Error("no such point");
 })();
+/** 48 bytes, which noble writes of points of the subgroup only. */
+function compressed(point: typeof offGroup): Uint8Array {
+  const { x, y } = point.toAffine();
+  const flags = (1n << 383n) | (2n * y > bls12_381.fields.Fp.ORDER ? 1n << 381n : 0n);
+  return new Uint8Array(Buffer.from((flags | x).toString(16).padStart(96, "0"), "hex"));
+}
+const outside = compressed(offGroup);
 
 /** Everything that a dealer can send wrong. Each must be seen by every honest operator that got it. */
 const cheats: Readonly<
@@ -363,6 +370,36 @@ test("two dealers whose bad shares cancel each other out do no harm, and each al
     alone.map((lie) => "liar" in lie && lie.liar),
     [4, 3],
   );
+});
+
+test("two dealers whose points outside the subgroup cancel each other out do no harm, and each alone is named", () => {
+  const begun = deal("outside together", 4, 3);
+  const self = 1 as ShareIndex;
+  const moved = ({ cast, share }: Dealt, by: typeof offGroup): Dealt => {
+    const point = G1.fromBytes(cast.commitments[1] as Uint8Array).add(by);
+    return { cast: withPoint(cast, 1, compressed(point)), share };
+  };
+  const finished = (changes: ReadonlyMap<number, typeof offGroup>): ReturnType<typeof finish> => {
+    const received = [...dealtTo(self, begun)].map(
+      ([dealer, dealt]) => [dealer, moved(dealt, changes.get(dealer) ?? G1.ZERO)] as const,
+    );
+    return finish(paramsOf(self, 4, 3), begun.get(self) as FrostBegun, new Map(received));
+  };
+  const honest = finished(new Map());
+  const together = finished(
+    new Map([
+      [2, offGroup],
+      [4, offGroup.negate()],
+    ]),
+  );
+  assert.ok(!("liar" in honest) && !("liar" in together));
+  assert.deepEqual(together.publicShares, honest.publicShares);
+  assert.deepEqual(together.groupKey, honest.groupKey);
+  for (const liar of [2, 3, 4]) {
+    const lie = finished(new Map([[liar, offGroup]]));
+    assert.ok("liar" in lie && lie.liar === liar);
+    assert.match(lie.what, /no point of the group/);
+  }
 });
 
 test("an operator that announces another key or another share is named", () => {

@@ -76,8 +76,8 @@ export function begin({ self, threshold }: FrostParams, entropy: (bytes: number)
 
 /**
  * The end of round 1: checks what every dealer sent and makes the key from it. Order of checks: of each dealer its points and
- * its proof, then our shares; dealers by index. All shares together are one multiplication, and only where their sum does not
- * fit the sum of the commitments they are looked at one by one. What cancels out in the sum does no harm to the key.
+ * its proof, then our shares; dealers by index. Whether the points are in the subgroup, and whether our shares fit them, is asked
+ * of the sums, and only where those are wrong of one dealer after the other. What cancels out in the sum does no harm to the key.
  *
  * @param received - By dealer, without ourselves; exactly all of them.
  */
@@ -105,6 +105,10 @@ export function finish(
     shares.reduce((sum, { share }) => modOrder(sum + bytesToScalar(share)), own),
   );
   const sum = CommittedPolynomial.sum(polynomials);
+  if (!sum.isInGroup()) {
+    const outside = shares.find(({ polynomial }) => !polynomial.isInGroup());
+    if (outside !== undefined) return outsideGroup(outside.dealer);
+  }
   const publicShares = Array.from({ length: operatorCount }, (_, i) => sum.at(i + 1));
   if (!equalBytes(secret.publicKey(), publicShares[self - 1] as Uint8Array)) {
     const bad = shares.find(
@@ -114,6 +118,11 @@ export function finish(
   }
   return { groupKey: sum.at(0), publicShares, secret };
 }
+
+const outsideGroup = (dealer: ShareIndex): Lie => ({
+  liar: dealer,
+  what: "committed to something that is no point of the group",
+});
 
 const badShare = (dealer: ShareIndex): Lie => ({
   liar: dealer,
@@ -130,9 +139,12 @@ function readCast(
   const lie = (what: string): Lie => ({ liar: dealer, what });
   if (cast.commitments.length !== threshold)
     return lie(`committed to ${cast.commitments.length} coefficients in place of ${threshold}`);
-  const polynomial = CommittedPolynomial.read(cast.commitments);
-  if (polynomial === undefined) return lie("committed to something that is no point of the group");
-  if (!isProved(dealer, cast, curve)) return lie("did not prove that it knows the secret it dealt");
+  const polynomial = CommittedPolynomial.readOnCurve(cast.commitments);
+  if (polynomial === undefined) return outsideGroup(dealer);
+  if (!isProved(dealer, cast, curve))
+    return polynomial.isInGroup()
+      ? lie("did not prove that it knows the secret it dealt")
+      : outsideGroup(dealer);
   if (equalBytes(cast.commitments[0] as Uint8Array, begun.cast.commitments[0] as Uint8Array))
     return lie("committed to our own secret");
   return polynomial;

@@ -11,7 +11,7 @@ import {
   verifyLock,
   writeDefinition,
 } from "../../cluster/index.ts";
-import { inlineBlsWork, type NodeKey, ParsedKeys } from "../../crypto/index.ts";
+import { inlineBlsWork, type Known, type NodeKey, ParsedKeys, ProvenSignatures } from "../../crypto/index.ts";
 import { type Logger, silent } from "../../ports/index.ts";
 import { Ceremony } from "../ceremony.ts";
 import { chooseKeys } from "../choose-keys.ts";
@@ -62,14 +62,15 @@ export class Operators {
   async start(i: number, log: Logger = silent): Promise<void> {
     const node = this.network.join(i);
     const stop = new AbortController();
+    const known: Known = { keys: new ParsedKeys(), signatures: new ProvenSignatures() };
     const ceremony = await Ceremony.prepare(
       {
         transport: node.transport,
         channels: node.channels,
         clock: quickClock(30),
         log,
-        bls: inlineBlsWork(),
-        parsedKeys: new ParsedKeys(),
+        bls: inlineBlsWork(known.keys),
+        known,
         output: new OutputFolder(this.folder(i), join(this.folder(i), "trireme")),
         peers: () => [],
         entropy: (bytes) => new Uint8Array(randomBytes(bytes)),
@@ -82,7 +83,7 @@ export class Operators {
         journalPath: join(this.folder(i), "trireme", "ceremony.journal"),
         nickname: `node${i}`,
         keyMaker: chooseKeys(this.definition),
-        verifyLock: (lock) => verifyLock(lock),
+        verifyLock: (lock) => verifyLock(lock, undefined, undefined, known),
       },
     );
     const over = ceremony.run(stop.signal).then(
