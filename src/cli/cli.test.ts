@@ -161,6 +161,11 @@ test("a wrong use ends with exit code 2, says what is wrong and what to write, a
     ["rn", /unknown command 'rn'\n {2}Did you mean run/],
     ["crate", /unknown command 'crate'\n {2}Did you mean create/],
     ["create clutser", /unknown command 'clutser'\n {2}Did you mean cluster/],
+    ["exit lst", /unknown command 'lst'\n {2}Did you mean list\?/],
+    [
+      createCluster(folder).replace("hoodi", "mainnet"),
+      /--insecure-keys on mainnet\n {2}Anybody who sees such a keystore can open it/,
+    ],
     [
       "run --beacon-node-endpoint x",
       /unknown option '--beacon-node-endpoint'\n {2}Did you mean --beacon-node-endpoints/,
@@ -331,4 +336,52 @@ test("`enr` prints the ENR alone; with --verbose what others need to reach the n
   assert.equal(`${enr}\n`, made);
   assert.match(peerId ?? "", /^16Uiu2HA/);
   assert.ok(out.startsWith(made) && out.includes(`--p2p-peers /ip4/<address>/tcp/3610/p2p/${peerId}`));
+});
+
+test("`help` before a command is its help", async () => {
+  const { code, out } = await trireme("help create cluster");
+  assert.equal(code, 0);
+  assert.deepEqual(await trireme("create cluster --help"), { code, out, err: "" });
+  assert.deepEqual(await trireme("help"), await trireme("--help"));
+});
+
+test("a misspelt variable of ours is told of; one of another command, or that looks like no setting, is not", async () => {
+  const { code, err } = await trireme("config show", {
+    TRIREME_DATA_DRI: "x",
+    TRIREME_CLUSTER_DIR: "x",
+    TRIREME_CONFIG_FILE: "",
+    TRIREME_WHATEVER_IT_MAY_BE: "x",
+    DATA_DRI: "x",
+  });
+  assert.equal(code, 0);
+  assert.equal(
+    err,
+    "warning: TRIREME_DATA_DRI is no setting, and is passed over. Did you mean TRIREME_DATA_DIR?\n",
+  );
+});
+
+test("a folder of several operators is no operator's, and the hint names one that is", async (t) => {
+  const folder = folderOf(t);
+  assert.equal((await trireme(createCluster(folder))).code, 0);
+  for (const line of [
+    `verify ${folder}`,
+    `run --data-dir ${folder} --beacon-node-endpoints http://127.0.0.1:1`,
+  ]) {
+    const { code, err } = await trireme(line);
+    assert.equal(code, 1);
+    assert.ok(
+      err.includes(`There is one in ${join(folder, "node0")}: name the folder of this operator.`),
+      err,
+    );
+  }
+});
+
+test("another threshold than the customary one is warned of when a cluster is made, and told by verify", async (t) => {
+  const folder = folderOf(t);
+  const { code, err } = await trireme(`${createCluster(folder)} --threshold 2`);
+  assert.equal(code, 0);
+  assert.match(err, /^warning: any 2 of 4 operators sign; customary is 3/);
+  const { code: judged, out } = await trireme(`verify ${join(folder, "node0")}`);
+  assert.equal(judged, 0);
+  assert.match(out, /! threshold +any 2 of 4 operators sign; customary is 3/);
 });

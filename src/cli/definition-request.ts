@@ -1,12 +1,14 @@
 import { fromHex } from "../base/index.ts";
 import {
   type DefinitionRequest,
+  defaultThreshold,
   GWEI_PER_ETH,
   type Network,
   networkByName,
   networks,
   type Version,
 } from "../cluster/index.ts";
+import type { Io } from "./commands/index.ts";
 import { readTestnet } from "./run-config.ts";
 import { type Chosen, UsageError } from "./settings.ts";
 
@@ -60,4 +62,12 @@ export function readDefinitionRequest(
     consensusProtocol: chosen.text("consensus-protocol"),
     timestamp: now.toISOString().replace(/\.\d+Z$/, "Z"),
   };
+}
+
+export function warnOfThreshold(threshold: number, operatorCount: number, { err }: Pick<Io, "err">): void {
+  const customary = defaultThreshold(operatorCount);
+  if (threshold !== customary)
+    err(
+      `warning: any ${threshold} of ${operatorCount} operators sign; customary is ${customary}, below which faulty operators can do more harm and above which fewer may fail.\n`,
+    );
 }

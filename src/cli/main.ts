@@ -15,7 +15,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     await buildProgram({ ...io, out }).parseAsync(asCommands(args), { from: "user" });
     return 0;
   } catch (error) {
-    const usage = error instanceof CommanderError ? usageOf(error) : error;
+    const usage = error instanceof CommanderError ? usageOf(error, args) : error;
     if (usage === undefined) return 0;
     io.err(formatError(usage, args.includes("debug")));
     return usage instanceof UsageError ? 2 : 1;
@@ -64,8 +64,9 @@ function nameOf(error: unknown): string {
   return code === "" || code === "cli/usage" ? "" : ` [${code}]`;
 }
 
-/** What every program is asked for its version with, as our command for it. */
+/** What every program is asked for its version and for help with, as ours has them. */
 function asCommands(args: readonly string[]): string[] {
   const [first, ...rest] = args;
+  if (first === "help") return [...rest, "--help"];
   return first === "--version" || first === "-V" ? ["version", ...rest] : [...args];
 }

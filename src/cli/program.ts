@@ -4,7 +4,7 @@ import { type CommandInput, runners } from "./commands/index.ts";
 import type { Flag } from "./flags.ts";
 import { type CommandRow, commands } from "./flags.ts";
 import { choosePreset } from "./preset.ts";
-import { Chosen, environmentNames, nearest, resolveSettings, UsageError } from "./settings.ts";
+import { Chosen, environmentNames, misspelt, nearest, resolveSettings, UsageError } from "./settings.ts";
 
 /** As wide as the terminal, within what reads well. */
 const HELP_WIDTH = { least: 60, most: 110 };
@@ -84,6 +84,12 @@ export function buildProgram(io: CommandInput["io"]): Command {
   return program;
 }
 
+/** Of all commands: an environment may serve several. */
+const EVERY_VARIABLE: ReadonlySet<string> = new Set([
+  "TRIREME_CONFIG_FILE",
+  ...commands.flatMap((row) => row.flags.map((flag) => environmentNames(flag)[0] as string)),
+]);
+
 /** A command line as a shell takes it, broken before flags where it is long. */
 function inLines(example: string, width: number): string {
   const lines = [""];
@@ -117,8 +123,13 @@ function addCommand(program: Command, row: CommandRow, io: CommandInput["io"]): 
   );
   command.action(async (...received: unknown[]) => {
     const typed = typedFlags(command, row.flags);
-    const file = command.opts<{ configFile?: string }>().configFile ?? io.environment["TRIREME_CONFIG_FILE"];
+    const fromEnvironment = io.environment["TRIREME_CONFIG_FILE"];
+    const file =
+      command.opts<{ configFile?: string }>().configFile ??
+      (fromEnvironment === "" ? undefined : fromEnvironment);
     const chosen = new Chosen(resolveSettings(row.flags, { typed, environment: io.environment, file }));
+    for (const { name, meant } of misspelt(io.environment, EVERY_VARIABLE))
+      io.err(`warning: ${name} is no setting, and is passed over. ${meant}\n`);
     const required = row.flags.filter((flag) => flag.required === true);
     if (row.path[0] !== "config") chosen.require(...required.map(({ name }) => name));
     choosePreset(row.flags, chosen);
@@ -153,7 +164,7 @@ function typedFlags(command: Command, flags: readonly Flag[]): Record<string, un
 }
 
 /** What commander says about a wrong command line, in our words. Help and version are no errors. */
-export function usageOf(error: CommanderError): UsageError | undefined {
+export function usageOf(error: CommanderError, args: readonly string[]): UsageError | undefined {
   if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return undefined;
   if (error.code === "commander.help")
     return new UsageError("cli/usage", "no command", { hint: "The commands are listed above." });
@@ -171,9 +182,12 @@ export function usageOf(error: CommanderError): UsageError | undefined {
       },
     );
   const typed = /'([^']+)'/.exec(error.message)?.[1] ?? "";
+  const ofGroup = commands.filter(({ path }) => path.length > 1 && path[0] === args[0]);
   const names = typed.startsWith("-")
     ? commands.flatMap((row) => row.flags.map((flag) => `--${flag.name}`))
-    : commands.flatMap((row) => [row.path.join(" "), row.path[0] as string, row.path.at(-1) as string]);
+    : ofGroup.length > 0
+      ? ofGroup.map(({ path }) => path.at(-1) as string)
+      : commands.flatMap(({ path }) => [path.join(" "), path[0] as string, path.at(-1) as string]);
   return new UsageError("cli/usage", message, { hint: nearest(typed, [...new Set(names)]) });
 }
 

@@ -149,14 +149,37 @@ function wholeNumber(flag: Flag, value: unknown, where: string): number {
   return number;
 }
 
+/** Variables of ours that name no setting and look like one; what looks like none may be anybody's. */
+export function misspelt(
+  environment: Readonly<Record<string, string | undefined>>,
+  known: ReadonlySet<string>,
+): readonly { readonly name: string; readonly meant: string }[] {
+  const strange = Object.keys(environment).filter((name) => name.startsWith(OURS) && !known.has(name));
+  const tails = [...known].map((name) => name.slice(OURS.length));
+  return strange
+    .map((name) => ({ name, best: nearestOf(name.slice(OURS.length), tails) }))
+    .filter(({ best }) => best.length > 0)
+    .map(({ name, best }) => ({ name, meant: didYouMean(best.map((tail) => OURS + tail)) }));
+}
+
+/** What the names of our variables begin with. */
+const OURS = "TRIREME_";
+
 /** The names that look most like what was typed. */
 export function nearest(typed: string, names: readonly string[]): string {
-  const best = names
+  const best = nearestOf(typed, names);
+  return best.length === 0 ? "See --help." : didYouMean(best);
+}
+
+const didYouMean = (names: readonly string[]): string => `Did you mean ${names.join(" or ")}?`;
+
+function nearestOf(typed: string, names: readonly string[]): readonly string[] {
+  return names
     .map((name) => ({ name, distance: editDistance(typed, name) }))
     .toSorted((a, b) => a.distance - b.distance)
     .filter(({ distance }) => distance <= Math.max(2, typed.length / 3))
-    .slice(0, 2);
-  return best.length === 0 ? "See --help." : `Did you mean ${best.map(({ name }) => name).join(" or ")}?`;
+    .slice(0, 2)
+    .map(({ name }) => name);
 }
 
 function editDistance(a: string, b: string): number {

@@ -57,6 +57,7 @@ export {
   checkWithdrawals,
   type DefinitionRequest,
   defaultThreshold,
+  hasRealMoney,
   newDefinition,
   readAddress,
 } from "./new-definition.ts";

@@ -8,6 +8,7 @@ import { inspectShares } from "./inspect-shares.ts";
 import { clusterOf, loadNodeKey, operatorOfKey, readLock } from "./load.ts";
 import { atLeast, type Lock } from "./model.ts";
 import type { Network } from "./networks.ts";
+import { defaultThreshold } from "./new-definition.ts";
 import { type ValidatorSettings, validatorSettings } from "./validator-settings.ts";
 import { lockChecks } from "./verify-lock.ts";
 import {
@@ -46,6 +47,7 @@ export async function inspectFolder(
   const { custom, askContracts = async () => noAnswers } = options;
   const answers = await askContracts(contractQuestions(lock.definition, custom));
   const findings = lockChecks(lock, custom, answers).map(perform);
+  findings.push(...aboutThreshold(lock));
   const key = inspectKey(folder, lock);
   findings.push(key.finding);
   findings.push(...(await inspectShares(folder, lock, key.operator, options.onKeystore ?? (() => {}))));
@@ -60,6 +62,14 @@ export async function inspectFolder(
     );
   findings.push(inspectDepositFiles(folder, lock, custom));
   return { lock, operator: key.operator, findings, settings: validatorSettings(lock) };
+}
+
+/** Nothing is wrong with another one, but nobody should have it without knowing. */
+function aboutThreshold({ definition: { threshold, operators } }: Lock): readonly Finding[] {
+  const customary = defaultThreshold(operators.length);
+  if (threshold === customary) return [];
+  const says = `any ${threshold} of ${operators.length} operators sign; customary is ${customary}`;
+  return [{ name: "threshold", state: "odd", says }];
 }
 
 function inspectKey(

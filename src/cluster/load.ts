@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type Hex, systemAdvice, toHex } from "../base/index.ts";
 import { NodeKey } from "../crypto/index.ts";
 import { type GroupKey, type OperatorIndex, shareIndexOf } from "../spec/index.ts";
@@ -43,17 +44,30 @@ export function namesIn(folder: string): readonly string[] {
 
 /** Reads a lock file; whatever is wrong with it is said with its path. Not verified yet. @throws ClusterError */
 export function readLock(path: string): Lock {
-  const text = readText(
-    path,
-    "the cluster lock",
-    "Put the cluster-lock.json of the ceremony there, or name the folder or the file that has it.",
-  );
+  const text = readText(path, "the cluster lock", whereALockIs(path));
   try {
     return parseLock(text);
   } catch (cause) {
     if (!(cause instanceof ClusterError)) throw cause;
     throw new ClusterError(cause.code, `open ${path}`, { cause, facts: { path } });
   }
+}
+
+/** What to do where a lock cannot be read. One folder further down it often is, as `create cluster` leaves them. */
+function whereALockIs(path: string): string {
+  if (existsSync(path)) return "Use the file as it came out of the ceremony.";
+  const folder = dirname(path);
+  let below: string | undefined;
+  try {
+    below = namesIn(folder)
+      .toSorted()
+      .find((name) => existsSync(join(folder, name, "cluster-lock.json")));
+  } catch {
+    // Where one cannot look, the error itself says more than a hint.
+  }
+  return below === undefined
+    ? "Put the cluster-lock.json of the ceremony there, or name the folder or the file that has it."
+    : `There is one in ${join(folder, below)}: name the folder of this operator.`;
 }
 
 /** What a running node needs of a lock. */

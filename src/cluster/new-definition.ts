@@ -219,14 +219,13 @@ function checkOperators(operators: DefinitionRequest["operators"]): void {
   }
 }
 
-/** Networks whose money is real. */
-const realNetworks = ["mainnet", "gnosis"];
+export const hasRealMoney = (network: string): boolean => network === "mainnet" || network === "gnosis";
 
 /** That nobody's stake is lost for good. @throws ClusterError `cluster/bad-request` */
 export function checkWithdrawals(forkVersion: Uint8Array, addresses: readonly string[]): void {
   const name = networkByForkVersion(forkVersion)?.name ?? "";
   const validator = addresses.indexOf(`0x${"00".repeat(20)}`);
-  if (validator >= 0 && realNetworks.includes(name))
+  if (validator >= 0 && hasRealMoney(name))
     throw badRequest(
       ACTION,
       { validator, network: name },

@@ -134,7 +134,7 @@ function listen(server: Server, where: { readonly host: string; readonly port: n
         new HttpError("http/cannot-listen", "open a port", {
           cause,
           facts: { host: where.host, port: where.port },
-          hint: "Another program may use it; choose another port.",
+          hint: "Another program may use the port, or the address is not this machine's.",
         }),
       ),
     );

@@ -250,7 +250,7 @@ function listen(server: Server, host: string, port: number, address: string): Pr
         new TelemetryError("telemetry/cannot-listen", "open the monitoring address", {
           cause,
           facts: { address },
-          hint: "Another program may use this port; choose another one.",
+          hint: "Another program may use the port, or the address is not this machine's.",
         }),
       ),
     );

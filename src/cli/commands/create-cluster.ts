@@ -2,12 +2,13 @@ import { toHex } from "../../base/index.ts";
 import {
   checkRequest,
   createCluster,
+  hasRealMoney,
   readKeysToSplit,
   shortKey,
   writeClusterFolders,
 } from "../../cluster/index.ts";
 import type { SecretKey } from "../../crypto/index.ts";
-import { readDefinitionRequest, readNetwork } from "../definition-request.ts";
+import { readDefinitionRequest, readNetwork, warnOfThreshold } from "../definition-request.ts";
 import { warnOfDrafts } from "../new-file.ts";
 import { UsageError } from "../settings.ts";
 import { stopSignals } from "../stop-signals.ts";
@@ -26,10 +27,14 @@ export async function createClusterCommand({ chosen, io }: CommandInput): Promis
       hint: "Leave it out when splitting existing keys.",
     });
   if (splitting) chosen.require("split-keys-dir");
+  if (chosen.flag("insecure-keys") && hasRealMoney(network.name))
+    throw new UsageError("cli/usage", `--insecure-keys on ${network.name}`, {
+      hint: "Anybody who sees such a keystore can open it. Leave the flag out.",
+    });
   const request = readDefinitionRequest(chosen, network, new Date());
   const operatorCount = chosen.number("nodes");
   // Before thousands of keystores are opened.
-  checkRequest(request, {
+  const threshold = checkRequest(request, {
     operatorCount,
     validatorCount: splitting ? undefined : chosen.number("num-validators"),
   });
@@ -38,6 +43,7 @@ export async function createClusterCommand({ chosen, io }: CommandInput): Promis
     : { newKeys: chosen.number("num-validators") };
   const folder = chosen.text("cluster-dir");
   warnOfDrafts(folder, io);
+  warnOfThreshold(threshold, operatorCount, io);
   const created = createCluster({
     ...request,
     operatorCount,

@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { counted, toHex } from "../../base/index.ts";
 import {
   type Definition,
-  defaultThreshold,
   depositAmountsOf,
   GWEI_PER_ETH,
   newDefinition,
@@ -10,7 +9,7 @@ import {
   writeDefinition,
 } from "../../cluster/index.ts";
 import { makeOutputFolder } from "../../storage/index.ts";
-import { readDefinitionRequest, readNetwork } from "../definition-request.ts";
+import { readDefinitionRequest, readNetwork, warnOfThreshold } from "../definition-request.ts";
 import { writeNewFile } from "../new-file.ts";
 import { type Chosen, UsageError } from "../settings.ts";
 import type { CommandInput } from "./index.ts";
@@ -41,10 +40,7 @@ export async function createDkg({ chosen, io }: CommandInput): Promise<void> {
   });
   makeOutputFolder(chosen.text("output-dir"), 0o755);
   await writeNewFile(path, writeDefinition(definition), { what, mode: 0o444 });
-  if (definition.threshold !== defaultThreshold(operators.length))
-    io.err(
-      `warning: any ${definition.threshold} of ${operators.length} operators sign; customary is ${defaultThreshold(operators.length)}, below which faulty operators can do more harm and above which fewer may fail.\n`,
-    );
+  warnOfThreshold(definition.threshold, operators.length, io);
   io.out(
     chosen.flag("json")
       ? `${JSON.stringify({ path, configHash: toHex(definition.configHash), definitionHash: toHex(definition.definitionHash), threshold: definition.threshold, network: network.name })}\n`
