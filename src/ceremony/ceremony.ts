@@ -1,70 +1,24 @@
 import { explain } from "../base/index.ts";
-import {
-  type Definition,
-  depositAmountsOf,
-  type Lock,
-  lockHash,
-  makeLock,
-  makeValidators,
-} from "../cluster/index.ts";
-import type { Known, NodeKey } from "../crypto/index.ts";
-import {
-  type BlsWork,
-  type Channels,
-  type Clock,
-  type Logger,
-  sleepUntil,
-  type Transport,
-} from "../ports/index.ts";
+import { lockHash, makeLock, makeValidators } from "../cluster/index.ts";
+import { sleepUntil } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
-import { Attempts } from "./attempts.ts";
-import { Broadcast } from "./broadcast.ts";
 import { type Dialect, readDialect, writeDialect } from "./dialect.ts";
 import { CeremonyError } from "./errors.ts";
 import { Journal, type JournalRecord } from "./journal.ts";
-import type { KeyMaker, KeyMakerNeeds } from "./key-makers.ts";
-import { GOODBYE_MS, LAST_WORDS_MS, mailMax } from "./limits.ts";
-import { Mailbox } from "./mailbox.ts";
+import { GOODBYE_MS, LAST_WORDS_MS } from "./limits.ts";
 import type { MadeKey } from "./make-keys.ts";
-import { Meeting, type PeerNews } from "./meeting.ts";
-import { exchangeNodeSignatures, nodeSignatureKind } from "./node-signatures.ts";
-import type { OutputFolder } from "./output-folder.ts";
-import { PartialExchange } from "./partials.ts";
-import { Post } from "./post.ts";
-import { type CeremonyProgress, type PartName, parts, Waits } from "./progress.ts";
+import { exchangeNodeSignatures } from "./node-signatures.ts";
+import { type CeremonyProgress, type PartName, parts } from "./progress.ts";
+import {
+  type Begun,
+  type CeremonyNeeds,
+  type CeremonyOptions,
+  type Protocols,
+  registerProtocols,
+  stepOf,
+} from "./protocols.ts";
 import { seededEntropy } from "./seeded-entropy.ts";
 import { type Signing, signDeposits, signLockHash, signRegistrations } from "./signatures.ts";
-import { StepSync } from "./step-sync.ts";
-import { withinMail } from "./within-mail.ts";
-
-export interface CeremonyNeeds {
-  readonly transport: Transport;
-  readonly channels: Channels;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly bls: BlsWork;
-  /** Remembers what of the lock in the making was read and verified, for the look at the whole. */
-  readonly known: Known;
-  readonly output: OutputFolder;
-  /** What the network knows of the other operators. */
-  readonly peers: () => readonly PeerNews[];
-  /** Unpredictable bytes. */
-  readonly entropy: (bytes: number) => Uint8Array;
-}
-
-export interface CeremonyOptions {
-  readonly definition: Definition;
-  readonly key: NodeKey;
-  /** By operator, compressed. */
-  readonly publicKeys: readonly Uint8Array[];
-  readonly network: { readonly name: string; readonly genesisTime: number };
-  readonly journalPath: string;
-  readonly nickname: string;
-  /** The rounds of the definition's algorithm. */
-  readonly keyMaker: (needs: KeyMakerNeeds) => KeyMaker;
-  /** Checks the finished lock. @throws what is wrong with it */
-  readonly verifyLock: (lock: Lock) => void;
-}
 
 const steps = Object.fromEntries(parts.map(({ name, step }) => [name, step])) as Record<PartName, number>;
 
@@ -77,13 +31,7 @@ export class Ceremony {
   readonly #options: CeremonyOptions;
   readonly #journal: Journal;
   readonly #records: readonly JournalRecord[];
-  readonly #sync: StepSync;
-  readonly #post: Post;
-  readonly #broadcast: Broadcast;
-  readonly #exchange: PartialExchange;
-  readonly #keyMaker: KeyMaker;
-  readonly #meeting: Meeting;
-  readonly #waits: Waits;
+  readonly #protocols: Protocols;
   readonly #over = new AbortController();
   readonly #startedAt: number;
   /** The step that the journal says we have told others. */
@@ -95,91 +43,17 @@ export class Ceremony {
   #keysSealed = 0;
   #sealing: Promise<void> = Promise.resolve();
 
-  private constructor(
-    needs: CeremonyNeeds,
-    options: CeremonyOptions,
-    { journal, records }: { readonly journal: Journal; readonly records: readonly JournalRecord[] },
-    attempts: Attempts,
-  ) {
-    const { channels, clock, log } = needs;
-    const { definition, key, publicKeys } = options;
-    const { definitionHash } = definition;
-    const depositAmounts = depositAmountsOf(definition).length;
-    const most = mailMax({
-      validators: definition.numValidators,
-      operators: needs.transport.operatorCount,
-      depositAmounts,
-    });
-    const transport = withinMail(needs.transport, most.bytes);
+  private constructor(needs: CeremonyNeeds, options: CeremonyOptions, begun: Begun) {
     this.#needs = needs;
     this.#options = options;
-    this.#journal = journal;
-    this.#records = records;
-    this.#startedAt = clock.now();
+    this.#journal = begun.journal;
+    this.#records = begun.records;
+    this.#startedAt = needs.clock.now();
     this.#partSince = this.#startedAt;
-    this.#step = Math.max(0, ...records.map((record) => (record.kind === "step" ? record.step : 0)));
-    this.#waits = new Waits(clock);
-    const fail = (error: CeremonyError): void => this.#fail(error);
-    const mailbox = new Mailbox(journal, log, most);
-    mailbox.restore(records);
-    this.#sync = new StepSync({
-      channels,
-      clock,
-      log,
-      key,
-      self: transport.self,
-      publicKeys,
-      definitionHash,
-      nickname: options.nickname,
-      fail,
-    });
-    this.#sync.resumeAt(this.#step);
-    const hasBegun = (): boolean => this.#step > 0;
-    const waits = this.#waits;
-    const isResumed = this.#step > 0;
-    this.#post = new Post({
-      transport,
-      channels,
-      clock,
-      log,
-      definitionHash,
-      mailbox,
-      attempts,
-      waits,
-      hasBegun,
-      isResumed,
-      fail,
-    });
-    this.#keyMaker = options.keyMaker({ definition, transport, clock, log, post: this.#post, mailbox });
-    this.#broadcast = new Broadcast(
-      {
-        transport,
-        clock,
-        attempts,
-        post: this.#post,
-        mailbox,
-        journal,
-        key,
-        publicKeys,
-        session: definitionHash,
-        kinds: [nodeSignatureKind, ...this.#keyMaker.broadcasts],
-        fail,
-      },
-      records,
-    );
-    this.#exchange = new PartialExchange({ transport, post: this.#post, mailbox, depositAmounts });
-    this.#meeting = new Meeting({
-      clock,
-      log,
-      transport,
-      channels,
-      post: this.#post,
-      sync: this.#sync,
-      waits,
-      peers: needs.peers,
-      attempts,
-      isResumed,
-      fail,
+    this.#step = stepOf(begun.records);
+    this.#protocols = registerProtocols(needs, options, begun, {
+      hasBegun: () => this.#step > 0,
+      fail: (error) => this.#fail(error),
     });
   }
 
@@ -196,7 +70,7 @@ export class Ceremony {
       await opened.journal.destroy();
       throw error;
     }
-    return new Ceremony(needs, options, opened, new Attempts(attempt, opened.records, opened.journal));
+    return new Ceremony(needs, options, { ...opened, attempt });
   }
 
   /** Whether a journal was there: the ceremony goes on where it was interrupted. */
@@ -259,18 +133,19 @@ export class Ceremony {
       now: clock.now(),
       keysDone: this.#part === "keys" ? this.#keysMade : this.#keysSealed,
       keysWanted: definition.numValidators,
-      peers: [...this.#sync.peers.values()].map((peer) =>
-        this.#meeting.progressOf(peer, news.get(peer.operator)),
+      peers: [...this.#protocols.sync.peers.values()].map((peer) =>
+        this.#protocols.meeting.progressOf(peer, news.get(peer.operator)),
       ),
     };
   }
 
   async #perform(signal: AbortSignal): Promise<void> {
     const { seed, dialect } = await this.#begin(signal);
-    this.#broadcast.speak(dialect.broadcast);
-    this.#sync.start(dialect.minor, signal);
-    if (this.#step === 0) await this.#waitFor("to join", (operator) => this.#sync.joined(operator, signal));
-    if (this.#step === 0) await this.#sync.allJoined(signal);
+    const { broadcast, sync } = this.#protocols;
+    broadcast.speak(dialect.broadcast);
+    sync.start(dialect.minor, signal);
+    if (this.#step === 0) await this.#waitFor("to join", (operator) => sync.joined(operator, signal));
+    if (this.#step === 0) await sync.allJoined(signal);
     if (this.#step < steps.finishing) await this.#reach("meeting", signal);
     if (this.#step < steps.storing) await this.#makeAndStore(seed, signal);
     await this.#finish(signal);
@@ -279,10 +154,10 @@ export class Ceremony {
   /** The seed and the dialect; both are drawn once, when all have met and before anything that follows from them is said. */
   async #begin(signal: AbortSignal): Promise<{ readonly seed: Uint8Array; readonly dialect: Dialect }> {
     this.#enter("meeting");
-    this.#meeting.start(signal);
+    this.#protocols.meeting.start(signal);
     const drawn = this.#records.find((record) => record.kind === "seed");
     if (drawn !== undefined) return { seed: drawn.seed, dialect: readDialect(drawn.dialect) };
-    const dialect = await this.#meeting.allMet(signal);
+    const dialect = await this.#protocols.meeting.allMet(signal);
     const seed = this.#needs.entropy(32);
     await this.#journal.append({ kind: "seed", seed, dialect: writeDialect(dialect) });
     return { seed, dialect };
@@ -292,10 +167,11 @@ export class Ceremony {
   async #makeAndStore(seed: Uint8Array, signal: AbortSignal): Promise<void> {
     const { definition, network, key, publicKeys } = this.#options;
     const { bls, known, transport } = this.#needs;
+    const { broadcast, exchange, keyMaker } = this.#protocols;
     this.#enter("keys");
-    const keys = await this.#keyMaker.make({
+    const keys = await keyMaker.make({
       entropy: seededEntropy(seed, "keys"),
-      broadcast: this.#broadcast,
+      broadcast,
       onKey: () => this.#keysMade++,
       signal,
     });
@@ -304,7 +180,7 @@ export class Ceremony {
     const passwords = this.#seal(keys, signal);
     await this.#reach("keys", signal);
 
-    const signing: Signing = { definition, keys, exchange: this.#exchange, bls, known, signal };
+    const signing: Signing = { definition, keys, exchange, bls, known, signal };
     this.#enter("deposits");
     const deposits = await signDeposits(signing);
     await this.#reach("deposits", signal);
@@ -321,7 +197,7 @@ export class Ceremony {
     await this.#reach("lock", signal);
 
     this.#enter("nodes");
-    const self = { broadcast: this.#broadcast, key, self: transport.self, publicKeys };
+    const self = { broadcast, key, self: transport.self, publicKeys };
     const nodeSignatures = await exchangeNodeSignatures(self, hash, signal);
     await this.#reach("nodes", signal);
 
@@ -378,7 +254,7 @@ export class Ceremony {
     try {
       await Promise.race([
         this.#allAt("storing", either),
-        this.#sync.someAt(witnesses, steps.finishing, either),
+        this.#protocols.sync.someAt(witnesses, steps.finishing, either),
       ]);
     } finally {
       known.abort(new Error("everybody has stored its shares"));
@@ -394,7 +270,7 @@ export class Ceremony {
       await this.#reach("finishing", signal);
       await this.#journal.append({ kind: "over" });
     }
-    await this.#waitFor("to say goodbye", (operator) => this.#sync.goodbye(operator, signal));
+    await this.#waitFor("to say goodbye", (operator) => this.#protocols.sync.goodbye(operator, signal));
   }
 
   /** Tells that a part is done, after noting it, and waits until all others have done it too. */
@@ -408,20 +284,19 @@ export class Ceremony {
     if (step <= this.#step) return;
     await this.#journal.append({ kind: "step", step });
     this.#step = step;
-    this.#sync.advance(step);
+    this.#protocols.sync.advance(step);
   }
 
   async #allAt(part: PartName, signal: AbortSignal): Promise<void> {
     const title = parts.find(({ name }) => name === part)?.title ?? part;
     await this.#waitFor(`to finish ${title.toLowerCase()}`, (operator) =>
-      this.#sync.isAt(operator, steps[part], signal),
+      this.#protocols.sync.isAt(operator, steps[part], signal),
     );
   }
 
   async #waitFor(what: string, wait: (operator: OperatorIndex) => Promise<void>): Promise<void> {
-    await Promise.all(
-      [...this.#sync.peers.keys()].map((operator) => this.#waits.during(operator, what, wait(operator))),
-    );
+    const { sync, waits } = this.#protocols;
+    await Promise.all([...sync.peers.keys()].map((operator) => waits.during(operator, what, wait(operator))));
   }
 
   #enter(part: PartName): void {
@@ -441,7 +316,7 @@ export class Ceremony {
 
   async #giveUp(error: CeremonyError): Promise<void> {
     const { clock, output } = this.#needs;
-    this.#sync.giveUp(error.message);
+    this.#protocols.sync.giveUp(error.message);
     await output.discard();
     await this.#journal.destroy();
     await sleepUntil(clock, clock.now() + LAST_WORDS_MS, new AbortController().signal);

@@ -1,6 +1,13 @@
 import { PairingCurve } from "../crypto/index.ts";
-import { begin, checkAnnouncement, type FrostCast, finish, type KeyOfValidator } from "../dkg/index.ts";
-import { type OperatorIndex, shareIndexOf } from "../spec/index.ts";
+import {
+  begin,
+  checkAnnouncement,
+  type FrostBegun,
+  type FrostCast,
+  finish,
+  type KeyOfValidator,
+} from "../dkg/index.ts";
+import { type OperatorIndex, type ShareIndex, shareIndexOf } from "../spec/index.ts";
 import { type BroadcastKind, others } from "./broadcast.ts";
 import { lied } from "./errors.ts";
 import { inTurns } from "./in-turns.ts";
@@ -24,6 +31,18 @@ export function frostKeys(needs: KeyMakerNeeds): KeyMaker {
   return { broadcasts: [round1, round2], make: (making) => makeKeys(needs, making) };
 }
 
+/** What all rounds need. */
+interface Rounds {
+  readonly transport: KeyMakerNeeds["transport"];
+  readonly post: KeyMakerNeeds["post"];
+  readonly broadcast: KeyMaking["broadcast"];
+  /** Ours. */
+  readonly self: ShareIndex;
+  /** Their numbers, from 0. */
+  readonly validators: readonly number[];
+  readonly signal: AbortSignal;
+}
+
 async function makeKeys(
   { definition, transport, post }: KeyMakerNeeds,
   { entropy, broadcast, onKey, signal }: KeyMaking,
@@ -32,77 +51,88 @@ async function makeKeys(
   const { operatorCount } = transport;
   const params = { self, operatorCount, threshold: definition.threshold, curve: await PairingCurve.load() };
   const validators = Array.from({ length: definition.numValidators }, (_, i) => i);
+  const rounds: Rounds = { transport, post, broadcast, self, validators, signal };
 
   const begun = await inTurns(validators, signal, () => begin(params, entropy));
-  const keyOf = (valIdx: number) => ({ valIdx, sourceId: self, targetId: 0 });
-  const casts = begun.map(({ cast }, valIdx) => ({ key: keyOf(valIdx), ...cast }));
-  await broadcast.send(round1, FrostRound1Casts.encode({ casts }), signal);
-  const sharesFor = (to: OperatorIndex): Uint8Array => {
-    const id = shareIndexOf(to);
-    return FrostRound1P2P.encode({
-      shares: begun.map((one, valIdx) => ({
-        key: { ...keyOf(valIdx), targetId: id },
-        id,
-        value: one.shareFor(id),
-      })),
-    });
-  };
-  post.keep(SHARES_MAIL, sharesFor);
-  for (const to of others(transport)) post.send(to, SHARES_PROTOCOL, sharesFor(to), signal);
-
-  const dealt = await Promise.all(
-    others(transport).map(async (from) => {
-      const cast = await broadcast.receive(from, round1, signal);
-      const shares = await post.receive(from, SHARES_MAIL, signal);
-      return {
-        dealer: shareIndexOf(from),
-        casts: ofEach(
-          validators,
-          from,
-          0,
-          readFrom(from, () => FrostRound1Casts.decode(cast).casts),
-        ),
-        shares: ofEach(
-          validators,
-          from,
-          self,
-          readFrom(from, () => FrostRound1P2P.decode(shares).shares),
-        ),
-      };
-    }),
-  );
+  await deal(rounds, begun);
+  const dealt = await Promise.all(others(transport).map((from) => receiveDealt(rounds, from)));
   const keys = await inTurns(begun, signal, (one, i) => {
-    const received = dealt.map(
-      ({ dealer, casts: cast, shares }) =>
-        [dealer, { cast: cast[i] as FrostCast, share: shares[i]?.value as Uint8Array }] as const,
-    );
+    const received = dealt.map(({ dealer, casts, shares }) => {
+      const [cast, share] = [casts[i] as FrostCast, shares[i] as Uint8Array];
+      return [dealer, { cast, share }] as const;
+    });
     const key = orThrow(finish(params, one, new Map(received)), i);
     onKey();
     return key;
   });
+  await announce(rounds, keys);
+  for (const from of others(transport)) await checkAnnounced(rounds, from, keys);
+  return keys.map(({ groupKey, publicShares, secret }) => ({ groupKey, publicShares, share: secret }));
+}
 
-  const announced = keys.map(({ groupKey, publicShares }, valIdx) => ({
-    key: keyOf(valIdx),
+/** Round 1: what all may see, and to each its shares. */
+async function deal(
+  { transport, post, broadcast, self, signal }: Rounds,
+  begun: readonly FrostBegun[],
+): Promise<void> {
+  const keyOf = (valIdx: number, targetId: number) => ({ valIdx, sourceId: self, targetId });
+  const casts = begun.map(({ cast }, i) => ({ key: keyOf(i, 0), ...cast }));
+  await broadcast.send(round1, FrostRound1Casts.encode({ casts }), signal);
+  const sharesFor = (to: OperatorIndex): Uint8Array => {
+    const id = shareIndexOf(to);
+    const shares = begun.map((one, i) => ({ key: keyOf(i, id), id, value: one.shareFor(id) }));
+    return FrostRound1P2P.encode({ shares });
+  };
+  post.keep(SHARES_MAIL, sharesFor);
+  for (const to of others(transport)) post.send(to, SHARES_PROTOCOL, sharesFor(to), signal);
+}
+
+/** Round 1 of another dealer, by validator. @throws CeremonyError `ceremony/lied` */
+async function receiveDealt(
+  { post, broadcast, self, validators, signal }: Rounds,
+  from: OperatorIndex,
+): Promise<{
+  readonly dealer: ShareIndex;
+  readonly casts: readonly FrostCast[];
+  readonly shares: readonly Uint8Array[];
+}> {
+  const cast = await broadcast.receive(from, round1, signal);
+  const mail = await post.receive(from, SHARES_MAIL, signal);
+  const casts = readFrom(from, () => FrostRound1Casts.decode(cast).casts);
+  const shares = readFrom(from, () => FrostRound1P2P.decode(mail).shares);
+  return {
+    dealer: shareIndexOf(from),
+    casts: ofEach(validators, from, 0, casts),
+    shares: ofEach(validators, from, self, shares).map(({ value }) => value),
+  };
+}
+
+/** Round 2: the keys that we came to. */
+async function announce(
+  { transport, broadcast, self, signal }: Rounds,
+  keys: readonly KeyOfValidator[],
+): Promise<void> {
+  const casts = keys.map(({ groupKey, publicShares }, valIdx) => ({
+    key: { valIdx, sourceId: self, targetId: 0 },
     verificationKey: groupKey,
     vkShare: publicShares[transport.self] as Uint8Array,
   }));
-  await broadcast.send(round2, FrostRound2Casts.encode({ casts: announced }), signal);
-  for (const from of others(transport)) {
-    const bytes = await broadcast.receive(from, round2, signal);
-    const theirs = ofEach(
-      validators,
-      from,
-      0,
-      readFrom(from, () => FrostRound2Casts.decode(bytes).casts),
-    );
-    for (const [i, { verificationKey, vkShare }] of theirs.entries()) {
-      const key = keys[i] as KeyOfValidator;
-      const announcement = { groupKey: verificationKey, publicShare: vkShare };
-      const lie = checkAnnouncement(key, shareIndexOf(from), announcement);
-      if (lie !== undefined) orThrow(lie, i);
-    }
+  await broadcast.send(round2, FrostRound2Casts.encode({ casts }), signal);
+}
+
+/** Round 2 of another operator. @throws CeremonyError `ceremony/lied` - it came to other keys than we. */
+async function checkAnnounced(
+  { broadcast, validators, signal }: Rounds,
+  from: OperatorIndex,
+  keys: readonly KeyOfValidator[],
+): Promise<void> {
+  const bytes = await broadcast.receive(from, round2, signal);
+  const casts = readFrom(from, () => FrostRound2Casts.decode(bytes).casts);
+  for (const [i, { verificationKey, vkShare }] of ofEach(validators, from, 0, casts).entries()) {
+    const announcement = { groupKey: verificationKey, publicShare: vkShare };
+    const lie = checkAnnouncement(keys[i] as KeyOfValidator, shareIndexOf(from), announcement);
+    if (lie !== undefined) orThrow(lie, i);
   }
-  return keys.map(({ groupKey, publicShares, secret }) => ({ groupKey, publicShares, share: secret }));
 }
 
 /** What a message holds for each validator, exactly once, under its author's name. @throws CeremonyError `ceremony/lied` */
