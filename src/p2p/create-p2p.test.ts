@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ProtocolLimits, Transport } from "../ports/index.ts";
+import { type Logger, type ProtocolLimits, silent, type Transport } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
+import { Backoff } from "./backoff.ts";
 import { P2pError } from "./errors.ts";
 import { frame } from "./framing.ts";
-import { PING_TIMEOUT_MS, SEND_TIMEOUT_MS } from "./limits.ts";
+import {
+  DIAL_BACKOFF_FACTOR,
+  DIAL_BACKOFF_FIRST_MS,
+  DIAL_BACKOFF_MAX_MS,
+  PING_TIMEOUT_MS,
+  SEND_TIMEOUT_MS,
+} from "./limits.ts";
 import { hostilePeer } from "./testing/hostile-peer.ts";
 import { connected, keptHost, newKey, pair, testNode, until, withoutLimits } from "./testing/hosts.ts";
 import { memoryAddressBook } from "./testing/memory-address-book.ts";
@@ -135,6 +142,35 @@ test("a peer that comes back on its port is connected again, and its address out
   await restarted.p2p.start();
   await connected(restarted, again);
   await Promise.all([again.p2p.stop(), restarted.p2p.stop()]);
+});
+
+test("when one peer is back the others that are away are dialled at once, however long the wait for them is", async (t) => {
+  const random = (): number => 0.75;
+  const backoff = new Backoff(
+    { firstMs: DIAL_BACKOFF_FIRST_MS, factor: DIAL_BACKOFF_FACTOR, maxMs: DIAL_BACKOFF_MAX_MS },
+    random,
+  );
+  withoutLimits(t, ...Array.from({ length: 20 }, () => backoff.next())); // Each such wait is for ever.
+  const keys = [newKey(), newKey(), newKey()];
+  const before = testNode(keys, 2, { listen: [`${keptHost}:0`] });
+  await before.p2p.start();
+  const [address = ""] = before.p2p.listenAddresses();
+  await before.p2p.stop();
+
+  const failed = Promise.withResolvers<void>();
+  const note = (message: string): void => {
+    if (message === "Peer not reached; trying again") failed.resolve();
+  };
+  const log: Logger = { ...silent, info: note, room: () => log };
+  const node = testNode(keys, 0, { peers: [address], log, random });
+  await node.p2p.start();
+  await failed.promise;
+  const away = testNode(keys, 2, { listen: [`${keptHost}:${/tcp\/(\d+)/.exec(address)?.[1]}`] });
+  await away.p2p.start();
+  const back = testNode(keys, 1, { listen: [], peers: node.p2p.listenAddresses() });
+  await back.p2p.start();
+  await Promise.all([connected(node, back), connected(node, away)]);
+  await Promise.all([node, away, back].map(({ p2p }) => p2p.stop()));
 });
 
 test("peers introduce themselves: version, nickname, client, clock", async () => {

@@ -77,7 +77,15 @@ class Network implements P2p {
     this.#roster = roster;
     this.#violations = new Violations({ log, meter, now, onExcess: (name) => this.#putOut(name) });
     const violations = this.#violations;
-    const links = new Links({ roster, log, meter, violations });
+    const links = new Links({
+      roster,
+      log,
+      meter,
+      violations,
+      onReturn: () => {
+        for (const dialer of this.#dialers.values()) dialer.callBack();
+      },
+    });
     this.#links = links;
     this.#heartbeat = new Heartbeat({ links, meter });
     this.#pings = new PingServer({ roster, violations, now });

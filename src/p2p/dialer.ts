@@ -9,6 +9,7 @@ import {
   DIAL_BACKOFF_FACTOR,
   DIAL_BACKOFF_FIRST_MS,
   DIAL_BACKOFF_MAX_MS,
+  DIAL_CUT_OFF_MAX_MS,
   DIAL_TIMEOUT_MS,
   DIRECT_HEAD_START_MS,
   PING_TIMEOUT_MS,
@@ -63,6 +64,10 @@ export class Dialer {
   });
   #lastError: string | undefined;
   #logged = "";
+  /** Something has happened since the last attempt began, for which the next one is not waited for. */
+  #isCalled = false;
+  /** Not while the peer has its head start. */
+  #mayBeCalled = false;
 
   constructor(
     peer: Peer,
@@ -85,10 +90,16 @@ export class Dialer {
     return this.#lastError;
   }
 
-  /** The peer may have called in vain, among strangers who flood us from its address: it is dialled now, if it is not connected. */
+  /**
+   * There is a reason to think that the peer can be reached now: it may have called in vain, among strangers who flood us from
+   * its address, or another peer is back, and what kept that one away may have kept this one away. If it is not connected it is
+   * dialled at once.
+   */
   callBack(): void {
-    if (this.#needs.links.best(this.#peer.operator) !== undefined) return;
-    if (this.#callsBack.take(performance.now())) this.#needs.links.changed.get(this.#peer.operator)?.ring();
+    if (!this.#mayBeCalled || this.#needs.links.best(this.#peer.operator) !== undefined) return;
+    if (!this.#callsBack.take(performance.now())) return;
+    this.#isCalled = true;
+    this.#needs.links.changed.get(this.#peer.operator)?.ring();
   }
 
   /** Settles when the signal fires; never rejects. */
@@ -96,29 +107,29 @@ export class Dialer {
     const { links, random } = this.#needs;
     const peer = this.#peer;
     const changed = links.changed.get(peer.operator);
-    const alone = new Backoff(
-      { firstMs: DIAL_BACKOFF_FIRST_MS, factor: DIAL_BACKOFF_FACTOR, maxMs: DIAL_BACKOFF_MAX_MS },
-      random,
-    );
-    const relayed = new Backoff(
-      { firstMs: DIAL_BACKOFF_FIRST_MS * 10, factor: DIAL_BACKOFF_FACTOR, maxMs: UPGRADE_BACKOFF_MAX_MS },
-      random,
-    );
+    const backoff = (firstMs: number, maxMs: number): Backoff =>
+      new Backoff({ firstMs, factor: DIAL_BACKOFF_FACTOR, maxMs }, random);
+    const alone = backoff(DIAL_BACKOFF_FIRST_MS, DIAL_BACKOFF_MAX_MS);
+    const cutOff = backoff(DIAL_BACKOFF_FIRST_MS, DIAL_CUT_OFF_MAX_MS);
+    const relayed = backoff(DIAL_BACKOFF_FIRST_MS * 10, UPGRADE_BACKOFF_MAX_MS);
     if (!this.#isFirst) await changed?.wait(DIRECT_HEAD_START_MS, signal);
+    this.#mayBeCalled = true;
     let attempts = 0;
     let connectedSince: number | undefined;
     while (!signal.aborted) {
       const best = links.best(peer.operator);
+      const inDoubt = best?.isDoubtful === true;
       if (best !== undefined) {
         connectedSince ??= performance.now();
-        attempts = 0;
+        if (!inDoubt) attempts = 0;
       } else if (connectedSince !== undefined) {
         // A connection that ends as soon as it begins must not make us dial without pause.
-        if (performance.now() - connectedSince >= STEADY_AFTER_MS) alone.reset();
+        if (performance.now() - connectedSince >= STEADY_AFTER_MS)
+          for (const one of [alone, cutOff]) one.reset();
         else await pause(alone.next(), signal);
         connectedSince = undefined;
       }
-      if (best?.relayed === false) {
+      if (best?.relayed === false && !inDoubt) {
         relayed.reset();
         await changed?.wait(undefined, signal);
         continue;
@@ -127,9 +138,13 @@ export class Dialer {
         await changed?.wait(PING_TIMEOUT_MS, signal);
         if (links.best(peer.operator) !== undefined) continue;
       }
-      const relaysToo = best === undefined && this.#mayUseRelays(attempts++);
+      this.#isCalled = false;
+      const relaysToo = (best === undefined || inDoubt) && this.#mayUseRelays(attempts++);
       const connected = await this.#attempt({ relaysToo }, signal);
-      if (!connected) await changed?.wait((best === undefined ? alone : relayed).next(), signal);
+      if (connected || this.#isCalled) continue;
+      // Who reaches nobody is likely to be the one that is cut off, and nobody tells it when that is over.
+      const wait = best === undefined ? (links.connected().length > 0 ? alone : cutOff) : relayed;
+      await changed?.wait(wait.next(), signal);
     }
   }
 

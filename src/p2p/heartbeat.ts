@@ -43,6 +43,7 @@ export class Heartbeat {
     let inSurplus = 0;
     const ask = async (): Promise<boolean> => {
       const answered = await this.#ping(link);
+      if (!answered) this.#links.doubt(link);
       inSurplus = answered && this.#links.isForUsToEnd(link) ? inSurplus + 1 : 0;
       if (inSurplus >= SURPLUS_PINGS) await endGently(link);
       return answered;

@@ -90,6 +90,8 @@ export const PING_STREAM_MAX_MS = 60_000;
 /** A connection with so many lost pings in a row is dead and makes place for a new one. */
 export const LOST_PINGS_MAX = 2;
 
+/** Connections that were opened so close to each other may have come in another order at the other side. */
+export const CROSSING_MS = 5_000;
 /** A connection is ended when so many pings in a row found another in its place and nothing on it: by then the other side has found so too. */
 export const SURPLUS_PINGS = 3;
 
@@ -97,7 +99,9 @@ export const SURPLUS_PINGS = 3;
 export const DIAL_BACKOFF_FIRST_MS = 100;
 export const DIAL_BACKOFF_FACTOR = 1.6;
 export const DIAL_BACKOFF_MAX_MS = 30_000;
-/** How often a peer is dialled at once that may have called us in vain, while strangers flood us from its address. */
+/** And where no peer at all is connected: within a slot of the end of whatever cuts us off, everybody has to be there again. */
+export const DIAL_CUT_OFF_MAX_MS = 4_000;
+/** How often a peer is dialled at once for a reason that others can make up: calls from its address, or a peer that comes and goes. */
 export const CALLS_BACK_PER_SECOND_MAX = 0.5;
 /** While a relayed connection works, a direct one is tried at this pace at most. */
 export const UPGRADE_BACKOFF_MAX_MS = 120_000;
@@ -127,6 +131,8 @@ export const RESERVATION_MIN_MS = 30_000;
 export const RESERVATION_MAX_MS = 3_600_000;
 export const RESERVATION_MARGIN_MS = 120_000;
 export const RELAY_BACKOFF_FIRST_MS = 500;
+/** Whoever has but relays is alone until one is back. */
+export const RELAY_BACKOFF_MAX_MS = 10_000;
 /** A relay that served so long is tried again at once when it goes; one that leaves at once is waited for longer each time. */
 export const RELAY_STEADY_AFTER_MS = 30_000;
 

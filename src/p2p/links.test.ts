@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { OperatorIndex } from "../spec/index.ts";
-import { CONNECTIONS_MAX_PER_PEER } from "./limits.ts";
+import { CONNECTIONS_MAX_PER_PEER, CROSSING_MS } from "./limits.ts";
 import type { Link } from "./links.ts";
 import { fakeLinks } from "./testing/links.ts";
 
@@ -89,7 +89,7 @@ function fakeLinksToKin(t: TestContext, which: "smaller" | "larger") {
     now++;
     all.verify(link);
   };
-  return { all, connect, answer };
+  return { all, connect, answer, pass: (ms: number) => void (now += ms) };
 }
 
 for (const which of ["smaller", "larger"] as const)
@@ -117,10 +117,37 @@ test("a relayed connection is in surplus beside a direct one that answers, whoev
   }
 });
 
-test("of two that the same side dialled none is in surplus: only one side knows which it wants", (t) => {
+test("of two that the same side dialled the newer is kept, if they came so far apart that both sides know which it is", (t) => {
+  for (const apartMs of [CROSSING_MS - 10, CROSSING_MS + 10]) {
+    const { all, connect, answer, pass } = fakeLinksToKin(t, "smaller");
+    const older = connect({ dialled: true });
+    pass(apartMs);
+    const newer = connect({ dialled: true });
+    for (const link of [older, newer, older]) answer(link);
+    assert.deepEqual(all.ranked(one), [newer, older]);
+    assert.deepEqual([older, newer].map(all.isForUsToEnd.bind(all)), [apartMs > CROSSING_MS, false]);
+  }
+});
+
+test("one that lost a ping is used after every other, and nothing is in surplus beside it, until it answers again", (t) => {
   const { all, connect, answer } = fakeLinksToKin(t, "smaller");
-  const [older, newer] = [connect({ dialled: true }), connect({ dialled: true })];
-  for (const link of [older, newer, older]) answer(link);
-  assert.deepEqual(all.ranked(one), [newer, older]);
-  assert.deepEqual([older, newer].map(all.isForUsToEnd.bind(all)), [false, false]);
+  const direct = connect({ dialled: true });
+  const relayed = connect({ relayed: true });
+  for (const link of [direct, relayed, direct]) answer(link);
+  all.doubt(direct);
+  assert.deepEqual([all.ranked(one), all.isForUsToEnd(relayed)], [[relayed, direct], false]);
+  answer(direct);
+  assert.deepEqual([all.ranked(one), all.isForUsToEnd(relayed)], [[direct, relayed], true]);
+});
+
+test("a peer that was not there and is back is told of once, whatever further connections it has", () => {
+  const back: number[] = [];
+  const { all, connect } = fakeLinks(2, (operator) => void back.push(operator));
+  const [first, second] = [connect(), connect()];
+  assert.deepEqual(back, []);
+  for (const link of [first, second, first]) all.verify(link);
+  assert.deepEqual(back, [one]);
+  for (const { connection } of [first, second]) connection.abort(new Error("gone"));
+  all.verify(connect());
+  assert.deepEqual(back, [one, one]);
 });

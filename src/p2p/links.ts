@@ -28,6 +28,8 @@ export interface Link {
   /** When it was opened, and when the peer last answered on it, in steady milliseconds. */
   readonly openedAt: number;
   answeredAt: number | undefined;
+  /** The last ping was lost: the connection may be dead, and another is looked for while this one has its last chance. */
+  isDoubtful: boolean;
   /** Last round trip in milliseconds. */
   rttMs: number | undefined;
   /** Protocols that the peer did not know when last asked. */
@@ -36,7 +38,7 @@ export interface Link {
 
 /** The live connections to the operators, and which of them to use. */
 export class Links {
-  /** Rings when a connection was verified, or one that was verified went. */
+  /** Rings when a connection was verified, came into doubt or out of it, or one that was verified went. */
   readonly changed: ReadonlyMap<OperatorIndex, Bell>;
   readonly #links = new Map<string, Link>();
   readonly #roster: Roster;
@@ -48,13 +50,22 @@ export class Links {
   readonly #answeredAt = new Map<OperatorIndex, number>();
   /** Those who run this program, and so know which of two connections is in surplus. */
   readonly #kin = new Set<OperatorIndex>();
+  readonly #onReturn: (operator: OperatorIndex) => void;
   readonly #brokenListeners: ((operator: OperatorIndex) => void)[] = [];
   #serial = 0;
 
-  constructor(needs: { roster: Roster; log: Logger; meter: Meter; violations: Violations }) {
+  /** @param needs.onReturn - Told of an operator who was not connected, and is. */
+  constructor(needs: {
+    roster: Roster;
+    log: Logger;
+    meter: Meter;
+    violations: Violations;
+    onReturn?: (operator: OperatorIndex) => void;
+  }) {
     this.#roster = needs.roster;
     this.#log = needs.log;
     this.#violations = needs.violations;
+    this.#onReturn = needs.onReturn ?? (() => {});
     this.changed = new Map(needs.roster.peers.map(({ operator }) => [operator, new Bell()]));
     const { connectionTypes, connections } = p2pMetrics(needs.meter);
     this.#types = connectionTypes;
@@ -77,6 +88,7 @@ export class Links {
       verified: false,
       openedAt: performance.now(),
       answeredAt: undefined,
+      isDoubtful: false,
       rttMs: undefined,
       refused: new Set(),
     };
@@ -97,10 +109,24 @@ export class Links {
     if (link.closed.aborted) return;
     link.answeredAt = performance.now();
     this.#answeredAt.set(link.peer.operator, link.answeredAt);
-    if (link.verified) return;
+    if (link.verified) {
+      if (link.isDoubtful) this.#setDoubt(link, false);
+      return;
+    }
     const isFirst = this.best(link.peer.operator) === undefined;
     link.verified = true;
     if (isFirst) this.#log.info("Peer connected", { peer: link.peer.name, relayed: link.relayed });
+    this.changed.get(link.peer.operator)?.ring();
+    if (isFirst) this.#onReturn(link.peer.operator);
+  }
+
+  /** Notes that the peer has left a ping unanswered on this link. */
+  doubt(link: Link): void {
+    if (link.verified && !link.isDoubtful && !link.closed.aborted) this.#setDoubt(link, true);
+  }
+
+  #setDoubt(link: Link, isDoubtful: boolean): void {
+    link.isDoubtful = isDoubtful;
     this.changed.get(link.peer.operator)?.ring();
   }
 
@@ -111,8 +137,8 @@ export class Links {
   }
 
   /**
-   * Verified links to an operator, best first: direct before relayed, those in surplus last, then the newest, since older ones
-   * may be dead.
+   * Verified links to an operator, best first: those in doubt last, direct before relayed, those in surplus after the others,
+   * then the newest, since older ones may be dead.
    */
   ranked(operator: OperatorIndex): readonly Link[] {
     const usable = this.#all(operator).filter((link) => link.verified && link.connection.status === "open");
@@ -120,6 +146,7 @@ export class Links {
     const inSurplus = new Set(usable.filter((link) => this.#isSurplus(link, usable)));
     return usable.toSorted(
       (a, b) =>
+        Number(a.isDoubtful) - Number(b.isDoubtful) ||
         Number(a.relayed) - Number(b.relayed) ||
         Number(inSurplus.has(a)) - Number(inSurplus.has(b)) ||
         b.serial - a.serial,

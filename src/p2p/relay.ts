@@ -8,12 +8,12 @@ import { ping, whileAnswering } from "./heartbeat.ts";
 import { lazily } from "./lazy-negotiation.ts";
 import {
   DIAL_BACKOFF_FACTOR,
-  DIAL_BACKOFF_MAX_MS,
   DIAL_TIMEOUT_MS,
   LOST_PINGS_MAX,
   PING_INTERVAL_MS,
   PING_TIMEOUT_MS,
   RELAY_BACKOFF_FIRST_MS,
+  RELAY_BACKOFF_MAX_MS,
   RELAY_RESOLVE_INTERVAL_MS,
   RELAY_STEADY_AFTER_MS,
   RESERVATION_MARGIN_MS,
@@ -156,7 +156,7 @@ export class Relay {
   /** Settles when the signal fires; never rejects. */
   async keep(signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(
-      { firstMs: RELAY_BACKOFF_FIRST_MS, factor: DIAL_BACKOFF_FACTOR, maxMs: DIAL_BACKOFF_MAX_MS },
+      { firstMs: RELAY_BACKOFF_FIRST_MS, factor: DIAL_BACKOFF_FACTOR, maxMs: RELAY_BACKOFF_MAX_MS },
       this.#needs.random,
     );
     while (!signal.aborted) {

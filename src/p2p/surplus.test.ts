@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { Stream } from "@libp2p/interface";
-import { type Logger, silent, unmetered } from "../ports/index.ts";
+import { silent, unmetered } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { tcpAddress } from "./addresses.ts";
 import { Heartbeat, PING_PROTOCOL } from "./heartbeat.ts";
@@ -11,7 +11,6 @@ import { AGENT_PREFIX, type Link, Links } from "./links.ts";
 import { PingServer } from "./ping-server.ts";
 import { Roster } from "./roster.ts";
 import { newKey, ObservedMeter, until } from "./testing/hosts.ts";
-import { fakeLinks } from "./testing/links.ts";
 import { Violations } from "./violations.ts";
 
 const protocol = "/trireme/test/1.0.0";
@@ -47,7 +46,7 @@ class Side {
       { roster, violations, peersAt: () => [], onTurnedAway: () => {}, isNamed: () => false },
       { listen, announce: [], agent, useRelays: false },
     );
-    const links = new Links({ roster, log: silent as Logger, meter: unmetered, violations });
+    const links = new Links({ roster, log: silent, meter: unmetered, violations });
     const side = new Side(roster, links, host);
     const heartbeat = new Heartbeat({ links, meter: side.meter, intervalMs: 1 });
     let time = 0; // So much passes between two pings that none is one too many.

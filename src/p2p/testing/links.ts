@@ -9,7 +9,10 @@ import { Violations } from "../violations.ts";
 import { newKey } from "./hosts.ts";
 
 /** Links to operators 1 and up, over connections that are nothing but open or closed. */
-export function fakeLinks(operatorCount = 2): {
+export function fakeLinks(
+  operatorCount = 2,
+  onReturn: (operator: OperatorIndex) => void = () => {},
+): {
   readonly all: Links;
   readonly roster: Roster;
   /** To operator 1, unless another is named. */
@@ -19,7 +22,7 @@ export function fakeLinks(operatorCount = 2): {
   const operators = keys.map(({ publicKey }, index) => ({ index: index as OperatorIndex, publicKey }));
   const roster = new Roster(operators, 0 as OperatorIndex, keys[0]?.revealBytes() ?? new Uint8Array(0));
   const violations = new Violations({ log: silent, meter: unmetered, now: () => 0, onExcess: () => {} });
-  const all = new Links({ roster, log: silent, meter: unmetered, violations });
+  const all = new Links({ roster, log: silent, meter: unmetered, violations, onReturn });
   let id = 0;
   const connect = (options: { relayed?: boolean; operator?: number; dialled?: boolean } = {}): Link => {
     const connection = Object.assign(new EventTarget(), {
