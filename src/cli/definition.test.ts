@@ -74,6 +74,17 @@ test("create dkg writes a definition of the operators' node keys as asked, for e
   assert.match(again.err, /Move it away first/);
 });
 
+test("a definition without wallets wants no signature, and who gives one is told so", async (t) => {
+  const folder = folderOf(t);
+  const { enrs } = await people(folder);
+  await define(folder, `--operator-enrs ${enrs.join(",")}`);
+  const { code, err } = await trireme(
+    `definition sign --definition-file ${join(folder, "cluster-definition.json")} --data-dir ${join(folder, "op0")} --address ${wallet(0)}`,
+  );
+  assert.equal(code, 2);
+  assert.match(err, /names no wallets of operators\n {2}No signature is wanted/);
+});
+
 test("create dkg writes every version that ceremonies are held over", async (t) => {
   const folder = folderOf(t);
   const { enrs } = await people(folder);

@@ -36,6 +36,11 @@ function failureOf(run: () => unknown): ClusterError {
   return assert.fail("nothing was refused");
 }
 
+test("a lock in the place of a definition is called one", () => {
+  const { code, facts } = failureOf(() => parseDefinition(text));
+  assert.deepEqual([code, facts["found"]], ["cluster/malformed", "a cluster lock"]);
+});
+
 const wrong: readonly (readonly [path: string, value: unknown, where: string])[] = [
   ["cluster_definition", [], "cluster-lock.cluster_definition"],
   ["cluster_definition.uuid", 7, "cluster-lock.cluster_definition.uuid"],

@@ -94,7 +94,13 @@ function addressOrNothing(fields: JsonFieldsType, name: string): string {
 
 /** @throws ClusterError `cluster/malformed` with the path of the field, `cluster/unsupported-version` */
 export function parseDefinition(text: string): Definition {
-  return readDefinition(JsonFields.parse(text, "cluster-definition", malformed));
+  const root = JsonFields.parse(text, "cluster-definition", malformed);
+  if (root.raw("cluster_definition") !== undefined)
+    throw new ClusterError("cluster/malformed", "read the cluster definition", {
+      facts: { found: "a cluster lock", wanted: "a cluster definition" },
+      hint: "A lock is what comes out of a ceremony; name the cluster-definition.json that goes into it.",
+    });
+  return readDefinition(root);
 }
 
 /** @throws ClusterError `cluster/malformed` with the path of the field, `cluster/unsupported-version` */

@@ -81,6 +81,10 @@ function takeSeat(
       : operator.address.toLowerCase() === address,
   );
   if (index >= 0) return { definition: seatOperator(definition, index, encodeEnr(key)), signer: index };
+  if (definition.operators.every((operator) => operator.address === ""))
+    throw new UsageError("cli/usage", "the definition names no wallets of operators", {
+      hint: "No signature is wanted: `trireme dkg` takes it as it is.",
+    });
   throw new UsageError(
     "cli/usage",
     address === ""
