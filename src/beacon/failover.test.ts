@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AssertionFailed } from "../base/index.ts";
 import type { GroupKey } from "../spec/index.ts";
-import { BeaconError } from "./errors.ts";
+import { BeaconError, reasonOf } from "./errors.ts";
 import {
   connectedWorld,
   FakeNode,
@@ -148,6 +148,15 @@ for (const call of calls) {
     }
   });
 }
+
+test("a node that never answers is said to have given no answer, and for how long", async () => {
+  const w = await connectedWorld([new FakeNode("one").on("/eth/v1/validator/duties/proposer", never)]);
+  await assert.rejects(
+    whileAdvancing(w.clock, w.beacon.proposerDuties(4, signal)),
+    (error: unknown) => error instanceof BeaconError && /^no answer within \d+ ms$/.test(reasonOf(error)),
+  );
+  await w.beacon.close();
+});
 
 test("a bug of ours in asking is told as one, and not as the silence of a node", async () => {
   const w = await connectedWorld([new FakeNode("one"), new FakeNode("two")]);

@@ -17,7 +17,7 @@ export function timeLimit(clock: Clock, timeoutMs: number, parents: readonly Abo
   const cancel = clock.at(clock.now() + timeoutMs, () =>
     own.abort(
       new BeaconError("beacon/unavailable", "wait for the beacon node", {
-        facts: { timeoutMs },
+        facts: { timeoutMs, reason: `no answer within ${timeoutMs} ms` },
         hint: "Check that the beacon node is well and near; its answer did not come in time.",
       }),
     ),

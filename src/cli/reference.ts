@@ -31,7 +31,9 @@ function line(flag: Flag): string {
     flag.required === true
       ? "required"
       : flag.kind === "switch"
-        ? "off"
+        ? flag.default === true
+          ? "on"
+          : "off"
         : value === "" || value === "0"
           ? ""
           : `\`${value}\``;

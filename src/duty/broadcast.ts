@@ -37,7 +37,7 @@ export async function broadcast(
     await retry(clock, signal, publishOnce, onFailure, chain.slotMs);
   } catch (error) {
     if (error instanceof AssertionFailed) logBug(log, error, { duty: dutyName(duty.id) });
-    log.warn("Duty not broadcast", { duty: dutyName(duty.id), validators: groupKeys.length });
+    log.debug("Duty not broadcast", { duty: dutyName(duty.id), validators: groupKeys.length });
     return false;
   }
   duty.record.broadcast(groupKeys);

@@ -22,14 +22,15 @@ export const CAUSES = {
   "slashing-memory-doubted":
     "A bug was found on the way to the slashing memory, so this node signs nothing more. Report it with the log, then start the node again.",
   "no-key-share": "This node has no share of this validator's key. Check the keystores in the data folder.",
-  "signer-failed": "The signer gave no signature. Check the key shares or the remote signer.",
+  "signer-failed": "The signer gave no signature. Check the key shares; the log says why.",
   "client-silent":
     "The validator client did not submit its signature in time. Check that it runs, and that it asks this node alone.",
   "not-enough-partials":
     "Fewer operators than the threshold signed in time. The missing ones are named; check them and the connection to them.",
   "bad-partials":
     "Operators signed with a wrong key share, and the good partial signatures were too few. They are named; tell them.",
-  "broadcast-failed": "The beacon node took the signed duty from nobody here. Its answer is in the log.",
+  "broadcast-failed":
+    "This node's beacon node did not take the signed duty; the other operators send it too. Its answer is in the log.",
   "broadcast-late":
     "The signed duty was sent after its slot, and no block took it. See what was slow: an operator, this machine, or the beacon node.",
   "included-late":

@@ -44,7 +44,7 @@ function world(): {
   return node;
 }
 const READY = "Ready: this node does its duties";
-const NOT_READY = "Not ready: this node does no duties";
+const NOT_READY = "Not ready: this node misses duties, or may";
 
 test("a node that finds its peers within seconds says only that it is ready, and says it once", () => {
   const node = world();

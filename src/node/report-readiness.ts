@@ -51,7 +51,7 @@ export function reportReadiness(
     if (reasons.length === 0) return log.info("Ready: this node does its duties");
     const [first] = reasons.filter(({ reason }) => !TOLD_ELSEWHERE.includes(reason));
     if (first !== undefined)
-      log.warn("Not ready: this node does no duties", { why: first.what, advice: first.advice });
+      log.warn("Not ready: this node misses duties, or may", { why: first.what, advice: first.advice });
   }
 
   lookAgain();
