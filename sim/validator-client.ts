@@ -3,6 +3,7 @@ import {
   DeskError,
   type DutyDesk,
   type Selected,
+  type Sender,
   type ShareSigner,
   type Submission,
 } from "../src/ports/index.ts";
@@ -60,6 +61,7 @@ export class SimValidatorClient {
   /** What it wants builders to be told, every epoch anew; nothing when left out. */
   registration: { readonly gasLimit: number; readonly timestamp: number } | undefined;
   readonly #context: ClientContext;
+  readonly #connection: Sender = { address: "client" };
   /** Selection proofs that the desk has taken. */
   readonly #selected = new Set<string>();
   /** The newest slot whose work was begun: a clock that is set back repeats nothing. */
@@ -97,7 +99,7 @@ export class SimValidatorClient {
     const items = await Promise.all(makers.map((make) => this.#sign(make)));
     const { slowMs } = this.temper;
     if (slowMs > 0) await new Promise<void>((resolve) => void clock.at(clock.now() + slowMs, resolve));
-    const refusals = items.length === 0 ? [] : await desk.submit(items, patient);
+    const refusals = items.length === 0 ? [] : await desk.submit(items, patient, this.#connection);
     for (const refusal of refusals) if (refusal !== undefined) this.#note(refusal);
     return refusals.map((refusal) => refusal === undefined);
   }

@@ -1,7 +1,7 @@
 /**
  * Tools with no domain in them: bytes and hexadecimal text, assertions, named errors, seeded chance, addresses of servers,
- * bounded reading, turns for long work, lines with colours, files that survive a power loss, logs that never block,
- * deterministic protobuf. Leans on nothing.
+ * bounded reading, turns for long work, places that nobody is kept out of, lines with colours, files that survive a power
+ * loss, logs that never block, deterministic protobuf. Leans on nothing.
  */
 export { AssertionFailed, assert, present } from "./assert.ts";
 export { type Brand, concatBytes, equalBytes, fromHex, type Hex, HexError, toHex } from "./bytes.ts";
@@ -23,6 +23,7 @@ export {
 } from "./on-disk.ts";
 export { orAborted } from "./or-aborted.ts";
 export { parseJson } from "./parse-json.ts";
+export { Places } from "./places.ts";
 export { printable, printableLines, UNPRINTABLE, withoutSecrets } from "./printable.ts";
 export * as proto from "./proto.ts";
 export { type SeededRandom, seededRandom } from "./random.ts";

@@ -3,6 +3,7 @@ import type { Consensus } from "../consensus/index.ts";
 import type { BeaconNode, BlsWork, Clock, Logger, SlashingStore } from "../ports/index.ts";
 import type { ChainSpec, GroupKey, OperatorIndex, ShareIndex } from "../spec/index.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Judge } from "./judge.ts";
 import type { MemoryHealth } from "./memory-health.ts";
 import type { DutyMetrics } from "./metrics.ts";
 import type { Offers } from "./offers.ts";
@@ -24,6 +25,8 @@ export interface DutyContext {
   readonly signing: Signing;
   readonly offers: Offers;
   readonly bls: BlsWork;
+  /** For signatures that anybody may have sent. */
+  readonly judge: Judge;
   readonly store: PartialStore;
   readonly exchange: Exchange;
   readonly log: Logger;

@@ -158,6 +158,55 @@ test("a client's vote leaves only when it is our share's signature of what was d
   assert.equal(left.filter((one) => one === name).length, 3, "once to every peer");
 });
 
+test("who holds another operator's share is known as nobody who signs well", async () => {
+  const judged: number[] = [];
+  const made = await scene(31, {
+    bls: (honest) => ({
+      ...honest,
+      verify(claims) {
+        judged.push(claims.length);
+        return honest.verify(claims);
+      },
+    }),
+  });
+  const { world, slot, groupKey, operator } = made;
+  await world.runToSlot(slot);
+  const decided = await decidedVote(made);
+  const from = { address: "client" };
+  const others = await sign(world, 3, groupKey, attestationSigningRoot(world.spec, decided.data));
+  const submit = (...signatures: readonly Uint8Array[]): Promise<unknown> =>
+    operator.runner.desk.submit(
+      signatures.map((signature) => voteOf(made, decided, signature)),
+      never,
+      from,
+    );
+  await submit(others);
+  assert.deepEqual(
+    judged,
+    [1, 1, 1, 1, 1],
+    "as the own share's, the group's, and each operator's but the own",
+  );
+  await submit(new Uint8Array(96).fill(1), new Uint8Array(96).fill(2));
+  assert.equal(judged[5], 1);
+});
+
+test("a thousand signatures are looked at bit by bit, and what else is to be done comes between", async () => {
+  const made = await scene(31);
+  const { world, slot, operator } = made;
+  await world.runToSlot(slot);
+  const decided = await decidedVote(made);
+  const wrong = voteOf({ ...made, slot: slot + 1 }, decided, new Uint8Array(96));
+  const answers: number[] = [];
+  const verdicts = operator.runner.desk
+    .submit(Array(1_000).fill(wrong), never)
+    .then((all) => answers.push(all.length));
+  await new Promise(setImmediate);
+  assert.deepEqual(answers, []);
+  await world.clock.run({ forMs: 0 });
+  await verdicts;
+  assert.deepEqual(answers, [1_000]);
+});
+
 test("a client that aggregates with its own selection proof hears what is wrong with it", async () => {
   const made = await scene(36);
   const { world, operator, slot, groupKey, left } = made;

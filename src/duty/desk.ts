@@ -1,10 +1,11 @@
-import { AssertionFailed, equalBytes, explain } from "../base/index.ts";
+import { AssertionFailed, equalBytes, explain, Turns } from "../base/index.ts";
 import {
   type DecidedKind,
   type DecidedOf,
   DeskError,
   type DutyDesk,
   type Selected,
+  type Sender,
   type Submission,
 } from "../ports/index.ts";
 import {
@@ -20,6 +21,7 @@ import type { UnsignedAttestation } from "./codec/attestation.ts";
 import type { SignedAggregateVersioned } from "./codec/kinds.ts";
 import type { DutyContext } from "./context.ts";
 import { deskError } from "./desk-error.ts";
+import { claimOf, NOT_JUDGED } from "./judge.ts";
 import type { Known } from "./known.ts";
 import { type KnownBySlot, partName } from "./known-by-slot.ts";
 import { LIMITS } from "./limits.ts";
@@ -47,6 +49,12 @@ interface Claim {
   readonly offer: DutyOffer;
   readonly partial: Partial;
 }
+/** Who hands items in, until when he waits, and what lies here for each of them. */
+interface Handing {
+  readonly from: Sender;
+  readonly signal: AbortSignal;
+  readonly offerOf: (id: DutyId) => Promise<DutyOffer>;
+}
 /** Taken before, so that nothing is left to do. */
 const TAKEN = "taken";
 
@@ -68,8 +76,11 @@ export class Desk implements DutyDesk {
   readonly #context: DutyContext;
   readonly #more: DeskContext;
   readonly #outboxes: Outboxes;
+  readonly #turns: Turns<string>;
 
   constructor(context: DutyContext, more: DeskContext) {
+    const { clock } = context;
+    this.#turns = new Turns((give) => clock.at(clock.now(), give));
     this.#context = context;
     this.#more = more;
     this.#outboxes = new Outboxes(context);
@@ -130,28 +141,33 @@ export class Desk implements DutyDesk {
   async submit(
     items: readonly Submission[],
     signal: AbortSignal,
+    from: Sender = { address: "" },
   ): Promise<readonly (DeskError | undefined)[]> {
-    const offers = this.#offersFor(signal);
-    const claims = await Promise.all(
-      items.map((item) => this.#claim(item, offers, signal).catch(asDeskError)),
-    );
-    const verdicts = await this.#verified(claims).catch((error: unknown) =>
-      claims.map(() => asDeskError(error)),
-    );
-    for (const [i, claim] of claims.entries()) {
-      if (verdicts[i] === undefined && isClaim(claim)) this.#outboxes.put(claim.offer, claim.partial);
+    const of: Handing = { from, signal, offerOf: this.#offersFor(signal) };
+    const claims = await this.#claims(items, of);
+    return this.#taken(claims, of).catch((error: unknown) => claims.map(() => asDeskError(error)));
+  }
+
+  /** Bit by bit, since thousands of them are hashed. */
+  async #claims(
+    items: readonly Submission[],
+    of: Handing,
+  ): Promise<readonly (Claim | DeskError | typeof TAKEN)[]> {
+    const all: Promise<readonly (Claim | DeskError | typeof TAKEN)[]>[] = [];
+    for (let at = 0; at < items.length; at += LIMITS.partialsPerTurn) {
+      if (at > 0) await this.#turns.next(of.from.address);
+      const some = items.slice(at, at + LIMITS.partialsPerTurn);
+      const claims = Promise.all(some.map((item) => this.#claim(item, of).catch(asDeskError)));
+      claims.catch(() => {}); // Heard below.
+      all.push(claims);
     }
-    return verdicts;
+    return (await Promise.all(all)).flat();
   }
 
   /** What the client says it signed, compared with what lies here for it. Nothing has been verified yet. */
-  async #claim(
-    item: Submission,
-    offerOf: (id: DutyId) => Promise<DutyOffer>,
-    signal: AbortSignal,
-  ): Promise<Claim | typeof TAKEN> {
+  async #claim(item: Submission, { from, signal, offerOf }: Handing): Promise<Claim | typeof TAKEN> {
     if (item.kind === "exit" || item.kind === "builder-registration") {
-      await this.#more.standing.submit(item, signal);
+      await this.#more.standing.submit(item, signal, from);
       return TAKEN;
     }
     const id: DutyId = { slot: item.slot, kind: item.kind };
@@ -199,28 +215,34 @@ export class Desk implements DutyDesk {
     return { groupKey, share, part, root, signature, data: sameButForTheHead(item.signed, own.value) };
   }
 
-  /** Per claim: undefined when it may go out. */
-  async #verified(
+  /** Sends what is right on its way. Per claim: undefined when it was. */
+  async #taken(
     claims: readonly (Claim | DeskError | typeof TAKEN)[],
+    of: Handing,
   ): Promise<readonly (DeskError | undefined)[]> {
-    const { bls, publicShares, self } = this.#context;
     const open = claims.filter(isClaim);
-    const publicKey = (groupKey: GroupKey): Uint8Array =>
-      publicShares.get(groupKey)?.[self] ?? new Uint8Array(48);
-    const right = await bls.verify(
-      open.map(({ partial: { groupKey, root, signature } }) => ({
-        publicKey: publicKey(groupKey),
-        root,
-        signature,
-      })),
+    const right = await this.#context.judge.verify(
+      open.map(({ partial }) => claimOf(this.#context, partial)),
+      of.from,
+      of.signal,
     );
-    const bad = open.find((_, i) => right[i] !== true);
-    const whose = bad === undefined ? "" : await whoseSignature(this.#context, bad.partial);
-    const good = new Set(open.filter((_, i) => right[i] === true));
+    const judgedAs = new Map(open.map((claim, i) => [claim, right[i]]));
+    for (const claim of open)
+      if (judgedAs.get(claim) === true) this.#outboxes.put(claim.offer, claim.partial);
+    const wrong = open.find((claim) => judgedAs.get(claim) === false);
+    const whose = wrong === undefined ? "" : await whoseSignature(this.#context, wrong.partial, of);
     return claims.map((claim) => {
       if (claim === TAKEN) return undefined;
       if (!isClaim(claim)) return claim;
-      return good.has(claim) ? undefined : deskError("duty/wrong-share", claim.offer.duty.id, whose);
+      const { id } = claim.offer.duty;
+      switch (judgedAs.get(claim)) {
+        case true:
+          return undefined;
+        case false:
+          return deskError("duty/wrong-share", id, whose);
+        case undefined:
+          return deskError("duty/unavailable", id, NOT_JUDGED);
+      }
     });
   }
 

@@ -11,6 +11,19 @@ export const LIMITS = {
   smallJsonBytesMax: 2 * 1024,
   /** Any other JSON but that of a block: an aggregate with the bits of all attesters has 35 kB. */
   jsonBytesMax: 128 * 1024,
+  /** Signatures of validator clients that are judged in one go, of those who have signed well: some ten milliseconds of a thread. */
+  judgedPerPiece: 32,
+  /**
+   * How often wrong signatures are judged: each takes some 1.3 ms, so they cost a third of a core at the most, and somebody new
+   * beside a thousand connections that send them has his turn in four seconds.
+   */
+  wrongEveryMs: 4,
+  /** They may be so much ahead of that: a client with keystores of another operator is told so at once. */
+  wrongAheadMs: 500,
+  /** Wrong signatures that are remembered, and cost nothing when they come again. */
+  wrongRemembered: 8_192,
+  /** Signatures that wait to be judged: those of two epochs of 3 000 validators, and as many again of others. */
+  judgedWaitingMax: 16_384,
   /** Validators in one set. Clusters of 3 000 validators exist, and on a small chain all of them may attest in one slot. */
   validatorsPerSetMax: 8_192,
   /** A message of partial signatures up to this size is read at once: some fifty votes, half a millisecond. */

@@ -45,6 +45,7 @@ import { createExchange } from "./exchange.ts";
 import { dutyGate } from "./gate.ts";
 import { GuardBroken } from "./guard.ts";
 import { createInclusion } from "./inclusion.ts";
+import { Judge } from "./judge.ts";
 import { Known } from "./known.ts";
 import { LIMITS } from "./limits.ts";
 import { MemoryHealth, type MemoryState } from "./memory-health.ts";
@@ -167,6 +168,7 @@ export function createDutyRunner(ports: {
     ...ports,
     memory,
     offers,
+    judge: new Judge(ports),
     log,
     metrics,
     store,

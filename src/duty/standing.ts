@@ -1,5 +1,5 @@
 import { assert, explain, toHex } from "../base/index.ts";
-import type { NoteStore, Submission } from "../ports/index.ts";
+import type { NoteStore, Sender, Submission } from "../ports/index.ts";
 import {
   type DutyId,
   dutyName,
@@ -13,6 +13,7 @@ import { type SignedCodec, signedCodecOf, signedCodecs } from "./codec/kinds.ts"
 import type { DutyContext } from "./context.ts";
 import { deskError } from "./desk-error.ts";
 import type { DutyRecord } from "./duty-record.ts";
+import { claimOf, NOT_JUDGED } from "./judge.ts";
 import { LIMITS } from "./limits.ts";
 import type { Partial } from "./partial-store.ts";
 import { readSubmission } from "./read-submission.ts";
@@ -109,9 +110,9 @@ export class Standing {
    *
    * @throws DeskError
    */
-  async submit(item: StandingSubmission, signal: AbortSignal): Promise<void> {
+  async submit(item: StandingSubmission, signal: AbortSignal, from: Sender): Promise<void> {
     const { groupKey } = item;
-    const { share, publicShares, chain } = this.#context;
+    const { share, publicShares, chain, judge } = this.#context;
     if (!publicShares.has(groupKey)) throw deskError("duty/not-ours");
     if (item.kind === "exit") this.#requireOwnIndex(item);
     const id = { slot: item.slot, kind: item.kind };
@@ -119,8 +120,10 @@ export class Standing {
     const partial = { groupKey, share, part, root, signature, data: encodeSigned(item) };
     if (item.kind === "builder-registration" && this.#saysNothingNew(item) && !this.#lacksOurs(id, partial))
       return;
-    if (!(await this.#verify([partial]))[0])
-      throw deskError("duty/wrong-share", id, await whoseSignature(this.#context, partial));
+    const [right] = await judge.verify([claimOf(this.#context, partial)], from, signal);
+    if (right === undefined) throw deskError("duty/unavailable", id, NOT_JUDGED);
+    if (!right)
+      throw deskError("duty/wrong-share", id, await whoseSignature(this.#context, partial, { from, signal }));
     signal.throwIfAborted();
     await this.#keep([{ id, partial }]);
     this.#send({ id, partial });
@@ -180,7 +183,7 @@ export class Standing {
       const some = partials
         .slice(done, done + LIMITS.standingPerTurn)
         .map((partial) => ({ ...partial, data: inOurWords(id, partial.data) }));
-      const right = await this.#verify(some);
+      const right = await this.#context.bls.verify(some.map((partial) => claimOf(this.#context, partial)));
       const wrong = some.find((_, i) => !right[i]);
       if (wrong !== undefined) {
         this.#context.metrics.badPartial(id, operatorOf(wrong.share));
@@ -191,17 +194,6 @@ export class Standing {
       }
       await this.#keep(some.filter((_, i) => right[i]).map((partial) => ({ id, partial })));
     }
-  }
-
-  #verify(partials: readonly Partial[]): Promise<readonly boolean[]> {
-    const { bls, publicShares } = this.#context;
-    return bls.verify(
-      partials.map(({ groupKey, share, root, signature }) => ({
-        publicKey: publicShares.get(groupKey)?.[operatorOf(share)] ?? new Uint8Array(48),
-        root,
-        signature,
-      })),
-    );
   }
 
   /** On disk when it settles, and combined where it completes a threshold. */

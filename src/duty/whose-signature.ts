@@ -1,15 +1,19 @@
 import { fromHex } from "../base/index.ts";
+import type { Sender } from "../ports/index.ts";
 import type { DutyContext } from "./context.ts";
 import type { Partial } from "./partial-store.ts";
 
 /** Finds out what a client was loaded with instead of our share: the end of a sentence for its operator. */
 export async function whoseSignature(
-  { bls, publicShares, self, log }: DutyContext,
+  { judge, publicShares, self, log }: DutyContext,
   { groupKey, root, signature }: Partial,
+  { from, signal }: { readonly from: Sender; readonly signal: AbortSignal },
 ): Promise<string> {
   const shares = publicShares.get(groupKey) ?? [];
   const keys = [fromHex(groupKey, 48), ...shares];
-  const [whole, ...ofShares] = await bls.verify(keys.map((publicKey) => ({ publicKey, root, signature })));
+  const claims = keys.map((publicKey) => ({ publicKey, root, signature }));
+  // In the name of somebody else at the address: that it is another key's shows nothing good of its sender.
+  const [whole, ...ofShares] = await judge.verify(claims, { address: from.address }, signal);
   if (whole === true) {
     log.error("The validator client holds a whole validator key; its operator can sign alone", {
       validator: groupKey,

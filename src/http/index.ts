@@ -19,4 +19,12 @@ export {
   wholeNumber,
 } from "./read.ts";
 export { type Call, createRouter, param, type Route, type Router, refusal } from "./router.ts";
-export { HttpError, type Listening, readAddress, readTls, type ServeOptions, serve } from "./serve.ts";
+export {
+  type Caller,
+  HttpError,
+  type Listening,
+  readAddress,
+  readTls,
+  type ServeOptions,
+  serve,
+} from "./serve.ts";

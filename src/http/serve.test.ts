@@ -8,7 +8,15 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
 import { json } from "./answer.ts";
-import { HttpError, type Listening, readAddress, readTls, type ServeOptions, serve } from "./serve.ts";
+import {
+  type Caller,
+  HttpError,
+  type Listening,
+  readAddress,
+  readTls,
+  type ServeOptions,
+  serve,
+} from "./serve.ts";
 
 const limits: ServeOptions["limits"] = {
   bodyBytesMax: (_, path) => (path === "/large" ? 1_000_000 : 1_000),
@@ -36,6 +44,19 @@ const open = async (url: string): Promise<Socket> => {
   await once(socket, "connect");
   return socket;
 };
+
+test("requests of one connection come from one caller", async () => {
+  const callers = new Set<Caller>();
+  const url = await start(async (_, from) => {
+    callers.add(from);
+    return json(200, {});
+  });
+  const socket = await open(url);
+  const request = "GET / HTTP/1.1\r\nhost: x\r\n";
+  socket.end(`${request}\r\n${request}connection: close\r\n\r\n`);
+  assert.equal((await text(socket)).match(/ 200 /g)?.length, 2);
+  assert.equal(callers.size, 1);
+});
 
 test("a request reaches the handler and its answer the client, over one connection after another", async () => {
   const url = await start(echo);
@@ -95,11 +116,11 @@ test("a small body is taken while large ones fill the room", async () => {
 });
 
 test("when all connections are being served, the one that has been longest makes place for a new one", async () => {
-  const addresses = new Set<string>();
+  const callers = new Set<Caller>();
   let arrived = (): void => {};
   const url = await start(
     (request, from) => {
-      addresses.add(from);
+      callers.add(from);
       arrived();
       return request.url.endsWith("/stuck") ? new Promise(() => {}) : Promise.resolve(json(200, {}));
     },
@@ -120,7 +141,8 @@ test("when all connections are being served, the one that has been longest makes
   assert.equal((await fetch(`${url}/quick`)).status, 200);
   await closed;
   assert.ok(others.every((socket) => !socket.destroyed));
-  assert.deepEqual([...addresses], ["127.0.0.1"]);
+  assert.equal(callers.size, 4, "one for each connection");
+  assert.deepEqual(new Set([...callers].map(({ address }) => address)), new Set(["127.0.0.1"]));
   for (const socket of others) socket.destroy();
 });
 

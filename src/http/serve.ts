@@ -46,13 +46,18 @@ export interface ServeOptions {
 
 const SMALL_BODY_BYTES = 64 * 1024;
 
-/** Answers a request that came from an address. */
-type Handle = (request: Request, from: string) => Promise<Response>;
+/** Whom a request came from: one object for each connection. */
+export interface Caller {
+  readonly address: string;
+}
+
+type Handle = (request: Request, from: Caller) => Promise<Response>;
 
 /** Puts a request handler on a TCP port. @throws HttpError */
 export async function serve(handle: Handle, options: ServeOptions): Promise<Listening> {
   const { limits } = options;
   const bodies = { bytes: 0 };
+  const callers = new WeakMap<Socket, Caller>();
   const cap = new ConnectionCap(limits.connectionsMax);
   const settings = {
     keepAliveTimeout: limits.keepAliveMs,
@@ -63,7 +68,11 @@ export async function serve(handle: Handle, options: ServeOptions): Promise<List
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     outgoing.on("error", () => {}); // The reader went away.
     cap.busy(incoming.socket, outgoing);
-    exchange({ handle, options, bodies }, incoming, outgoing).catch(() => outgoing.destroy());
+    const { socket } = incoming;
+    const from = callers.get(socket) ?? { address: socket.remoteAddress ?? "" };
+    callers.set(socket, from);
+    const answered = (request: Request): Promise<Response> => handle(request, from);
+    exchange({ handle: answered, options, bodies }, incoming, outgoing).catch(() => outgoing.destroy());
   };
   const server =
     options.tls === undefined
@@ -147,7 +156,7 @@ function listen(server: Server, where: { readonly host: string; readonly port: n
 }
 
 interface Serving {
-  readonly handle: Handle;
+  readonly handle: (request: Request) => Promise<Response>;
   readonly options: ServeOptions;
   readonly bodies: { bytes: number };
 }
@@ -184,7 +193,7 @@ async function exchange(
       signal: gone.signal,
       ...(carriesBody ? { body: body.bytes } : {}),
     });
-    await send(await serving.handle(request, incoming.socket.remoteAddress ?? ""), outgoing, limits.stallMs);
+    await send(await serving.handle(request), outgoing, limits.stallMs);
   } finally {
     serving.bodies.bytes -= body.counted;
   }

@@ -44,5 +44,6 @@ export {
   type PartiallySignedKind,
   type PartiallySignedOf,
   type Selected,
+  type Sender,
   type Submission,
 } from "./validator-client.ts";

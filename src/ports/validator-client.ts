@@ -93,6 +93,11 @@ export class DeskError extends DvError<
   | "duty/unavailable"
 > {}
 
+/** Who hands something in: one object for each connection, by which it is told from others at the same address. */
+export interface Sender {
+  readonly address: string;
+}
+
 /**
  * What a validator client asks of the duty pipeline. Every call settles by its signal or the duty's deadline, whichever
  * comes first. Implementations: duty/ (the pipeline), validator-api/testing (in memory).
@@ -112,11 +117,16 @@ export interface DutyDesk {
   /**
    * Takes partial signatures of the validator client: checks share, domain, epoch, decided value and slashing memory,
    * keeps them, and exchanges them. Nothing of an item that is refused leaves the node; the others go on. The same item
-   * may come again.
+   * may come again. Whoever sends wrong signatures holds up himself: each sender is judged in turn.
    *
+   * @param from - Left out, somebody of whom nothing is known.
    * @returns Per item, in order: undefined when it was taken, else why not.
    */
-  submit(items: readonly Submission[], signal: AbortSignal): Promise<readonly (DeskError | undefined)[]>;
+  submit(
+    items: readonly Submission[],
+    signal: AbortSignal,
+    from?: Sender,
+  ): Promise<readonly (DeskError | undefined)[]>;
 
   /**
    * The group signatures of selection proofs (96 bytes each). Waits until a threshold of operators has submitted theirs of

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AssertionFailed } from "../base/index.ts";
+import { AssertionFailed, Places } from "../base/index.ts";
 import { BUG } from "../ports/index.ts";
-import { slotStart } from "../spec/index.ts";
-import { type ApiCall, takingPlaces, waitUntil } from "./context.ts";
+import { type GroupKey, slotStart } from "../spec/index.ts";
+import { type ApiCall, waitUntil } from "./context.ts";
 import { WAITING_MAX } from "./limits.ts";
 import { type ApiWorld, apiWorld } from "./testing/api-world.ts";
 
@@ -40,15 +40,17 @@ test("a bug of ours is an answer to the client and a line in the log, and a clie
 
 test("who waits for a vote is not kept out by long lists of another", async () => {
   const { test: world } = await apiWorld();
-  const waiting = { count: WAITING_MAX };
-  const call = { clock: world.clock, request: new Request("http://api/"), waiting } as unknown as ApiCall;
+  const waiting = new Places(WAITING_MAX);
+  let ended = false;
+  waiting.take("another", WAITING_MAX, () => {
+    ended = true;
+  });
+  const request = new Request("http://api/");
+  const call = { clock: world.clock, request, waiting, from: { address: "own" } } as unknown as ApiCall;
   const soon = world.clock.now() + 1;
   assert.equal(await waitUntil(call, soon, "the vote", async () => "the vote"), "the vote");
-  assert.equal(waiting.count, WAITING_MAX);
-  await assert.rejects(
-    takingPlaces(call, 1, async () => "another list"),
-    { status: 503 },
-  );
+  assert.ok(ended);
+  assert.equal(waiting.taken, 0);
 });
 
 test("a list of refused signatures is one line in the log, and each of them is named to the client", async () => {
@@ -125,4 +127,47 @@ test("sync duties of any epoch of the period are one answer", async () => {
     world.asked.filter((line) => line.includes("/sync/")),
     ["POST /eth/v1/validator/duties/sync/5"],
   );
+});
+
+test("whatever a client signs is handed in under the name of its connection", async () => {
+  const world = await apiWorld();
+  world.test.moveTo(4);
+  const from = { address: "127.0.0.1" };
+  const signature = `0x${"00".repeat(96)}`;
+  const own = { slot: "4", validator_index: "1" };
+  const post = (path: string, item: object): Promise<Response> => {
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify([{ ...own, ...item }]);
+    return world.api.handle(new Request(`http://api${path}`, { method: "POST", body, headers }), from);
+  };
+  const group = new Uint8Array(96);
+  world.desk.reach({ kind: "prepare-aggregator", slot: 4, groupKey: world.groupKeys[1] as GroupKey }, group);
+  const root = `0x${"00".repeat(32)}`;
+  await post("/eth/v1/beacon/pool/sync_committees", { beacon_block_root: root, signature });
+  await post("/eth/v1/validator/beacon_committee_selections", { selection_proof: signature });
+  const block = `http://api/eth/v3/validator/blocks/4?randao_reveal=${signature}`;
+  await world.api.handle(new Request(block), from);
+  assert.deepEqual(
+    world.desk.senders.map((sender) => sender === from),
+    [true, true, true],
+  );
+});
+
+test("whoever sends lists of thousands is read bit by bit, and a client at another address is answered before", async () => {
+  const world = await apiWorld();
+  const message = { beacon_block_root: `0x${"00".repeat(32)}`, signature: `0x${"00".repeat(96)}` };
+  const post = async (name: string, count: number, address: string): Promise<string> => {
+    const list = Array.from({ length: count }, () => ({ ...message, slot: "2", validator_index: "1" }));
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify(list);
+    const path = "http://api/eth/v1/beacon/pool/sync_committees";
+    const answer = await world.api.handle(new Request(path, { method: "POST", body, headers }), { address });
+    assert.equal(answer.status, 200);
+    answered.push(name);
+    return name;
+  };
+  const answered: string[] = [];
+  const flood = Array.from({ length: 3 }, (_, i) => post(`flood ${i}`, 1_000, "10.0.0.2"));
+  await Promise.all([...flood, post("honest", 2, "127.0.0.1")]);
+  assert.equal(answered[0], "honest");
 });

@@ -1,4 +1,4 @@
-import { DvError, explain } from "../base/index.ts";
+import { DvError, explain, Places, Turns } from "../base/index.ts";
 import { createRouter, RequestRefused, refusal } from "../http/index.ts";
 import {
   type BeaconPassage,
@@ -9,6 +9,7 @@ import {
   type Logger,
   logBug,
   type Meter,
+  type Sender,
 } from "../ports/index.ts";
 import type { ChainSpec, OperatorIndex, UnixMs } from "../spec/index.ts";
 import { clientOf } from "./clients.ts";
@@ -18,7 +19,7 @@ import { FixedAnswers } from "./fixed-answers.ts";
 import { type ApiValidator, KeyBook } from "./key-book.ts";
 import { KnownDuties } from "./known-duties.ts";
 import { KnownValidators } from "./known-validators.ts";
-import { LINE_EVERY_MS } from "./limits.ts";
+import { LINE_EVERY_MS, WAITING_MAX } from "./limits.ts";
 import { createMetrics, pathLabel } from "./metrics.ts";
 import { Passage } from "./passage.ts";
 import { aggregateRoutes } from "./routes-aggregates.ts";
@@ -50,8 +51,8 @@ export interface ValidatorApiOptions {
 }
 
 export interface ValidatorApi {
-  /** Answers one request of a validator client, which came from an address. Never rejects. */
-  handle(request: Request, from?: string): Promise<Response>;
+  /** Answers one request. Never rejects. @param from - Left out, somebody of whom nothing is known. */
+  handle(request: Request, from?: Sender): Promise<Response>;
   status(): ValidatorApiStatus;
   /** Ends everything that waits; streams close. */
   close(): void;
@@ -90,7 +91,8 @@ export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorA
   const asking = { clock, chain, beacon };
   const validators = new KnownValidators(asking, keys, closing.signal);
   const passage = new Passage({ beacon, keys, clock, closing: closing.signal });
-  const context: Omit<ApiContext, "from"> = {
+  const turns = new Turns<string>((give) => void setImmediate(give));
+  const context: Omit<ApiContext, "from" | "turn"> = {
     ...asking,
     desk,
     log,
@@ -100,7 +102,7 @@ export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorA
     duties: new KnownDuties(asking, { keys, validators, era, passage }, closing.signal),
     fixed: new FixedAnswers(asking, closing.signal),
     passage,
-    waiting: { count: 0 },
+    waiting: new Places(WAITING_MAX),
     warnOnce: onceInAWhile(ports.clock, log),
     version: options.version,
   };
@@ -153,18 +155,21 @@ export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorA
   }
 
   return {
-    async handle(request, from = "") {
+    async handle(request, from = { address: "" }) {
       client = clientOf(request).name;
       lastRequestAt = clock.now();
       metrics.client(client);
       metrics.streams(passage.streams);
-      return router.dispatch(request, { ...context, from });
+      const turn = (): Promise<void> => turns.next(from.address);
+      // Whoever sends much to be read is read in turn with the others, and with the node's own work.
+      if (request.body !== null) await turn();
+      return router.dispatch(request, { ...context, from, turn });
     },
     status: () => ({
       client,
       lastRequestAt,
       streams: passage.streams,
-      waiting: context.waiting.count,
+      waiting: context.waiting.taken,
     }),
     close: () => closing.abort(new Error("the validator API is closing")),
   };

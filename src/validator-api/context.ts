@@ -1,3 +1,4 @@
+import type { Places } from "../base/index.ts";
 import { type Call, RequestRefused, type Route } from "../http/index.ts";
 import {
   type BeaconPassage,
@@ -5,6 +6,7 @@ import {
   DeskError,
   type DutyDesk,
   type Logger,
+  type Sender,
   type Submission,
 } from "../ports/index.ts";
 import type { ChainSpec, Epoch, GroupKey, Slot, UnixMs, ValidatorIndex } from "../spec/index.ts";
@@ -14,13 +16,14 @@ import type { ApiValidator, KeyBook } from "./key-book.ts";
 import { short } from "./key-book.ts";
 import type { KnownDuties } from "./known-duties.ts";
 import type { ClientValidator, KnownValidators } from "./known-validators.ts";
-import { WAITING_MAX } from "./limits.ts";
 import type { Passage } from "./passage.ts";
 
 /** What the routes work with. */
 export interface ApiContext {
-  /** The address that the request came from. */
-  readonly from: string;
+  /** Whom the request came from. */
+  readonly from: Sender;
+  /** Settles when everything else had its time, and others that wait for theirs: to be asked before work of some milliseconds. */
+  readonly turn: () => Promise<void>;
   readonly clock: Clock;
   readonly chain: ChainSpec;
   readonly beacon: BeaconPassage;
@@ -32,8 +35,8 @@ export interface ApiContext {
   readonly duties: KnownDuties;
   readonly fixed: FixedAnswers;
   readonly passage: Passage;
-  /** Requests that wait for the cluster now. */
-  readonly waiting: { count: number };
+  /** For what waits for the cluster now. */
+  readonly waiting: Places;
   /** Logs a sentence about the client once in a while. */
   readonly warnOnce: (sentence: string, facts: Readonly<Record<string, string | number>>) => void;
   readonly version: string;
@@ -62,41 +65,22 @@ export async function waitUntil<T>(
   what: string,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { clock, request } = call;
+  const { clock, request, waiting, from } = call;
   const over = new AbortController();
   const late = (): RequestRefused => new RequestRefused(503, `${what} did not come in time`);
   const leave = (): void => over.abort(new Error("the client has gone"));
   if (at <= clock.now()) throw late();
   const cancel = clock.at(at, () => over.abort(late()));
   request.signal.addEventListener("abort", leave, { once: true });
+  const giveBack = waiting.take(from.address, 1, () =>
+    over.abort(new RequestRefused(503, "too many requests wait for the cluster")),
+  );
   try {
-    // One place for each connection at most, so that whoever sends long lists keeps nobody from his vote.
-    call.waiting.count++;
     return await work(over.signal);
   } finally {
-    call.waiting.count--;
+    giveBack();
     cancel();
     request.signal.removeEventListener("abort", leave);
-  }
-}
-
-/**
- * Does work in which `places` items wait for the cluster.
- *
- * @throws RequestRefused 503 when too many wait already; what `work` throws.
- */
-export async function takingPlaces<T>(
-  { waiting }: ApiCall,
-  places: number,
-  work: () => Promise<T>,
-): Promise<T> {
-  if (waiting.count + places > WAITING_MAX)
-    throw new RequestRefused(503, "too many requests wait for the cluster");
-  waiting.count += places;
-  try {
-    return await work();
-  } finally {
-    waiting.count -= places;
   }
 }
 
@@ -119,9 +103,7 @@ export type Handed = Submission | string;
  */
 export async function submitAll(call: ApiCall, items: readonly Handed[]): Promise<Response> {
   const submissions = items.filter((item) => typeof item !== "string");
-  const verdicts = await takingPlaces(call, submissions.length, () =>
-    call.desk.submit(submissions, call.request.signal),
-  );
+  const verdicts = await call.desk.submit(submissions, call.request.signal, call.from);
   let next = 0;
   const failures: { readonly index: number; readonly message: string; readonly ours: boolean }[] = [];
   for (const [index, item] of items.entries()) {

@@ -1,4 +1,4 @@
-import type { BeaconPassage, Clock } from "../ports/index.ts";
+import type { BeaconPassage, Clock, Sender } from "../ports/index.ts";
 import {
   type ChainSpec,
   EPOCHS_PER_SYNC_COMMITTEE_PERIOD,
@@ -69,7 +69,8 @@ export class KnownDuties {
     this.#closing = closing;
   }
 
-  async get(kind: ClientDutyKind, wanted: Epoch): Promise<ClientDuties> {
+  /** @param from - Who asks; at its cost what is of use to nobody else. */
+  async get(kind: ClientDutyKind, wanted: Epoch, from: Sender): Promise<ClientDuties> {
     const { clock, chain } = this.#ports;
     const slot = Math.max(0, slotAt(chain, clock.now()));
     const now = epochOf(chain, slot);
@@ -78,7 +79,7 @@ export class KnownDuties {
     const epoch = kind === "sync" ? sameCommittee(wanted, now) : wanted;
     // What lies further off is seldom asked for, and mostly by mistake; the beacon node says why not.
     if (epoch < now - 1 || epoch > now + EPOCHS_AHEAD_MAX)
-      return this.#parts.passage.inTurn((signal) =>
+      return this.#parts.passage.inTurn(from, (signal) =>
         this.#ask(kind, epoch, { indices, forOneClient: true }, AbortSignal.any([this.#closing, signal])),
       );
     const ahead = KINDS[kind].settledEarly || epoch <= now ? "" : `ahead of ${now}`;

@@ -9,6 +9,8 @@ export const bodyBytesMax = (_method: string, path: string): number =>
 
 /** Items of one list. Clusters of 3 000 validators exist; each may have one of each in a slot of a small chain. */
 export const ITEMS_MAX = 8_192;
+/** Containers that are read from JSON in one go: some 5 ms of votes or aggregates, measured. */
+export const ITEMS_PER_TURN = 64;
 
 /** The port. A client holds one or a few connections; its operator's tools some more. */
 export const SERVER_LIMITS = {
@@ -22,11 +24,11 @@ export const SERVER_LIMITS = {
   keepAliveMs: 660_000,
 } as const;
 
-/** Requests that are being forwarded at the same time; more are refused with 503. */
+/** Requests that are being forwarded at the same time. Of more, the oldest of the address with the most ends with 503. */
 export const FORWARDED_MAX = 256;
 /**
  * Of those that end, and have not after `PASSAGE_QUICK_MS`, so many keep their connection to the beacon node; beyond, the oldest
- * makes place. With the event streams they leave a quarter of the 64 connections to everybody else.
+ * of the address with the most makes place. With the event streams they leave a quarter of the 64 connections to everybody else.
  */
 export const SLOW_PASSAGES_MAX = 32;
 export const PASSAGE_QUICK_MS = 2_000;
@@ -37,7 +39,7 @@ export const PASSAGE_QUICK_MS = 2_000;
 export const STREAMS_MAX = 16;
 /**
  * Answers that are waited for at the same time, each item of a list for itself. A client with 3 000 validators asks for
- * the selections of two epochs at once. Who waits for one vote, block or aggregate is not refused for others' lists.
+ * the selections of two epochs at once. Of more, the longest list of the address with the most is answered now.
  */
 export const WAITING_MAX = 16_384;
 /** What is read of the beacon node's answers that we translate: 16 000 validators are 7 MB. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PASSAGE_QUICK_MS, SLOW_PASSAGES_MAX, STREAMS_MAX } from "./limits.ts";
+import { FORWARDED_MAX, PASSAGE_QUICK_MS, SLOW_PASSAGES_MAX, STREAMS_MAX } from "./limits.ts";
 import { type ApiAnswer, type ApiWorld, apiWorld } from "./testing/api-world.ts";
 
 const pass = (world: ApiWorld, ms: number): void => world.test.clock.moveTo(world.test.clock.now() + ms);
@@ -87,6 +87,29 @@ test("a passage that is ended before it is answered says why", async () => {
   await Promise.allSettled(answers);
 });
 
+test("who has hundreds of requests under way, or dozens of slow ones, ends his own and nobody else's", async () => {
+  const ended: string[] = [];
+  const silent = ({ path }: { readonly path: string }, signal: AbortSignal): Promise<Response> =>
+    new Promise((_, reject) =>
+      signal.addEventListener("abort", () => {
+        ended.push(path);
+        reject(signal.reason as Error);
+      }),
+    );
+  const world = await apiWorld({ forward: silent });
+  const ask = (path: string, address: string): Promise<Response> =>
+    world.api.handle(new Request(`http://api/eth/v1/node/${path}`), { address });
+  const answers = [ask("honest", "127.0.0.1")];
+  for (let i = 0; i < FORWARDED_MAX + 3; i++) answers.push(ask(`flood/${i}`, "10.0.0.2"));
+  await new Promise(setImmediate);
+  const own = (): readonly string[] => ended.filter((path) => path.includes("honest"));
+  assert.deepEqual([ended.length, own().length], [4, 0]);
+  pass(world, PASSAGE_QUICK_MS);
+  assert.deepEqual([ended.length, own().length], [FORWARDED_MAX + 4 - SLOW_PASSAGES_MAX, 0]);
+  world.api.close();
+  await Promise.allSettled(answers);
+});
+
 test("who opens streams without end loses the oldest of them, and closes nobody else's", async () => {
   const ended: string[] = [];
   const silent = async ({ path }: { readonly path: string }, signal: AbortSignal): Promise<Response> => {
@@ -97,7 +120,7 @@ test("who opens streams without end loses the oldest of them, and closes nobody 
   const open = (name: string, from: string, client: string): Promise<Response> =>
     world.api.handle(
       new Request(`http://api/eth/v1/events?topics=${name}`, { headers: { "user-agent": client } }),
-      from,
+      { address: from },
     );
   await open("vouch", "127.0.0.1", "Vouch/1.13");
   for (let i = 0; i < 4; i++) await open(`prysm${i}`, "10.0.0.2", "Prysm/v7");

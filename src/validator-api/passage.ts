@@ -1,5 +1,6 @@
+import { Places } from "../base/index.ts";
 import { badRequest, json, RequestRefused, readBytes, refuseOtherTypes } from "../http/index.ts";
-import type { BeaconPassage, Clock } from "../ports/index.ts";
+import type { BeaconPassage, Clock, Sender } from "../ports/index.ts";
 import { clientOf } from "./clients.ts";
 import type { ApiCall } from "./context.ts";
 import { isKey, type KeyBook } from "./key-book.ts";
@@ -28,18 +29,18 @@ interface Stream {
 
 /**
  * The way through to the beacon node for everything that is not the cluster's business. Whoever reads slowly, or asks what takes
- * long, does so at the cost of his like: when there are many of them, the newest go on.
+ * long, does so at the cost of his like: of too many it is the oldest of the address with the most that ends.
  */
 export class Passage {
   readonly #beacon: BeaconPassage;
   readonly #keys: KeyBook;
   readonly #clock: Clock;
   readonly #closing: AbortSignal;
-  #requests = 0;
+  readonly #places = new Places(FORWARDED_MAX);
+  /** For passages that are no longer quick. */
+  readonly #slowPlaces = new Places(SLOW_PASSAGES_MAX);
   /** The oldest first. */
   readonly #streams = new Set<Stream>();
-  /** What ends each passage that is no longer quick, the oldest first. */
-  readonly #slow = new Set<() => void>();
 
   constructor(needs: { beacon: BeaconPassage; keys: KeyBook; clock: Clock; closing: AbortSignal }) {
     this.#beacon = needs.beacon;
@@ -59,7 +60,7 @@ export class Passage {
       throw new RequestRefused(405, `${method.slice(0, 20)} is not a method of the beacon API`);
     if (method === "POST" && request.body !== null) refuseOtherTypes(request);
     const stream = url.pathname === "/eth/v1/events";
-    const place = stream ? this.#takeStream(from, clientOf(request).name) : this.#take();
+    const place = stream ? this.#takeStream(from.address, clientOf(request).name) : this.#take(from);
     const signal = AbortSignal.any([request.signal, this.#closing, place.signal]);
     try {
       const body =
@@ -83,7 +84,7 @@ export class Passage {
 
   /** Asks with the names that the chain knows, and answers with those that the client knows. */
   async translated(call: ApiCall, question: Question): Promise<Response> {
-    const { json: document, headers } = await this.inTurn((signal) =>
+    const { json: document, headers } = await this.inTurn(call.from, (signal) =>
       askJson(
         this.#beacon,
         {
@@ -100,8 +101,8 @@ export class Passage {
   }
 
   /** Does what is asked for one client alone, as one of the passages. @throws RequestRefused 503; what `work` throws. */
-  async inTurn<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { release, signal } = this.#take();
+  async inTurn<T>(from: Sender, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { release, signal } = this.#take(from);
     try {
       return await work(signal);
     } finally {
@@ -130,29 +131,23 @@ export class Passage {
     return isKey(text) ? this.#keys.toChain(text) : text;
   }
 
-  /** A passage that ends early when it is slow and many are. */
-  #take(): Place {
-    if (this.#requests >= FORWARDED_MAX)
-      throw new RequestRefused(503, "too many requests are under way to the beacon node");
-    this.#requests++;
+  /** A passage that ends early when its address has the most of too many, or of too many that are slow. */
+  #take({ address }: Sender): Place {
     const over = new AbortController();
-    const end = (): void => {
-      release();
-      over.abort(new RequestRefused(503, "too many slow requests are under way to the beacon node"));
-    };
-    const cancel = this.#clock.at(this.#clock.now() + PASSAGE_QUICK_MS, () => {
-      this.#slow.add(end);
-      const [oldest] = this.#slow;
-      if (this.#slow.size > SLOW_PASSAGES_MAX) oldest?.();
-    });
-    let taken = true;
+    const releases: (() => void)[] = [];
     const release = (): void => {
-      if (!taken) return;
-      taken = false;
-      this.#requests--;
-      cancel();
-      this.#slow.delete(end);
+      for (const each of releases) each();
     };
+    const end = (which: string) => (): void => {
+      release();
+      over.abort(new RequestRefused(503, `too many ${which} are under way to the beacon node`));
+    };
+    releases.push(
+      this.#clock.at(this.#clock.now() + PASSAGE_QUICK_MS, () =>
+        releases.push(this.#slowPlaces.take(address, 1, end("slow requests"))),
+      ),
+    );
+    releases.push(this.#places.take(address, 1, end("requests")));
     return { release, signal: over.signal };
   }
 

@@ -11,7 +11,8 @@ import {
   type Slot,
   sszTypesFor,
 } from "../spec/index.ts";
-import { BODY_BYTES_MAX, ITEMS_MAX } from "./limits.ts";
+import type { ApiCall } from "./context.ts";
+import { BODY_BYTES_MAX, ITEMS_MAX, ITEMS_PER_TURN } from "./limits.ts";
 
 /** A container of the specification, as far as bodies need it. */
 export interface BodyType<T> {
@@ -22,8 +23,15 @@ export interface BodyType<T> {
   serialize(value: T): Uint8Array;
 }
 
-/** A list of containers, from JSON or SSZ by its content type. @throws RequestRefused 400, 413, 415 */
-export async function readItems<T>(request: Request, type: BodyType<T>): Promise<readonly T[]> {
+/**
+ * A list of containers, from JSON or SSZ by its content type. Thousands of them are read bit by bit.
+ *
+ * @throws RequestRefused 400, 413, 415
+ */
+export async function readItems<T>(
+  { request, turn }: Pick<ApiCall, "request" | "turn">,
+  type: BodyType<T>,
+): Promise<readonly T[]> {
   if (isSszBody(request)) {
     const bytes = await readBytes(request, BODY_BYTES_MAX);
     try {
@@ -32,8 +40,12 @@ export async function readItems<T>(request: Request, type: BodyType<T>): Promise
       throw badRequest(`body is not a list of ${type.typeName} in SSZ: ${quoted(error)}`);
     }
   }
-  const items = listOf(await readJson(request, BODY_BYTES_MAX), ITEMS_MAX);
-  return items.map((item, i) => fromJson(type, item, `item ${i}`));
+  const read: T[] = [];
+  for (const [i, item] of listOf(await readJson(request, BODY_BYTES_MAX), ITEMS_MAX).entries()) {
+    if (i > 0 && i % ITEMS_PER_TURN === 0) await turn();
+    read.push(fromJson(type, item, `item ${i}`));
+  }
+  return read;
 }
 
 /** A container of which nothing is guessed. @throws RequestRefused 400 */

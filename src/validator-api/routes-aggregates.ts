@@ -143,7 +143,7 @@ async function submitAggregates(call: ApiCall): Promise<Response> {
   const fork = forkOf(call.request);
   if (!isForkPostElectra(fork))
     throw badRequest(`aggregates of ${fork} are not taken: Electra is the first fork here`);
-  const aggregates = await readItems(call.request, typeOf<SignedAggregate>(fork, "SignedAggregateAndProof"));
+  const aggregates = await readItems(call, typeOf<SignedAggregate>(fork, "SignedAggregateAndProof"));
   const { byIndex } = await call.validators.get();
   const items = aggregates.map((value): Handed => {
     const { aggregatorIndex, aggregate } = value.message;

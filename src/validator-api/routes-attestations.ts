@@ -79,7 +79,7 @@ async function submitAttestations(call: ApiCall): Promise<Response> {
   const fork = forkOf(call.request);
   if (!isForkPostElectra(fork))
     throw badRequest(`attestations of ${fork} are not taken: Electra is the first fork here`);
-  const votes = await readItems(call.request, typeOf<electra.SingleAttestation>(fork, "SingleAttestation"));
+  const votes = await readItems(call, typeOf<electra.SingleAttestation>(fork, "SingleAttestation"));
   const { byIndex } = await call.validators.get();
   const items = votes.map((vote): Handed => {
     const validator = byIndex.get(vote.attesterIndex);

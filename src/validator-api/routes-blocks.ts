@@ -54,6 +54,7 @@ async function produceBlock(call: ApiCall): Promise<Response> {
   const [refused] = await desk.submit(
     [{ kind: "randao", slot, groupKey, signed: { epoch: epochOf(chain, slot), signature } }],
     call.request.signal,
+    call.from,
   );
   if (refused !== undefined)
     throw new RequestRefused(statusOf(refused, 400), `randao_reveal was refused: ${reasonOf(refused)}`);
@@ -74,7 +75,7 @@ async function produceBlock(call: ApiCall): Promise<Response> {
 
 /** The cluster's validator that proposes in the slot. @throws RequestRefused 400 */
 async function proposerOf(call: ApiCall, slot: Slot): Promise<GroupKey> {
-  const { items } = await call.duties.get("proposer", epochOf(call.chain, slot));
+  const { items } = await call.duties.get("proposer", epochOf(call.chain, slot), call.from);
   const { byIndex } = await call.validators.get();
   const duty = items.find((item) => Number(item["slot"]) === slot);
   const validator = duty === undefined ? undefined : byIndex.get(Number(duty["validator_index"]));

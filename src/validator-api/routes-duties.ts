@@ -22,7 +22,7 @@ function ofIndices(name: string, kind: ClientDutyKind): ApiRoute {
     run: async (call) => {
       const epoch = epochIn(call);
       const indices = new Set(await readIndices(call.request));
-      const { beside, byIndex } = await call.duties.get(kind, epoch);
+      const { beside, byIndex } = await call.duties.get(kind, epoch, call.from);
       return json(200, { ...beside, data: [...indices].flatMap((index) => byIndex.get(index) ?? []) });
     },
   };
@@ -35,7 +35,7 @@ function ofEpoch(name: string, kind: ClientDutyKind, path: string): ApiRoute {
     method: "GET",
     path,
     run: async (call) => {
-      const { beside, items } = await call.duties.get(kind, epochIn(call));
+      const { beside, items } = await call.duties.get(kind, epochIn(call), call.from);
       return json(200, { ...beside, data: items });
     },
   };

@@ -48,7 +48,7 @@ async function prepareProposers(call: ApiCall): Promise<Response> {
 
 /** Compares what a client would tell builders with the lock. @throws RequestRefused 400 for a stranger's validator */
 export async function registerValidators(call: ApiCall): Promise<Response> {
-  const registrations = await readItems(call.request, ssz.bellatrix.SignedValidatorRegistrationV1);
+  const registrations = await readItems(call, ssz.bellatrix.SignedValidatorRegistrationV1);
   for (const { message } of registrations) {
     const key = call.keys.toChain(toHex(message.pubkey));
     if (!call.keys.isOurs(key))

@@ -90,7 +90,7 @@ async function blockRoot(call: ApiCall): Promise<Response> {
 }
 
 async function submitMessages(call: ApiCall): Promise<Response> {
-  const messages = await readItems(call.request, ssz.altair.SyncCommitteeMessage);
+  const messages = await readItems(call, ssz.altair.SyncCommitteeMessage);
   const { byIndex } = await call.validators.get();
   const items = messages.map((signed): Handed => {
     const validator = byIndex.get(signed.validatorIndex);
@@ -145,7 +145,7 @@ async function contribution(call: ApiCall): Promise<Response> {
 }
 
 async function submitContributions(call: ApiCall): Promise<Response> {
-  const contributions = await readItems(call.request, ssz.altair.SignedContributionAndProof);
+  const contributions = await readItems(call, ssz.altair.SignedContributionAndProof);
   const { byIndex } = await call.validators.get();
   const items = contributions.map((signed): Handed => {
     const { aggregatorIndex, contribution: made } = signed.message;

@@ -3,7 +3,7 @@ import { json, RequestRefused } from "../http/index.ts";
 import type { DeskError, Selected, Submission } from "../ports/index.ts";
 import { dutyDue, type Slot, type UnixMs } from "../spec/index.ts";
 import { clientOf, type ValidatorClientTraits } from "./clients.ts";
-import { type ApiCall, currentSlot, reasonOf, statusOf, takingPlaces } from "./context.ts";
+import { type ApiCall, currentSlot, reasonOf, statusOf } from "./context.ts";
 
 /** A selection that came, with what to answer when it reaches the threshold. */
 export interface Selection {
@@ -19,17 +19,14 @@ const ANSWER_MARGIN_MS = 1_000;
  * Submits the client's selection proofs and answers with the group's, in the order of the request. Whoever asks for one
  * slot waits until the aggregate is due; for slots further ahead some operators' clients may not have signed yet, so the
  * wait is bounded by what the client allows. What has not reached the threshold by then is left out, unless the client
- * cannot take that (clients.ts).
+ * cannot take that (clients.ts). When too many wait, whoever waits for the most is answered now.
  */
-export function answerSelections(call: ApiCall, selections: readonly Selection[]): Promise<Response> {
-  return takingPlaces(call, selections.length, () => answer(call, selections));
-}
-
-async function answer(call: ApiCall, selections: readonly Selection[]): Promise<Response> {
+export async function answerSelections(call: ApiCall, selections: readonly Selection[]): Promise<Response> {
   const client = clientOf(call.request);
   const verdicts = await call.desk.submit(
     selections.map(({ submission }) => submission),
     call.request.signal,
+    call.from,
   );
   refuseWhole(client, verdicts);
   const latest = Math.max(
@@ -43,8 +40,11 @@ async function answer(call: ApiCall, selections: readonly Selection[]): Promise<
   const over = new AbortController();
   const cancel = call.clock.at(latest, () => over.abort(new Error("it is time to answer")));
   const signal = AbortSignal.any([over.signal, call.request.signal]);
+  const taken = selections.filter((_, i) => verdicts[i] === undefined);
+  const giveBack = call.waiting.take(call.from.address, taken.length, () =>
+    over.abort(new Error("too many wait for selections")),
+  );
   try {
-    const taken = selections.filter((_, i) => verdicts[i] === undefined);
     const reached = await call.desk.combined(taken.map(selected), signal);
     const byTaken = new Map(taken.map((selection, i) => [selection, reached[i]]));
     const proofs = selections.map((selection) => byTaken.get(selection));
@@ -65,6 +65,7 @@ async function answer(call: ApiCall, selections: readonly Selection[]): Promise<
       });
     return json(200, { data });
   } finally {
+    giveBack();
     cancel();
   }
 }

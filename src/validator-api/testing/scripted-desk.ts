@@ -4,6 +4,7 @@ import {
   DeskError,
   type DutyDesk,
   type Selected,
+  type Sender,
   type Submission,
 } from "../../ports/index.ts";
 import type { GroupKey, Slot } from "../../spec/index.ts";
@@ -11,6 +12,8 @@ import type { GroupKey, Slot } from "../../spec/index.ts";
 /** A desk of which the test says what the cluster decides, takes and combines. */
 export class ScriptedDesk implements DutyDesk {
   readonly submitted: Submission[] = [];
+  /** Who handed in each list. */
+  readonly senders: (Sender | undefined)[] = [];
   /** Why an item is refused; undefined for one that is taken. */
   verdict: (item: Submission) => DeskError | undefined = () => undefined;
   /** How many calls wait now. */
@@ -43,7 +46,12 @@ export class ScriptedDesk implements DutyDesk {
     return this.#wait(expected.promise, signal);
   }
 
-  async submit(items: readonly Submission[]): Promise<readonly (DeskError | undefined)[]> {
+  async submit(
+    items: readonly Submission[],
+    _: AbortSignal,
+    from?: Sender,
+  ): Promise<readonly (DeskError | undefined)[]> {
+    this.senders.push(from);
     return items.map((item) => {
       const verdict = this.verdict(item);
       if (verdict === undefined) this.submitted.push(item);
