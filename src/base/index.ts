@@ -29,3 +29,4 @@ export * as proto from "./proto.ts";
 export { type SeededRandom, seededRandom } from "./random.ts";
 export { readBounded } from "./read-bounded.ts";
 export { Turns } from "./turns.ts";
+export { urlFromHere, urlOf } from "./url-from-here.ts";

@@ -1,4 +1,4 @@
-import { type Hex, toHex } from "../base/index.ts";
+import { type Hex, toHex, urlFromHere } from "../base/index.ts";
 import { type Listening, serve } from "../http/index.ts";
 import { sleepUntil } from "../ports/index.ts";
 import type { ChainSpec, UnixMs } from "../spec/index.ts";
@@ -64,7 +64,7 @@ export async function startChain(options: ChainOptions): Promise<Chain> {
   tick();
 
   return {
-    url: listening === undefined ? undefined : `http://${urlHost(listening.host)}:${listening.port}`,
+    url: listening === undefined ? undefined : urlFromHere(listening),
     spec: world.spec,
     network: {
       name: settings.networkName,
@@ -100,10 +100,4 @@ async function listen(
       hint: "Choose another port, or 0 for any free one.",
     });
   }
-}
-
-/** An address as a URL writes it. A server on all addresses is reached on this machine by the loopback one. */
-function urlHost(host: string): string {
-  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
-  return host.includes(":") ? `[${host}]` : host;
 }

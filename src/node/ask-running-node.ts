@@ -1,4 +1,4 @@
-import { explain, printable, readBounded } from "../base/index.ts";
+import { explain, printable, readBounded, urlFromHere } from "../base/index.ts";
 import { readAddress } from "../http/index.ts";
 import type { Verdict } from "./preflight-verdicts.ts";
 
@@ -15,7 +15,7 @@ export async function askRunningNode(
   lockHash: string,
 ): Promise<readonly Verdict[]> {
   try {
-    const page = pageAt(monitoringAddress);
+    const page = `${urlFromHere(readAddress(monitoringAddress))}/`;
     const { body } = await fetch(`${page}status`, { signal: AbortSignal.timeout(PATIENCE_MS) });
     const bytes = body === null ? new Uint8Array() : await readBounded(body, ANSWER_BYTES_MAX);
     return judgeRunning(JSON.parse(new TextDecoder().decode(bytes)), { page, lockHash });
@@ -29,13 +29,6 @@ export async function askRunningNode(
       },
     ];
   }
-}
-
-/** As it is reached from this machine. */
-function pageAt(address: string): string {
-  const { host, port } = readAddress(address);
-  const name = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  return `http://${name.includes(":") ? `[${name}]` : name}:${port}/`;
 }
 
 /** @param status - What came, from whatever listens there. */

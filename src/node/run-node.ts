@@ -1,4 +1,4 @@
-import { type Facts, toHex } from "../base/index.ts";
+import { type Facts, toHex, urlFromHere } from "../base/index.ts";
 import { type BeaconNodes, createBeaconNodes } from "../beacon/index.ts";
 import { readLock } from "../cluster/index.ts";
 import { CAUSES, type Cause, DoppelgangerWatch } from "../duty/index.ts";
@@ -184,7 +184,7 @@ async function startNode(
     running.add(() => validatorApi?.close());
   }
   log.info("Started; see the dashboard", {
-    dashboard: `http://${monitoring.host}:${monitoring.port}`,
+    dashboard: urlFromHere(monitoring),
   });
   return store;
 }

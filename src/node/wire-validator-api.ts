@@ -1,3 +1,4 @@
+import { urlOf } from "../base/index.ts";
 import type { BeaconNodes } from "../beacon/index.ts";
 import type { Cluster } from "../cluster/index.ts";
 import type { Clock, DutyDesk, Logger, Meter } from "../ports/index.ts";
@@ -39,7 +40,7 @@ export async function startValidatorApi(
   });
   const listening = await listen(api, { address, ...(tls === undefined ? {} : { tls }) });
   log.info("A validator client signs; waiting for it", {
-    at: `${tls === undefined ? "http" : "https"}://${listening.host}:${listening.port}`,
+    at: urlOf(listening, tls === undefined ? "http" : "https"),
     ...(wanted ? {} : { why: `no keystores in ${validatorKeysDir}` }),
   });
   return {
