@@ -23,14 +23,33 @@ export function octets(bytes: Uint8Array, headers: Readonly<Record<string, strin
   });
 }
 
+const SSZ = "application/octet-stream";
+const JSON_RANGES = ["application/json", "application/*", "*/*"];
+
 /** Whether the client would rather have SSZ than JSON, by its Accept header. */
 export function acceptsSsz(request: Request): boolean {
+  const weights = weightsOf(request);
+  const binary = weights.get(SSZ) ?? 0;
+  return binary > 0 && binary >= (weights.get("application/json") ?? 0);
+}
+
+/**
+ * Whether the client takes SSZ and no JSON. Who names neither is taken to read JSON, whatever he says.
+ *
+ * @spec beacon-APIs beacon-node-oapi.yaml, description: 406 for an answer that cannot be given in an accepted format
+ */
+export function acceptsOnlySsz(request: Request): boolean {
+  const weights = weightsOf(request);
+  return (weights.get(SSZ) ?? 0) > 0 && JSON_RANGES.every((range) => (weights.get(range) ?? 0) === 0);
+}
+
+/** What the Accept header names, and how much it is liked. */
+function weightsOf(request: Request): ReadonlyMap<string, number> {
   const weights = new Map<string, number>();
   for (const part of (request.headers.get("accept") ?? "*/*").split(",")) {
     const [type = "", ...parameters] = part.split(";").map((text) => text.trim().toLowerCase());
     const q = parameters.find((parameter) => parameter.startsWith("q="));
     weights.set(type, q === undefined ? 1 : Number(q.slice(2)) || 0);
   }
-  const binary = weights.get("application/octet-stream") ?? 0;
-  return binary > 0 && binary >= (weights.get("application/json") ?? 0);
+  return weights;
 }

@@ -2,7 +2,7 @@
  * Serving HTTP: a request handler (`(request: Request) => Promise<Response>`) on a port with bounds on everything a client
  * can hold, routes as a table, and reading what came in the forms that the APIs of this field share. Knows no API.
  */
-export { acceptsSsz, json, octets } from "./answer.ts";
+export { acceptsOnlySsz, acceptsSsz, json, octets } from "./answer.ts";
 export { ConnectionCap } from "./connection-cap.ts";
 export { isOwnHost } from "./host-rule.ts";
 export {

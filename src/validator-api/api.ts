@@ -1,5 +1,5 @@
 import { DvError, explain, Places, Turns } from "../base/index.ts";
-import { createRouter, RequestRefused, refusal } from "../http/index.ts";
+import { acceptsOnlySsz, createRouter, RequestRefused, refusal } from "../http/index.ts";
 import {
   type BeaconPassage,
   type ChainEvent,
@@ -137,7 +137,8 @@ export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorA
     call: ApiCall,
   ): Promise<Response> {
     try {
-      return await run(call);
+      const answer = await run(call);
+      return isOnlyJson(answer) && acceptsOnlySsz(call.request) ? await notAcceptable(answer) : answer;
     } catch (error) {
       const over = call.request.signal.aborted || closing.signal.aborted;
       const refused = asRefused(error) ?? (over ? new RequestRefused(503, "the request is over") : undefined);
@@ -173,6 +174,15 @@ export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorA
     }),
     close: () => closing.abort(new Error("the validator API is closing")),
   };
+}
+
+const isOnlyJson = ({ status, headers }: Response): boolean =>
+  status === 200 && headers.get("content-type")?.startsWith("application/json") === true;
+
+/** A client that would read JSON as SSZ would not notice everywhere that it is none. */
+async function notAcceptable({ body }: Response): Promise<Response> {
+  await body?.cancel();
+  return refusal(406, "this is answered in application/json only");
 }
 
 /** What is an answer to the client, and not a bug. */

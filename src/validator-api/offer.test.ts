@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { toHex } from "../base/index.ts";
 import { attestationData, offeredBlock, randao } from "../chain/testing/test-validators.ts";
@@ -31,6 +33,46 @@ test("vote data is what the cluster decided, for whoever asked before and after,
   assert.deepEqual(late.bytes, ssz.phase0.AttestationData.serialize(other));
   assert.equal(late.headers.get("content-type"), "application/octet-stream");
   assert.ok(!world.asked.some((line) => line.includes("attestation_data")));
+});
+
+const golden = (name: string): Buffer =>
+  readFileSync(join(import.meta.dirname, "../../test/golden/beacon-fulu", name));
+
+test("a block and a vote are the same bytes of SSZ that a beacon node has of them, and what is JSON alone is a 406", async () => {
+  const world = await apiWorld();
+  world.test.moveTo(3);
+  const accept = { accept: "application/octet-stream" };
+  const bytes = golden("produce_block_v3.ssz");
+  const { block, kzgProofs, blobs } = ssz.fulu.BlockContents.deserialize(bytes);
+  const proposer = (await offeredBlock(world.test, 3)).proposerIndex;
+  const groupKey = world.groupKeys[proposer] as GroupKey;
+  const proposal = { fork: "fulu", blinded: false, block, kzgProofs, blobs, value: 0n } as const;
+  world.desk.decide("proposer", 3, new Map([[groupKey, proposal]]));
+  const reveal = toHex(randao(world.test, proposer, 3));
+  const made = await world.get(`/eth/v3/validator/blocks/3?randao_reveal=${reveal}`, accept);
+  assert.ok(Buffer.from(made.bytes).equals(bytes));
+  for (const line of golden("produce_block_v3.ssz.headers").toString().split("\r\n")) {
+    const [name = "", value] = line.split(": ");
+    if (/^(content-|eth-(consensus-version|execution))/i.test(name))
+      assert.equal(made.headers.get(name), value, name);
+  }
+
+  const { data } = JSON.parse(golden("attestation_data.json").toString());
+  const decided = { ...(await vote(world, 3)), data: ssz.phase0.AttestationData.fromJson(data) };
+  world.desk.decide("attester", 3, new Map([[groupKey, decided]]));
+  const asked = await world.get(DATA(3), accept);
+  assert.deepEqual(
+    ssz.phase0.AttestationData.toJson(ssz.phase0.AttestationData.deserialize(asked.bytes)),
+    data,
+  );
+
+  for (const path of ["/eth/v1/beacon/genesis", "/eth/v1/node/version", "/eth/v1/beacon/states/head/fork"]) {
+    const { status, body } = await world.get(path, accept);
+    assert.deepEqual([status, body.message], [406, "this is answered in application/json only"], path);
+    for (const other of ["application/octet-stream;q=1,application/json;q=0.9", "*/*", "text/html"])
+      assert.equal((await world.get(path, { accept: other })).status, 200, other);
+  }
+  assert.equal((await world.get("/eth/v1/builder/status", accept)).status, 200, "it has no body");
 });
 
 test("a slot without a duty of ours is answered at once, with the beacon node's view", async () => {

@@ -251,6 +251,14 @@ function assertDeclared({ operationId, responses }: Operation, answer: ApiAnswer
   assert.equal(misfit(answer.body, schema, beaconApi.schemas), undefined, context);
 }
 
+/** What is answered in SSZ: what clients ask for in it, and what the specification has in it. */
+const SSZ_ANSWERS = new Set([
+  "produceAttestationData",
+  "getAggregatedAttestationV2",
+  "produceBlockV3",
+  "produceSyncCommitteeContribution",
+]);
+
 for (const one of beaconApi.operations) {
   const example = examples[one.operationId];
   if (NOT_ON_THIS_CHAIN.has(one.operationId)) continue;
@@ -268,6 +276,15 @@ for (const one of beaconApi.operations) {
       assert.equal(binary.headers.get("content-type"), "application/octet-stream");
       assert.ok(binary.headers.get("eth-consensus-version") !== null);
     }
+    const only = await ask(made.world, one, given, { accept: "application/octet-stream" });
+    const says = answer.bytes.length > 0;
+    assert.equal(
+      only.status,
+      says && !SSZ_ANSWERS.has(one.operationId) ? 406 : 200,
+      "to who takes SSZ alone",
+    );
+    if (only.status === 200 && says)
+      assert.equal(only.headers.get("content-type"), "application/octet-stream");
     if (given.ssz !== undefined) {
       const type = { "content-type": "application/octet-stream" };
       const sent = await ask(made.world, one, { ...given, body: given.ssz }, type);
