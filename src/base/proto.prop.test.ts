@@ -44,6 +44,38 @@ test("what was encoded is decoded again, and encodes to the same bytes", () => {
   );
 });
 
+test("long byte strings are written where they belong, however deep they lie, and may be read without a copy", () => {
+  const long = new Uint8Array(70_000).fill(1);
+  const Deep = proto.message({ map: proto.map(1, (id) => proto.sub(id, Outer)), tail: proto.bool(2) });
+  const value = {
+    ...Outer.decode(new Uint8Array(0)),
+    count: 7,
+    data: long,
+    blobs: [long, Uint8Array.of(2), long],
+  };
+  const encoded = Deep.encode({ map: new Map([["k", value]]), tail: true });
+  const decoded = Deep.decode(encoded);
+  assert.deepEqual(decoded.map.get("k"), value);
+  assert.equal(decoded.tail, true);
+  const inside = Buffer.from(Outer.encode(value));
+  const [length, entryLength] = [
+    varint(inside.length),
+    varint(inside.length + varint(inside.length).length + 4),
+  ];
+  const expected = [[0x0a], entryLength, [0x0a, 1, 0x6b, 0x12], length, inside, [0x10, 1]];
+  assert.deepEqual(Buffer.from(encoded), Buffer.concat(expected.map((piece) => Buffer.from(piece))));
+
+  const Within = proto.message({ data: proto.bytesWithin(4) });
+  const { data } = Within.decode(inside.subarray(inside.indexOf(0x22)));
+  assert.deepEqual(data, long);
+  assert.equal(data.buffer, inside.buffer);
+  assert.deepEqual(Within.encode({ data }), Outer.encode({ ...Outer.decode(new Uint8Array(0)), data }));
+});
+
+function varint(value: number): readonly number[] {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)];
+}
+
 test("the order of a map's entries does not change the bytes", () => {
   fc.assert(
     fc.property(outer, (value) => {

@@ -1,5 +1,6 @@
-import { Reader, Writer } from "protobufjs/minimal.js";
+import { Reader, type Writer } from "protobufjs/minimal.js";
 import { DvError } from "./errors.ts";
+import { ProtoWriter } from "./proto-writer.ts";
 
 /**
  * Protobuf (proto3) messages whose encoding is deterministic, as Go's `proto.MarshalOptions{Deterministic: true}`
@@ -19,7 +20,7 @@ interface FieldCodec<T> {
   readonly wire: number;
   /** The value of a field that is absent from the bytes. */
   absent(): T;
-  write(value: T, to: Writer): void;
+  write(value: T, to: ProtoWriter): void;
   read(from: Reader, earlier: T, budget: Budget): T;
 }
 
@@ -37,6 +38,8 @@ export const byBytes = (bytes: number): number => 4_096 + Math.floor(bytes / 5);
 
 export interface MessageType<T> {
   encode(value: T): Uint8Array;
+  /** Writes the message without its length. */
+  write(value: T, to: ProtoWriter): void;
   /**
    * @param budget - That of the message around it.
    * @throws ProtoError `base/not-protobuf`
@@ -69,12 +72,16 @@ export function message<F extends Readonly<Record<string, FieldOfAnyType>>>(
   const byId = new Map(byNumber.map(([name, codec]) => [codec.id, { name, codec }]));
   type Open = Record<string | symbol, never> & { [unknownFields]?: Uint8Array };
 
-  function encode(value: ValueOf<F>): Uint8Array {
-    const to = Writer.create();
+  function write(value: ValueOf<F>, to: ProtoWriter): void {
     for (const [name, codec] of byNumber) codec.write((value as Open)[name] as never, to);
-    const head = to.finish();
-    const tail = (value as Open)[unknownFields];
-    return new Uint8Array(tail === undefined ? head : Buffer.concat([head, tail]));
+    const unknown = (value as Open)[unknownFields];
+    if (unknown !== undefined) to.raw(unknown);
+  }
+
+  function encode(value: ValueOf<F>): Uint8Array {
+    const to = new ProtoWriter();
+    write(value, to);
+    return to.finish();
   }
 
   function decode(bytes: Uint8Array, budget: Budget = { left: fieldsMax(bytes.length) }): ValueOf<F> {
@@ -107,7 +114,7 @@ export function message<F extends Readonly<Record<string, FieldOfAnyType>>>(
       });
     }
   }
-  return { encode, decode };
+  return { encode, write, decode };
 }
 
 function integer(value: { toNumber(): number } | number): number {
@@ -131,7 +138,7 @@ function scalar<T>(
     wire,
     absent: () => zero,
     write: (value, to) => {
-      if (!isZero(value)) write(to.uint32(tag({ id, wire })), value);
+      if (!isZero(value)) write(to.short.uint32(tag({ id, wire })), value);
     },
     read: (from) => read(from),
   };
@@ -192,15 +199,23 @@ export const string = (id: number): FieldCodec<string> =>
     (to, v) => void to.string(v),
     (from) => utf8.decode(from.bytes()),
   );
-export const bytes = (id: number): FieldCodec<Uint8Array> =>
-  scalar(
-    id,
-    2,
-    new Uint8Array(0),
-    (v) => v.length === 0,
-    (to, v) => void to.bytes(v),
-    (from) => new Uint8Array(from.bytes()),
-  );
+export const bytes = (id: number): FieldCodec<Uint8Array> => ({
+  ...bytesWithin(id),
+  read: (from) => new Uint8Array(from.bytes()),
+});
+/** The bytes where they lie in the message, which stays in memory as long as they do: for long ones that are not kept. */
+export const bytesWithin = (id: number): FieldCodec<Uint8Array> => ({
+  id,
+  wire: 2,
+  absent: () => new Uint8Array(0),
+  write: (value, to) => {
+    if (value.length > 0) to.field(tag({ id, wire: 2 }), value);
+  },
+  read: (from) => {
+    const { buffer, byteOffset, byteLength } = from.bytes();
+    return new Uint8Array(buffer, byteOffset, byteLength); // Of a Buffer, too.
+  },
+});
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -210,7 +225,7 @@ export const sub = <T>(id: number, type: MessageType<T>): FieldCodec<T | undefin
   wire: 2,
   absent: () => undefined,
   write: (value, to) => {
-    if (value !== undefined) to.uint32(tag({ id, wire: 2 })).bytes(type.encode(value));
+    if (value !== undefined) to.message(tag({ id, wire: 2 }), (inside) => type.write(value, inside));
   },
   read: (from, _, budget) => type.decode(from.bytes(), budget),
 });
@@ -220,7 +235,7 @@ export const repeated = <T>(id: number, type: MessageType<T>): FieldCodec<readon
   wire: 2,
   absent: () => [],
   write: (values, to) => {
-    for (const value of values) to.uint32(tag({ id, wire: 2 })).bytes(type.encode(value));
+    for (const value of values) to.message(tag({ id, wire: 2 }), (inside) => type.write(value, inside));
   },
   read: (from, earlier, budget) => append(earlier, type.decode(from.bytes(), budget)),
 });
@@ -230,7 +245,7 @@ export const repeatedBytes = (id: number): FieldCodec<readonly Uint8Array[]> => 
   wire: 2,
   absent: () => [],
   write: (values, to) => {
-    for (const value of values) to.uint32(tag({ id, wire: 2 })).bytes(value);
+    for (const value of values) to.field(tag({ id, wire: 2 }), value);
   },
   read: (from, earlier) => append(earlier, new Uint8Array(from.bytes())),
 });
@@ -243,17 +258,23 @@ function append<T>(earlier: readonly T[], value: T): readonly T[] {
 
 /** map<string, message> or map<string, bytes>; entries are written sorted by key (byte order), the last of equal keys wins. */
 export function map<T>(id: number, value: (id: number) => FieldCodec<T>): FieldCodec<ReadonlyMap<string, T>> {
-  const entry = message({ key: string(1), value: value(2) });
+  const ofValue = value(2);
+  const entry = message({ key: string(1), value: ofValue });
   return {
     id,
     wire: 2,
     absent: () => new Map(),
     write: (values, to) => {
-      const sorted = [...values].toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-      for (const [key, item] of sorted) {
-        // Go writes key and value of a map entry even when they are zero.
-        to.uint32(tag({ id, wire: 2 })).bytes(encodeEntry(entry, key, item));
-      }
+      const sorted = [...values]
+        .map(([key, item]) => ({ key: Buffer.from(key), item }))
+        .toSorted((a, b) => Buffer.compare(a.key, b.key));
+      for (const { key, item } of sorted)
+        to.message(tag({ id, wire: 2 }), (inside) => {
+          // Go writes key and value of a map entry even when they are zero.
+          inside.field(tag({ id: 1, wire: 2 }), key);
+          if (item instanceof Uint8Array) inside.field(tag({ id: 2, wire: 2 }), item);
+          else ofValue.write(item, inside);
+        });
     },
     read: (from, earlier, budget) => {
       const { key, value: item } = entry.decode(from.bytes(), budget);
@@ -261,14 +282,6 @@ export function map<T>(id: number, value: (id: number) => FieldCodec<T>): FieldC
       return earlier;
     },
   };
-}
-
-function encodeEntry<T>(entry: MessageType<{ key: string; value: T }>, key: string, value: T): Uint8Array {
-  const plain = entry.encode({ key, value });
-  const keyHead = key === "" ? Uint8Array.of(0x0a, 0x00) : new Uint8Array(0);
-  const valueTail =
-    value instanceof Uint8Array && value.length === 0 ? Uint8Array.of(0x12, 0x00) : new Uint8Array(0);
-  return new Uint8Array(Buffer.concat([keyHead, plain, valueTail]));
 }
 
 /** google.protobuf.Any */
