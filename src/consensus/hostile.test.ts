@@ -140,6 +140,34 @@ test("what cannot be read costs its sender room all the same", async (t) => {
   assert.equal(count("too-many"), 5);
 });
 
+test("while a peer's long value is read everybody else is served", async (t) => {
+  const world = worldOf(t);
+  world.network.weather.latencyMs = { min: 5, max: 5 };
+  const long = valueOf(new Uint8Array(2 * 1024 * 1024).fill(1));
+  const seen = watch(world.agree(0));
+  world.inject(1, messageOf(1, { valueHash }, [long]));
+  world.inject(3, Uint8Array.of(0xff));
+  await world.clock.run({ forMs: 10 });
+  assert.deepEqual(world.dropped[0], ["not-protobuf from 3", "unknown-value from 1"]);
+  const commits = [1, 2, 3].map((author) =>
+    partOf(author, { type: kindNumber("commit"), valueHash: hashValue(long) }),
+  );
+  world.inject(2, messageOf(2, { type: kindNumber("decided") }, [long], commits));
+  await world.clock.run({ forMs: 10 });
+  assert.deepEqual(seen.decision?.value, long);
+});
+
+test("a proposal of our own that is long is read in pieces, and goes out", async (t) => {
+  const world = worldOf(t);
+  const leader = leaderOfRound(1);
+  const long = valueOf(new Uint8Array(1024 * 1024).fill(7));
+  const seen = [0, 1, 2, 3].map((i) =>
+    watch(world.agree(i, i === leader ? { proposal: Promise.resolve(long) } : {})),
+  );
+  await world.clock.run({ until: start + 900 });
+  for (const { decision } of seen) assert.equal(decision?.value.bytes.length, long.bytes.length);
+});
+
 test("of a peer's many early messages the latest are kept", async (t) => {
   const world = worldOf(t);
   const flooding = (round: number): Uint8Array => messageOf(1, { type: kindNumber("round-change"), round });

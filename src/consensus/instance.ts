@@ -1,11 +1,9 @@
-import { AssertionFailed, assert, explain } from "../base/index.ts";
-import type { NodeKey } from "../crypto/index.ts";
-import { type Clock, type Logger, logBug } from "../ports/index.ts";
+import { assert } from "../base/index.ts";
+import { logBug } from "../ports/index.ts";
 import {
   awaitsVerdict,
   faulty,
   initialState,
-  NO_VALUE,
   type QbftConfig,
   type QbftEffect,
   type QbftEvent,
@@ -16,63 +14,27 @@ import {
   step,
   type ValueId,
 } from "../qbft/index.ts";
-import {
-  type ChainSpec,
-  type DutyId,
-  type DutyKind,
-  dutyName,
-  dutyWireNumber,
-  type OperatorIndex,
-} from "../spec/index.ts";
+import { type DutyId, dutyName, dutyWireNumber, type OperatorIndex } from "../spec/index.ts";
+import type { InstanceContext } from "./context.ts";
 import type { ConsensusError } from "./errors.ts";
-import { EARLY_MESSAGES_MAX } from "./limits.ts";
-import type { PeerRoom } from "./peer-room.ts";
+import { type Acceptable, isVouched, Judge } from "./judge.ts";
+import { EARLY_MESSAGES_MAX, READ_AT_ONCE_BYTES_MAX } from "./limits.ts";
+import { atOnce, inTurns, type Pieces } from "./pieces.ts";
 import { type Refusal, toQbft, type Unproved } from "./receive.ts";
 import { nextRound, roundEnd } from "./round-timer.ts";
 import type { ConsensusValue, Decision } from "./types.ts";
 import { ValueStore } from "./value-store.ts";
-import {
-  dutyToWire,
-  Envelope,
-  hashOfName,
-  kindNumber,
-  type SignedPart,
-  signPart,
-  valueName,
-  verifyPart,
-} from "./wire.ts";
+import { namesIn, Voice } from "./voice.ts";
+import { type SignedPart, verifyPart } from "./wire.ts";
 
 /** Who leads: everybody in turn, by slot, duty kind and round (Charon's rotation). */
 export function leaderOf(duty: DutyId, round: number, operatorCount: number): number {
   return (duty.slot + dutyWireNumber(duty.kind) + round) % operatorCount;
 }
 
-export interface InstanceContext {
-  readonly self: OperatorIndex;
-  /** 33 bytes each, by operator index. */
-  readonly publicKeys: readonly Uint8Array[];
-  readonly chain: ChainSpec;
-  readonly clock: Clock;
-  readonly key: NodeKey;
-  readonly log: Logger;
-  readonly canonicalise: (value: ConsensusValue, kind: DutyKind) => ConsensusValue | undefined;
-  /** Told when somebody else spoke with our key: said what we did not say, or led where we said nothing. */
-  readonly onDouble: (duty: DutyId, evidence: "signed" | "led") => void;
-  /** Shared by all instances: parts that were verified, and what peers have made us keep. */
-  readonly verified: Set<string>;
-  readonly room: PeerRoom;
-  /** Sends to one peer, or to all when `to` is undefined; failures are the transport's to count. */
-  readonly send: (
-    duty: DutyId,
-    kind: QbftMessage["kind"],
-    bytes: Uint8Array,
-    to: OperatorIndex | undefined,
-  ) => void;
-}
-
 /** Who waits for the decision. Exactly one of the last two is called, once. */
 export interface Participant {
-  readonly acceptable: (value: ConsensusValue, round: number) => boolean | Promise<boolean>;
+  readonly acceptable: Acceptable;
   readonly decide: (decision: Decision) => void;
   readonly fail: (error: ConsensusError) => void;
 }
@@ -90,16 +52,12 @@ export class Instance {
   #joined = false;
   #early: QbftMessage[] = [];
   readonly #values: ValueStore;
-  /** The signed part behind each message that may become a justification. */
-  readonly #parts = new WeakMap<QbftMessage, SignedPart>();
+  readonly #voice: Voice;
+  readonly #judge: Judge;
   #cancelTimer: (() => void) | undefined;
   #timerRound = 0;
   #closed = false;
   #lackedRoundChanges = false;
-  /** What we signed here; anything else with our signature was signed by somebody else. */
-  readonly #said = new Set<string>();
-  /** Rounds whose proposal was judged, or is being judged. */
-  readonly #judged = new Set<number>();
   /** Events that wait until the one at work is done, so that steps never nest. */
   #queue: QbftEvent[] = [];
   #working = false;
@@ -108,6 +66,8 @@ export class Instance {
     this.duty = duty;
     this.#context = context;
     this.#values = new ValueStore(context.room, (value) => context.canonicalise(value, duty.kind));
+    this.#voice = new Voice(duty, context, this.#values);
+    this.#judge = new Judge(duty, context.log);
     const operatorCount = context.publicKeys.length;
     this.#config = {
       self: context.self,
@@ -146,18 +106,24 @@ export class Instance {
   }
 
   /** Our own proposal, used when we lead. @returns false when it cannot be read. */
-  propose(value: ConsensusValue): boolean {
-    if (this.#closed || this.#state.decided !== undefined) return true;
-    const name = this.#values.keep(value);
-    if (name === undefined) return false;
-    this.#handle({ kind: "input", value: name });
-    return true;
+  propose(value: ConsensusValue): boolean | Promise<boolean> {
+    if (this.#isOver) return true;
+    return this.#readInTime(this.#context.self, [value], this.#values.keep(value), (name) => {
+      if (this.#isOver) return true;
+      if (name === undefined) return false;
+      this.#handle({ kind: "input", value: name });
+      return true;
+    });
   }
 
-  /** Takes a message of a peer. @returns why it was dropped, if it was. */
-  receive(from: OperatorIndex, message: Unproved): Refusal | undefined {
+  get #isOver(): boolean {
+    return this.#closed || this.#state.decided !== undefined;
+  }
+
+  /** Takes a message of a peer. @returns why it was dropped, if it was; later, when there is much to read. */
+  receive(from: OperatorIndex, unproved: Unproved): Refusal | undefined | Promise<Refusal | undefined> {
     if (this.#closed) return undefined;
-    const { kind, part } = message;
+    const { kind, part, justification, values } = unproved;
     if (this.#state.decided !== undefined) {
       // All that is left to do is to help who asks; what justifies the question does not matter.
       if (kind !== "round-change") return undefined;
@@ -165,16 +131,35 @@ export class Instance {
       this.#process(toQbft(part, kind, []));
       return undefined;
     }
-    const parts = [part, ...message.justification.map((one) => one.part)];
+    const parts = [part, ...justification.map((one) => one.part)];
     if (!parts.every((one) => this.#isGenuine(one))) return "bad-signature";
-    const unkept = this.#values.keepFrom(from, message.values);
-    if (unkept === "too-many") return unkept;
-    // A value that cannot be read does no harm where nothing is about it: a Charon repeats what stray claims of a liar name.
-    const received = this.#assemble(message);
-    if (received === undefined) return unkept ?? "unknown-value";
-    this.#listenForDouble(parts, received);
-    if (!this.#joined) return this.#keepEarly(received);
-    this.#process(received);
+    const message = this.#assemble(unproved);
+    this.#listenForDouble(parts, message);
+    // Most values are known: every vote repeats its own. They are not even looked at.
+    const wanted = namesIn(message);
+    if (this.#values.knowsAll(wanted)) return this.#take(message);
+    return this.#readInTime(from, values, this.#values.keepFrom(from, values, wanted), (unkept) => {
+      if (this.#isOver || this.#values.knowsAll(wanted)) return this.#take(message);
+      return unkept ?? "unknown-value"; // We could not repeat it to others.
+    });
+  }
+
+  /** Reads values, at once when they are short, else in turns of `who`; then goes on with what came of it. */
+  #readInTime<T, R>(
+    who: OperatorIndex,
+    values: readonly ConsensusValue[],
+    work: Pieces<T>,
+    then: (result: T) => R,
+  ): R | Promise<R> {
+    const bytes = values.reduce((sum, value) => sum + value.bytes.length, 0);
+    if (bytes <= READ_AT_ONCE_BYTES_MAX) return then(atOnce(work));
+    return inTurns(work, () => this.#context.turns.next(who)).then(then);
+  }
+
+  #take(message: QbftMessage): Refusal | undefined {
+    if (this.#closed) return undefined;
+    if (!this.#joined) return this.#keepEarly(message);
+    this.#process(message);
     return undefined;
   }
 
@@ -184,7 +169,7 @@ export class Instance {
    */
   #listenForDouble(parts: readonly SignedPart[], { kind, source, round }: QbftMessage): void {
     const { self, publicKeys, onDouble } = this.#context;
-    if (parts.some((part) => part.peerIndex === self && !this.#said.has(wordsOf(part))))
+    if (parts.some((part) => part.peerIndex === self && !this.#voice.hasSaid(part)))
       onDouble(this.duty, "signed");
     if (this.#joined || kind !== "prepare" || this.#config.leader(round) !== self) return;
     const followers = new Set(
@@ -200,17 +185,9 @@ export class Instance {
     return publicKey !== undefined && verifyPart(part, publicKey, this.#context.verified);
   }
 
-  /** Undefined when a part names a value that nobody has sent: we could not repeat it to others. */
-  #assemble({ kind, part, justification }: Unproved): QbftMessage | undefined {
-    const inside = justification.map((one) => this.#register(one.part, toQbft(one.part, one.kind, [])));
-    const message = this.#register(part, toQbft(part, kind, inside));
-    const known = namesIn(message).every((name) => this.#values.get(name) !== undefined);
-    return known ? message : undefined;
-  }
-
-  #register(part: SignedPart, message: QbftMessage): QbftMessage {
-    this.#parts.set(message, part);
-    return message;
+  #assemble({ kind, part, justification }: Unproved): QbftMessage {
+    const inside = justification.map((one) => this.#voice.heard(toQbft(one.part, one.kind, []), one.part));
+    return this.#voice.heard(toQbft(part, kind, inside), part);
   }
 
   /** One author's messages push out only that author's; the latest say most about where it is. */
@@ -226,48 +203,17 @@ export class Instance {
     const tell = (acceptable: boolean): void => this.#handle({ kind: "message", message, acceptable });
     if (message.kind !== "pre-prepare") return tell(false);
     if (!awaitsVerdict(this.#config, this.#state, message)) return;
-    if (this.#isVouched(message)) return tell(true);
-    // A leader proposes once: what it says afterwards in the same round is not looked at.
-    if (this.#judged.has(message.round)) return;
-    this.#judged.add(message.round);
-    const verdict = this.#judge(message);
+    if (isVouched(message, this.#config.operatorCount)) return tell(true);
+    const value = this.#values.get(message.value);
+    if (value === undefined || this.#participant === undefined) return tell(false);
+    const verdict = this.#judge.verdict(message.round, value, this.#participant.acceptable);
+    if (verdict === undefined) return;
     if (typeof verdict === "boolean") return tell(verdict);
     void verdict
-      .catch((error: unknown) => this.#unjudged(error))
       .then((acceptable) => {
         if (!this.#closed) tell(acceptable);
       })
       .catch((error: unknown) => logBug(this.#context.log, error, { duty: dutyName(this.duty) }));
-  }
-
-  /**
-   * Whether a quorum has prepared the value before. Enough correct operators found it acceptable then; another opinion now
-   * (a beacon node may change its mind) would only keep the cluster from a value that it can no longer leave.
-   */
-  #isVouched({ value, justification }: QbftMessage): boolean {
-    const prepares = justification.filter((part) => part.kind === "prepare" && part.value === value);
-    const authors = new Set(prepares.map((part) => part.source));
-    return authors.size >= quorum(this.#config.operatorCount);
-  }
-
-  #judge({ value: name, round }: QbftMessage): boolean | Promise<boolean> {
-    const value = this.#values.get(name);
-    if (value === undefined) return false;
-    try {
-      return this.#participant?.acceptable(value, round) ?? false;
-    } catch (error) {
-      return this.#unjudged(error);
-    }
-  }
-
-  /** A value that a judge stumbles over is not one to vote for, and must not end the duty. */
-  #unjudged(error: unknown): false {
-    if (error instanceof AssertionFailed) throw error;
-    this.#context.log.warn("A proposed value could not be judged", {
-      duty: dutyName(this.duty),
-      why: explain(error),
-    });
-    return false;
   }
 
   /**
@@ -312,12 +258,12 @@ export class Instance {
   #perform(effect: QbftEffect): void {
     switch (effect.kind) {
       case "broadcast":
-        this.#send(effect.message, undefined);
+        this.#voice.say(effect.message, undefined);
         // Our own vote counts like everybody's.
         this.#queue.push({ kind: "message", message: effect.message, acceptable: true });
         return;
       case "send":
-        return this.#send(effect.message, effect.to as OperatorIndex);
+        return this.#voice.say(effect.message, effect.to as OperatorIndex);
       case "start-timer":
         return this.#startTimer(effect.round);
       case "stop-timer":
@@ -352,52 +298,4 @@ export class Instance {
       this.#handle({ kind: "timeout", round, next });
     });
   }
-
-  #send(message: QbftMessage, to: OperatorIndex | undefined): void {
-    const { key, self, verified } = this.#context;
-    const part = signPart(
-      {
-        type: kindNumber(message.kind),
-        duty: dutyToWire(this.duty),
-        peerIndex: self,
-        round: message.round,
-        preparedRound: message.preparedRound,
-        valueHash: hashOfName(message.value),
-        preparedValueHash: hashOfName(message.preparedValue),
-      },
-      key,
-      verified,
-    );
-    this.#said.add(wordsOf(part));
-    this.#parts.set(message, part);
-    const justification = message.justification.map((one) => {
-      const signed = this.#parts.get(one);
-      assert(signed !== undefined, "a justification was received or sent before");
-      return signed;
-    });
-    const values = namesIn(message).map((name) => {
-      const value = this.#values.get(name);
-      assert(value !== undefined, "every value that is named is known");
-      return { typeUrl: value.typeUrl, value: value.bytes };
-    });
-    this.#context.send(
-      this.duty,
-      message.kind,
-      Envelope.encode({ message: part, justification, values }),
-      to,
-    );
-  }
-}
-
-/** What a part says, without its signature: a liar can make another valid one out of ours. */
-function wordsOf({ type, round, preparedRound, valueHash, preparedValueHash }: SignedPart): string {
-  return [type, round, preparedRound, valueName(valueHash), valueName(preparedValueHash)].join("/");
-}
-
-/** The values that a message and its justification are about: what a ROUND-CHANGE claims, and what all others vote for. */
-function namesIn(message: QbftMessage): readonly ValueId[] {
-  const parts = [message, ...message.justification];
-  const names = new Set(parts.map((one) => (one.kind === "round-change" ? one.preparedValue : one.value)));
-  names.delete(NO_VALUE);
-  return [...names];
 }

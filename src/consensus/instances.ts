@@ -1,6 +1,7 @@
 import { type DutyId, dutyDeadline, dutyName, type OperatorIndex } from "../spec/index.ts";
+import type { InstanceContext } from "./context.ts";
 import { type ConsensusError, dutyOver } from "./errors.ts";
-import { Instance, type InstanceContext } from "./instance.ts";
+import { Instance } from "./instance.ts";
 import { EARLY_INSTANCES_PER_PEER_MAX } from "./limits.ts";
 import type { Refusal } from "./receive.ts";
 

@@ -1,20 +1,25 @@
 import type { ValueId } from "../qbft/index.ts";
 import { VALUE_BYTES_PER_PEER_MAX, VALUES_PER_PEER_MAX } from "./limits.ts";
 import type { PeerRoom } from "./peer-room.ts";
+import type { Pieces } from "./pieces.ts";
 import type { ConsensusValue } from "./types.ts";
-import { fingerprint, hashValue, valueName } from "./wire.ts";
+import { fingerprint, hashValueInPieces, valueName } from "./wire.ts";
 
 /**
- * The values of one instance, canonical, by name. Bytes that were seen before are recognised and cost nothing, so a value
- * that every vote repeats is read and hashed once.
+ * The values of one instance, canonical, by name. A value is read and hashed once, however many votes repeat it, and only
+ * when something is about it that is not known yet. Long ones are read in pieces.
  */
 export class ValueStore {
   readonly #byName = new Map<ValueId, ConsensusValue>();
   readonly #nameByFingerprint = new Map<string, ValueId>();
+  /** Values that are being read, by fingerprint; all who wait for one do its pieces. */
+  readonly #underWay = new Map<string, Pieces<void>>();
   /** What each peer made us read, whether it was worth keeping or not. */
   readonly #taken = new Map<number, { readonly values: number; readonly bytes: number }>();
   readonly #room: PeerRoom;
   readonly #canonicalise: (value: ConsensusValue) => ConsensusValue | undefined;
+  /** Nothing more is read: one value is all that is needed from now on, or none. */
+  #settled = false;
 
   constructor(room: PeerRoom, canonicalise: (value: ConsensusValue) => ConsensusValue | undefined) {
     this.#room = room;
@@ -25,22 +30,35 @@ export class ValueStore {
     return this.#byName.get(name);
   }
 
+  knowsAll(names: readonly ValueId[]): boolean {
+    return names.every((name) => this.#byName.has(name));
+  }
+
   /** Keeps a value of our own. @returns its name; undefined when it cannot be read. */
-  keep(value: ConsensusValue): ValueId | undefined {
-    return this.#keep(value, fingerprint(value));
+  *keep(value: ConsensusValue): Pieces<ValueId | undefined> {
+    const print = yield* fingerprint(value);
+    yield* this.#read(value, print);
+    return this.#nameByFingerprint.get(print);
   }
 
   /**
-   * Keeps values that a peer sent. Room is taken before a value is read, so that what cannot be read, or is not kept in the
-   * end, is paid for too.
+   * Reads what a peer sent, until everything that is `wanted` is known. Room is taken before a value is read, so that what
+   * cannot be read, or is not what it was said to be, is paid for too.
    */
-  keepFrom(peer: number, values: readonly ConsensusValue[]): "unreadable-value" | "too-many" | undefined {
+  *keepFrom(
+    peer: number,
+    values: readonly ConsensusValue[],
+    wanted: readonly ValueId[],
+  ): Pieces<"unreadable-value" | "too-many" | undefined> {
     let unreadable = false;
     for (const value of values) {
-      const print = fingerprint(value);
+      if (this.#settled || this.knowsAll(wanted)) return undefined;
+      const print = yield* fingerprint(value);
+      if (this.#settled) return undefined;
       if (this.#nameByFingerprint.has(print)) continue;
-      if (!this.#takeRoom(peer, value.bytes.length)) return "too-many";
-      if (this.#keep(value, print) === undefined) unreadable = true;
+      if (!this.#underWay.has(print) && !this.#takeRoom(peer, value.bytes.length)) return "too-many";
+      yield* this.#read(value, print);
+      if (!this.#nameByFingerprint.has(print)) unreadable = true;
     }
     return unreadable ? "unreadable-value" : undefined;
   }
@@ -54,28 +72,46 @@ export class ValueStore {
     return true;
   }
 
-  #keep(value: ConsensusValue, print: string): ValueId | undefined {
-    const canonical = this.#canonicalise(value);
-    if (canonical === undefined) return undefined;
-    const name = valueName(hashValue(canonical));
-    // The root of nothing is what stands for "no value" in messages, so nothing cannot be agreed on.
-    if (name === "") return undefined;
-    this.#nameByFingerprint.set(print, name);
-    this.#byName.set(name, canonical);
-    return name;
+  /** Until it is read, or nobody needs it any more. Who waits for the same bytes does a piece whenever it is his turn. */
+  *#read(value: ConsensusValue, print: string): Pieces<void> {
+    if (this.#settled) return;
+    const work = this.#underWay.get(print) ?? this.#reading(value, print);
+    this.#underWay.set(print, work);
+    while (this.#underWay.get(print) === work) {
+      if (work.next().done === true) this.#underWay.delete(print);
+      else yield;
+    }
   }
 
-  /** Forgets all values but one. */
+  *#reading(value: ConsensusValue, print: string): Pieces<void> {
+    yield;
+    const canonical = this.#canonicalise(value);
+    if (canonical === undefined) return;
+    yield;
+    const name = valueName(yield* hashValueInPieces(canonical));
+    // The root of nothing is what stands for "no value" in messages, so nothing cannot be agreed on.
+    if (name === "") return;
+    this.#nameByFingerprint.set(print, name);
+    this.#byName.set(name, canonical);
+  }
+
+  /** Forgets all values but one, and reads no other. */
   keepOnly(name: ValueId): void {
+    this.#settle();
     for (const other of this.#byName.keys()) if (other !== name) this.#byName.delete(other);
-    this.#nameByFingerprint.clear();
   }
 
   /** Forgets everything and gives the peers their room back. */
   close(): void {
+    this.#settle();
     this.#byName.clear();
-    this.#nameByFingerprint.clear();
     for (const [peer, { bytes }] of this.#taken) this.#room.giveBack(peer, bytes);
     this.#taken.clear();
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    this.#nameByFingerprint.clear();
+    this.#underWay.clear();
   }
 }

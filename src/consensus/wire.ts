@@ -1,8 +1,15 @@
 import { concatBytes, equalBytes, proto, toHex } from "../base/index.ts";
-import { hashBytesRoot, type NodeKey, recoverPublicKey, sha256 } from "../crypto/index.ts";
+import {
+  hashBytesRoot,
+  hashBytesRootInPieces,
+  type NodeKey,
+  recoverPublicKey,
+  sha256,
+} from "../crypto/index.ts";
 import type { MessageKind, ValueId } from "../qbft/index.ts";
 import { type DutyId, dutyWireNumber } from "../spec/index.ts";
-import { ENVELOPE_FIELDS_MAX, PART_BYTES_MAX } from "./limits.ts";
+import { ENVELOPE_FIELDS_MAX, FINGERPRINT_PIECE_BYTES, PART_BYTES_MAX } from "./limits.ts";
+import type { Pieces } from "./pieces.ts";
 import type { ConsensusValue } from "./types.ts";
 
 export const QBFT_PROTOCOL = "/charon/consensus/qbft/2.0.0";
@@ -40,12 +47,14 @@ export interface Envelope {
   readonly justification: readonly SignedPart[];
   readonly values: readonly { readonly typeUrl: string; readonly value: Uint8Array }[];
 }
+/** google.protobuf.Any, of which most come again and again: the value is not copied before somebody needs it. */
+const AnyWithin = proto.message({ typeUrl: proto.string(1), value: proto.bytesWithin(2) });
 /** core.corepb.v1.QBFTConsensusMsg: what travels. Every value that a part names must be in `values`, or Charon drops it. */
 export const Envelope: proto.MessageType<Envelope> = proto.message(
   {
     message: proto.sub(1, SignedPart),
     justification: proto.repeated(2, SignedPart),
-    values: proto.repeated(3, proto.Any),
+    values: proto.repeated(3, AnyWithin),
   },
   () => ENVELOPE_FIELDS_MAX,
 );
@@ -120,9 +129,19 @@ export function hashValue(value: ConsensusValue): Uint8Array {
   return hashBytesRoot(value.bytes);
 }
 
-/** Names exactly these bytes of a value; quick to compute, and used within one process only. */
-export function fingerprint(value: ConsensusValue): string {
-  return toHex(sha256(Buffer.from(`${value.typeUrl}\0`), value.bytes));
+/** The same for values that may be long. */
+export function hashValueInPieces(value: ConsensusValue): Pieces<Uint8Array> {
+  return hashBytesRootInPieces(value.bytes);
+}
+
+/** Names exactly these bytes of a value; twenty times quicker to compute than its hash, and used within one process only. */
+export function* fingerprint({ typeUrl, bytes }: ConsensusValue): Pieces<string> {
+  const ofPieces: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += FINGERPRINT_PIECE_BYTES) {
+    if (at > 0) yield;
+    ofPieces.push(sha256(bytes.subarray(at, at + FINGERPRINT_PIECE_BYTES)));
+  }
+  return toHex(sha256(Buffer.from(`${typeUrl}\0`), ...ofPieces));
 }
 
 /** "" for a hash that names nothing: of another length than 32, or zero. */

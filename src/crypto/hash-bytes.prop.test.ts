@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
-import { hashBytesRoot, keccak256, sha256 } from "./index.ts";
+import { hashBytesRoot, hashBytesRootInPieces, keccak256, sha256 } from "./index.ts";
 
 /** The definition, word for word: all chunks of a whole power of two, pair by pair. */
 function slowRoot(bytes: Uint8Array): Uint8Array {
@@ -30,6 +30,19 @@ test("the root of any bytes is what the definition gives", () => {
   );
   for (const length of [0, 1, 31, 32, 33, 63, 64, 65, 96, 97, 128, 129, 32 * 65, 32 * 1024 + 1])
     assert.deepEqual(hashBytesRoot(new Uint8Array(length).fill(1)), slowRoot(new Uint8Array(length).fill(1)));
+});
+
+test("a long byte string that is hashed in pieces has the same root, whatever its length", () => {
+  const piece = 512 * 1024;
+  const bytes = Uint8Array.from({ length: 3 * piece }, (_, i) => i ^ (i >> 8));
+  for (const length of [100, piece, piece + 1, 2 * piece + 33, 3 * piece - 32]) {
+    const work = hashBytesRootInPieces(bytes.subarray(0, length));
+    let pieces = 0;
+    let step = work.next();
+    for (; step.done !== true; step = work.next()) pieces++;
+    assert.deepEqual(step.value, hashBytesRoot(bytes.subarray(0, length)), String(length));
+    assert.equal(pieces, length <= piece ? 0 : Math.ceil(length / piece));
+  }
 });
 
 test("the bytes are not changed, and a view into a larger buffer is read where it lies", () => {

@@ -23,7 +23,7 @@ export { CommittedPolynomial, hashToScalar, provesKnowledge } from "./commitment
 export { derOfSignature, signatureOfDer } from "./der-signature.ts";
 export { deriveSecretKey } from "./derive.ts";
 export { encryptTo, openWith, sharedPoint } from "./ecies.ts";
-export { hashBytesRoot, hashPair } from "./hash-bytes.ts";
+export { hashBytesRoot, hashBytesRootInPieces, hashPair } from "./hash-bytes.ts";
 export { inlineBlsWork } from "./inline-bls-work.ts";
 export {
   decryptKeystore,

@@ -48,6 +48,14 @@ test("messages of real Charon nodes decode, verify and encode to the same bytes"
   }
 });
 
+test("a result of more pieces than all operators could have to say is not decoded", () => {
+  const [value] = results;
+  assert.ok(value !== undefined);
+  const nothings = new Uint8Array(2 * 20_000).map((_, i) => (i % 2 === 0 ? 0x0a : 0));
+  const bytes = Uint8Array.from([...value.value, ...nothings]);
+  assert.equal(canonicaliseResult({ typeUrl: value.typeUrl, bytes }), undefined);
+});
+
 test("from the messages in a result that a real Charon proposed we calculate the same result", () => {
   assert.ok(results.length >= 1);
   for (const value of results) {

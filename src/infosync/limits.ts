@@ -12,6 +12,8 @@ export const PRIORITY_LIMITS: ProtocolLimits = {
 };
 /** A result has the messages of all operators and what follows from them, which is less than they say. */
 export const RESULT_BYTES_PER_OPERATOR_MAX: number = 2 * 32 * 1024;
+/** Fields of a result, those inside of others included: real ones have a hundred for each operator. Some ten milliseconds. */
+export const RESULT_FIELDS_MAX: number = 16 * 1024;
 /** A topic must have fewer priorities than this (Charon's bound). */
 export const PRIORITIES_MAX = 1_000;
 /** Three are in use. */

@@ -2,6 +2,7 @@ import { equalBytes, proto } from "../base/index.ts";
 import type { ConsensusValue } from "../consensus/index.ts";
 import { hashBytesRoot, type NodeKey, recoverPublicKey } from "../crypto/index.ts";
 import { type DutyId, dutyKindOfWire, dutyWireNumber } from "../spec/index.ts";
+import { RESULT_FIELDS_MAX } from "./limits.ts";
 
 const { Any, bytes, int32, int64, message, repeated, string, sub, uint64 } = proto;
 
@@ -24,10 +25,10 @@ export type PriorityMessage = proto.Infer<typeof PriorityMessage>;
 const ScoredResult = message({ priority: sub(1, Any), score: int64(2) });
 const TopicResult = message({ topic: sub(1, Any), priorities: repeated(2, ScoredResult) });
 export type TopicResult = proto.Infer<typeof TopicResult>;
-export const PriorityResult = message({
-  messages: repeated(1, PriorityMessage),
-  topics: repeated(2, TopicResult),
-});
+export const PriorityResult = message(
+  { messages: repeated(1, PriorityMessage), topics: repeated(2, TopicResult) },
+  () => RESULT_FIELDS_MAX,
+);
 export type PriorityResult = proto.Infer<typeof PriorityResult>;
 
 export const PRIORITY_RESULT_URL = "type.googleapis.com/core.corepb.v1.PriorityResult";

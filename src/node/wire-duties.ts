@@ -52,7 +52,8 @@ function makeConsensus(tools: DutyTools): RunningConsensus {
     key,
     publicKeys: cluster.operators.map(({ publicKey }) => publicKey),
     admit: dutyGate(chain, clock),
-    canonicalise: (value, kind) => (kind === "info-sync" ? canonicaliseResult(value) : canonicalise(value)),
+    canonicalise: (value, kind) =>
+      kind === "info-sync" ? canonicaliseResult(value) : canonicalise(value, cluster.validators.length),
     onDouble: (duty, evidence) => watch.heard(duty, evidence),
     log,
     meter,

@@ -188,6 +188,14 @@ test("two encodings of one value are one value", () => {
   assert.equal(canonicalise({ typeUrl, bytes: Uint8Array.of(7, 7, 7) }), undefined);
 });
 
+test("a value about more validators than there are is not decoded", () => {
+  const typeUrl = "type.googleapis.com/core.corepb.v1.UnsignedDataSet";
+  const entries = (count: number): Uint8Array =>
+    Uint8Array.from({ length: 5 * count }, (_, i) => [0x0a, 3, 0x0a, 1, i / 5][i % 5] as number);
+  assert.ok(canonicalise({ typeUrl, bytes: entries(100) }, 100) !== undefined);
+  assert.equal(canonicalise({ typeUrl, bytes: entries(200) }, 100), undefined);
+});
+
 test("SSZ that begins like JSON is read as SSZ", () => {
   for (const slot of [0x22, 0x5b, 0x7b]) {
     const message = {

@@ -9,7 +9,12 @@ import {
 import { LIMITS } from "../limits.ts";
 import { CodecError } from "./codec-error.ts";
 import { type AgreedKind, type UnsignedDataOf, unsignedCodecs } from "./kinds.ts";
-import { ParSigExMessage, reencodeByUrl, UNSIGNED_DATA_SET_URL, UnsignedDataSetMessage } from "./wire.ts";
+import { ParSigExMessage, UNSIGNED_DATA_SET_URL, UnsignedDataSetMessage } from "./wire.ts";
+
+/** An entry of a set is a field with two. */
+const FIELDS_PER_ENTRY = 3;
+/** Fields that a later version may add. */
+const FIELDS_TO_SPARE = 64;
 
 /** The data of all our validators for one duty as the value that consensus carries. */
 export function encodeUnsignedSet<K extends AgreedKind>(
@@ -36,15 +41,22 @@ export function decodeUnsignedSet<K extends AgreedKind>(
 }
 
 /**
- * The value as Charon hashes it: protobuf decoded and encoded again, so that two encodings of one value are one value.
+ * The value as Charon hashes it: protobuf decoded and encoded again, which sorts map entries and fields, so that two encodings
+ * of one value are one value.
  *
- * @returns Undefined for a type that nobody agrees on, and for bytes that are not that type.
+ * @param entriesMax - How many validators it can be about.
+ * @returns Undefined for a type that nobody agrees on, for bytes that are not that type, and for more entries.
  */
-export function canonicalise(value: ConsensusValue): ConsensusValue | undefined {
-  const reencode = Object.hasOwn(reencodeByUrl, value.typeUrl) ? reencodeByUrl[value.typeUrl] : undefined;
-  if (reencode === undefined) return undefined;
+export function canonicalise(
+  { typeUrl, bytes }: ConsensusValue,
+  entriesMax: number = LIMITS.validatorsPerSetMax,
+): ConsensusValue | undefined {
+  if (typeUrl !== UNSIGNED_DATA_SET_URL) return undefined;
   try {
-    return { typeUrl: value.typeUrl, bytes: reencode(value.bytes) };
+    const set = UnsignedDataSetMessage.decode(bytes, {
+      left: FIELDS_PER_ENTRY * entriesMax + FIELDS_TO_SPARE,
+    });
+    return { typeUrl, bytes: UnsignedDataSetMessage.encode(set) };
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 import { proto } from "../../base/index.ts";
 
-const { bytes, int32, map, message, sub, uint64 } = proto;
+const { bytes, bytesWithin, int32, map, message, sub, uint64 } = proto;
 
 // The protobuf messages of Charon's core (core/corepb/v1/core.proto, parsigex.proto).
 
@@ -8,9 +8,9 @@ export type DutyMessage = { readonly slot: number; readonly type: number };
 export const DutyMessage: proto.MessageType<DutyMessage> = message({ slot: uint64(1), type: int32(2) });
 
 export type UnsignedDataSetMessage = { readonly set: ReadonlyMap<string, Uint8Array> };
-/** Unsigned data per group key. */
+/** Unsigned data per group key, each where it lies in the message. */
 export const UnsignedDataSetMessage: proto.MessageType<UnsignedDataSetMessage> = message({
-  set: map(1, bytes),
+  set: map(1, bytesWithin),
 });
 
 export type ParSignedDataMessage = {
@@ -41,8 +41,3 @@ export const ParSigExMessage: proto.MessageType<ParSigExMessage> = message({
 });
 
 export const UNSIGNED_DATA_SET_URL = "type.googleapis.com/core.corepb.v1.UnsignedDataSet";
-
-/** Decodes and encodes again, which sorts map entries and fields as Charon does before it hashes. */
-export const reencodeByUrl: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
-  [UNSIGNED_DATA_SET_URL]: (value) => UnsignedDataSetMessage.encode(UnsignedDataSetMessage.decode(value)),
-};
