@@ -78,6 +78,10 @@ export const VIOLATION_WINDOW_MS = 10_000;
 /** One log line per peer and reason in this time. */
 export const VIOLATION_LOG_WINDOW_MS = 60_000;
 
+/** Lines of one sentence about one peer, as that it is connected: at once, and then one in so long. */
+export const LINES_ABOUT_PEER_BURST_MAX = 20;
+export const LINES_ABOUT_PEER_INTERVAL_MS = 60_000;
+
 /** A ping each interval; Charon does so every second, for us every message shows the same. */
 export const PING_INTERVAL_MS = 5_000;
 export const PING_TIMEOUT_MS = 5_000;

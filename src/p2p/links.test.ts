@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import type { Facts } from "../base/index.ts";
+import { type Logger, silent } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
-import { CONNECTIONS_MAX_PER_PEER, CROSSING_MS } from "./limits.ts";
+import {
+  CONNECTIONS_MAX_PER_PEER,
+  CROSSING_MS,
+  LINES_ABOUT_PEER_BURST_MAX,
+  LINES_ABOUT_PEER_INTERVAL_MS,
+} from "./limits.ts";
 import type { Link } from "./links.ts";
 import { fakeLinks } from "./testing/links.ts";
 
@@ -142,7 +149,7 @@ test("one that lost a ping is used after every other, and nothing is in surplus 
 
 test("a peer that was not there and is back is told of once, whatever further connections it has", () => {
   const back: number[] = [];
-  const { all, connect } = fakeLinks(2, (operator) => void back.push(operator));
+  const { all, connect } = fakeLinks(2, { onReturn: (operator) => void back.push(operator) });
   const [first, second] = [connect(), connect()];
   assert.deepEqual(back, []);
   for (const link of [first, second, first]) all.verify(link);
@@ -150,4 +157,24 @@ test("a peer that was not there and is back is told of once, whatever further co
   for (const { connection } of [first, second]) connection.abort(new Error("gone"));
   all.verify(connect());
   assert.deepEqual(back, [one, one]);
+});
+
+test("a peer that comes and goes without end is told of some times, and then now and then", (t) => {
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const lines: Facts[] = [];
+  const log: Logger = { ...silent, info: (_, facts = {}) => void lines.push(facts) };
+  const { all, connect } = fakeLinks(3, { log });
+  const comeAndGo = (operator: number): void => {
+    const link = connect({ operator });
+    all.verify(link);
+    link.connection.abort(new Error("gone"));
+  };
+  for (let i = 0; i < 10 * LINES_ABOUT_PEER_BURST_MAX; i++) comeAndGo(1);
+  assert.equal(lines.length, 2 * LINES_ABOUT_PEER_BURST_MAX);
+  comeAndGo(2);
+  assert.equal(lines.length, 2 * LINES_ABOUT_PEER_BURST_MAX + 2, "another peer's lines are its own");
+  now += LINES_ABOUT_PEER_INTERVAL_MS;
+  comeAndGo(1);
+  assert.deepEqual(lines.at(-1), { peer: "operator-1", moreSinceLastLine: 9 * LINES_ABOUT_PEER_BURST_MAX });
 });

@@ -6,6 +6,7 @@ import { PING_PROTOCOL } from "./heartbeat.ts";
 import { CONNECTIONS_MAX_PER_PEER } from "./limits.ts";
 import { p2pMetrics } from "./metrics.ts";
 import type { Peer, Roster } from "./roster.ts";
+import { sparingLog } from "./sparing-log.ts";
 import { isSurplus } from "./surplus.ts";
 import type { Violations } from "./violations.ts";
 import { Bell } from "./waiting.ts";
@@ -63,7 +64,7 @@ export class Links {
     onReturn?: (operator: OperatorIndex) => void;
   }) {
     this.#roster = needs.roster;
-    this.#log = needs.log;
+    this.#log = sparingLog(needs.log);
     this.#violations = needs.violations;
     this.#onReturn = needs.onReturn ?? (() => {});
     this.changed = new Map(needs.roster.peers.map(({ operator }) => [operator, new Bell()]));

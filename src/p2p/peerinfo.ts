@@ -5,6 +5,7 @@ import { PEERINFO_BYTES_MAX, PEERINFO_INTERVAL_MS } from "./limits.ts";
 import type { Links } from "./links.ts";
 import { peerinfoMetrics } from "./metrics.ts";
 import type { Peer, Roster } from "./roster.ts";
+import { sparingLog } from "./sparing-log.ts";
 
 export const PEERINFO_PROTOCOL = "/charon/peerinfo/2.0.0";
 
@@ -130,7 +131,7 @@ export class PeerInfoExchange {
     intervalMs: number = PEERINFO_INTERVAL_MS,
   ) {
     this.#clock = needs.clock;
-    this.#log = needs.log;
+    this.#log = sparingLog(needs.log);
     this.#links = needs.links;
     this.#roster = needs.roster;
     this.#request = needs.request;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Connection } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
-import { silent, unmetered } from "../../ports/index.ts";
+import { type Logger, silent, unmetered } from "../../ports/index.ts";
 import type { OperatorIndex } from "../../spec/index.ts";
 import { type Link, Links } from "../links.ts";
 import { Roster } from "../roster.ts";
@@ -11,7 +11,7 @@ import { newKey } from "./hosts.ts";
 /** Links to operators 1 and up, over connections that are nothing but open or closed. */
 export function fakeLinks(
   operatorCount = 2,
-  onReturn: (operator: OperatorIndex) => void = () => {},
+  { onReturn = () => {}, log = silent }: { onReturn?: (operator: OperatorIndex) => void; log?: Logger } = {},
 ): {
   readonly all: Links;
   readonly roster: Roster;
@@ -22,7 +22,7 @@ export function fakeLinks(
   const operators = keys.map(({ publicKey }, index) => ({ index: index as OperatorIndex, publicKey }));
   const roster = new Roster(operators, 0 as OperatorIndex, keys[0]?.revealBytes() ?? new Uint8Array(0));
   const violations = new Violations({ log: silent, meter: unmetered, now: () => 0, onExcess: () => {} });
-  const all = new Links({ roster, log: silent, meter: unmetered, violations, onReturn });
+  const all = new Links({ roster, log, meter: unmetered, violations, onReturn });
   let id = 0;
   const connect = (options: { relayed?: boolean; operator?: number; dialled?: boolean } = {}): Link => {
     const connection = Object.assign(new EventTarget(), {
