@@ -3,8 +3,9 @@ import { test } from "node:test";
 import { silent } from "../ports/index.ts";
 import type { KeyMakerNeeds } from "./key-makers.ts";
 import { bundleMail, PedersenInbox, pedersenProtocol } from "./pedersen-inbox.ts";
-import { LoopbackNetwork, quickClock } from "./testing/loopback.ts";
+import { LoopbackNetwork } from "./testing/loopback.ts";
 import { mailMember, operator } from "./testing/members.ts";
+import { quickClock } from "./testing/quick-clock.ts";
 import { PedersenDealBundle } from "./wire.ts";
 
 test("of bundles only those of the ceremony's sessions are kept, and no more sessions than validators before they are known", async (t) => {

@@ -15,8 +15,9 @@ import type { KeyMakerNeeds } from "./key-makers.ts";
 import { PedersenInbox } from "./pedersen-inbox.ts";
 import { PedersenValidator } from "./pedersen-validator.ts";
 import { seededEntropy } from "./seeded-entropy.ts";
-import { LoopbackNetwork, quickClock } from "./testing/loopback.ts";
+import { LoopbackNetwork } from "./testing/loopback.ts";
 import { session as definitionHash, mailMember, operator } from "./testing/members.ts";
+import { quickClock } from "./testing/quick-clock.ts";
 import { PedersenJustificationBundle, PedersenResponseBundle } from "./wire.ts";
 
 // What a kyber does that finds a share bad or missing: it complains and shows no evidence, and the dealer shows the share.

@@ -7,7 +7,8 @@ import type { CeremonyError } from "./errors.ts";
 import { StepSync, SYNC_PROTOCOL } from "./step-sync.ts";
 import { SyncFrames, syncFrame } from "./sync-frames.ts";
 import { isGoodbye } from "./testing/goodbye.ts";
-import { LoopbackNetwork, type LoopbackNode, quickClock } from "./testing/loopback.ts";
+import { LoopbackNetwork, type LoopbackNode } from "./testing/loopback.ts";
+import { quickClock } from "./testing/quick-clock.ts";
 import { MsgSync, MsgSyncResponse } from "./wire.ts";
 
 const keys = [1, 2, 3].map((i) => NodeKey.fromBytes(new Uint8Array(32).fill(i)));

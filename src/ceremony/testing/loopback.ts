@@ -1,23 +1,9 @@
 import { DvError } from "../../base/index.ts";
-import type { Channel, Channels, Clock, MessageHandler, Transport } from "../../ports/index.ts";
+import type { Channel, Channels, MessageHandler, Transport } from "../../ports/index.ts";
 import type { OperatorIndex } from "../../spec/index.ts";
 import { Changes } from "../changes.ts";
 
 class Unreachable extends DvError<"p2p/unreachable"> {}
-
-/** Time that runs `speed` times as fast as the machine's, so that pauses between attempts cost a test little. */
-export function quickClock(speed: number): Clock {
-  const start = Date.now();
-  const from = performance.now();
-  const now = (): number => Math.floor(start + (performance.now() - from) * speed);
-  return {
-    now,
-    at: (at, action) => {
-      const timer = setTimeout(action, Math.max(0, (at - now()) / speed));
-      return () => clearTimeout(timer);
-    },
-  };
-}
 
 /** One operator's place in the network; a new one after each restart. */
 export interface LoopbackNode {

@@ -9,7 +9,8 @@ import { mailMax } from "../limits.ts";
 import { Mailbox } from "../mailbox.ts";
 import { Post } from "../post.ts";
 import { Waits } from "../progress.ts";
-import { type LoopbackNetwork, type LoopbackNode, quickClock } from "./loopback.ts";
+import type { LoopbackNetwork, LoopbackNode } from "./loopback.ts";
+import { quickClock } from "./quick-clock.ts";
 
 export const memberKeys = (count: number): readonly NodeKey[] =>
   Array.from({ length: count }, (_, i) => NodeKey.fromBytes(new Uint8Array(32).fill(i + 1)));

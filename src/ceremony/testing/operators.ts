@@ -17,7 +17,8 @@ import { Ceremony } from "../ceremony.ts";
 import { chooseKeys } from "../choose-keys.ts";
 import { OutputFolder } from "../output-folder.ts";
 import type { CeremonyProgress } from "../progress.ts";
-import { LoopbackNetwork, type LoopbackNode, quickClock } from "./loopback.ts";
+import { LoopbackNetwork, type LoopbackNode } from "./loopback.ts";
+import { quickClock } from "./quick-clock.ts";
 
 const owner = `0x${"11".repeat(20)}`;
 
