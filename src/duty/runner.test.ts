@@ -118,6 +118,44 @@ test("operators that restart one after the other get back what was signed ahead 
   assert.deepEqual(missing, []);
 });
 
+test("at the deadline of a duty it is counted which operators signed", async () => {
+  const world = new DutyWorld(4);
+  world.network.setDown(3, true);
+  world.start();
+  await world.runToSlot(27);
+  const counted = (what: string, peer: number): number =>
+    world.operators[0]?.counters.get(`core_tracker_participation_${what} duty=attester peer=${peer}`) ?? 0;
+  const begun = world.operators[0]?.timeline.filter(
+    ({ duty, entry }) => entry.stage === "scheduled" && duty.endsWith("/attester"),
+  );
+  const over = begun?.filter(({ duty }) => Number.parseInt(duty, 10) + 8 < 27).length ?? 0;
+  assert.ok(over > 3 && over < (begun?.length ?? 0));
+  for (const peer of [0, 1, 2, 3]) assert.equal(counted("expected_total", peer), over);
+  assert.deepEqual(
+    [0, 1, 2, 3].map((peer) => [counted("total", peer), counted("missed_total", peer)]),
+    [
+      [over, 0],
+      [over, 0],
+      [over, 0],
+      [0, over],
+    ],
+  );
+});
+
+test("who is said to be missing is missing, also where a peer signed before we began", async () => {
+  const world = new DutyWorld(4);
+  for (const away of [2, 3]) world.network.setDown(away, true);
+  world.operators[0]?.clock.jump(-300);
+  world.start();
+  await world.runToSlot(20);
+  const told = world.operators[0]?.log.filter(
+    ({ sentence, facts }) =>
+      sentence === "Partial signatures missing" && String(facts?.["duty"]).endsWith("/randao"),
+  );
+  assert.ok(told !== undefined && told.length > 0);
+  for (const { facts } of told) assert.deepEqual(facts?.["missing"], ["operator-2", "operator-3"]);
+});
+
 /** Operator `liar` sends other signatures than its own with its votes. */
 function signWrongly(world: DutyWorld, liar: number): void {
   world.network.intercept(({ from, protocol, message }) => {

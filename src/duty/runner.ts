@@ -52,7 +52,7 @@ import { MemoryHealth, type MemoryState } from "./memory-health.ts";
 import { createMetrics } from "./metrics.ts";
 import { observeDuty } from "./observe.ts";
 import { Offers } from "./offers.ts";
-import { PartialStore } from "./partial-store.ts";
+import { type DutyPartials, PartialStore } from "./partial-store.ts";
 import { quietSlots } from "./quiet-slots.ts";
 import { Registrations } from "./registrations.ts";
 import { createRepertoire } from "./repertoire.ts";
@@ -81,8 +81,6 @@ export interface DutyRunnerOptions {
   readonly onOverslept?: () => void;
   /** How many epochs ahead duties are fetched; 1 when left out. */
   readonly lookaheadEpochs?: number;
-  /** An operator's name in metrics, as Charon has it ("adorable-dog"); its index when left out. */
-  readonly peerName?: (operator: OperatorIndex) => string;
 }
 
 export interface DutyRunner {
@@ -114,6 +112,8 @@ type Script<D> = (duty: SlotDuty<D>, signal: AbortSignal) => Promise<void>;
 
 interface Running {
   readonly record: DutyRecord;
+  /** Still there to be told of when the store has forgotten the duty. */
+  readonly partials: DutyPartials;
   readonly over: AbortController;
   done: boolean;
   work: Promise<void>;
@@ -160,7 +160,7 @@ export function createDutyRunner(ports: {
     meter,
     onReceived: (duty, from, groupKeys) =>
       running.get(dutyName(duty))?.record.note("partial-received", { from, validators: groupKeys.length }),
-    onForget: (duty) => reportParticipation(duty),
+    onForget: (duty) => endAtDeadline(duty),
     onStanding: (duty, from, partials) => standing.receive(duty, from, partials),
   });
   const offers = new Offers();
@@ -273,15 +273,10 @@ export function createDutyRunner(ports: {
     if (deadline === undefined || deadline <= clock.now()) return;
     const record = recordOf(id, validators.keys());
     const over = new AbortController();
-    // The signal lives until the deadline, so that a peer that comes back later still gets our partial signatures.
-    clock.at(deadline, () => {
-      over.abort(new DutyOver("deadline"));
-      running.delete(name);
-    });
     metrics.scheduled(id);
     record.note("scheduled", { validators: validators.size, dueAt: dutyDue(chain, id), deadline });
     exchange.track(id);
-    const entry: Running = { record, over, done: false, work: Promise.resolve() };
+    const entry: Running = { record, partials: store.of(id), over, done: false, work: Promise.resolve() };
     running.set(name, entry);
     begun.set(name, id.slot);
     entry.work = script({ id, validators, record }, over.signal)
@@ -298,7 +293,7 @@ export function createDutyRunner(ports: {
       .finally(() => {
         entry.done = true;
         const { reason } = over.signal;
-        endUnsigned(record, store.peek(id), {
+        endUnsigned(record, entry.partials, {
           operators: cluster.operators.map(({ index }) => index),
           stopping: reason instanceof DutyOver && reason.why === "stopping",
           log,
@@ -306,12 +301,16 @@ export function createDutyRunner(ports: {
       });
   }
 
-  function reportParticipation(duty: DutyId): void {
-    const entry = running.get(dutyName(duty));
+  /** Its signal lives until then, so that a peer that comes back later still gets our partial signatures. */
+  function endAtDeadline(duty: DutyId): void {
+    const name = dutyName(duty);
+    const entry = running.get(name);
     if (entry === undefined) return;
-    const took = store.peek(duty).everyone;
-    for (const { index } of cluster.operators)
-      metrics.participation(duty, options.peerName?.(index) ?? String(index), took.has(index));
+    running.delete(name);
+    if (entry.over.signal.aborted) return; // Stopped long before.
+    entry.over.abort(new DutyOver("deadline"));
+    const took = entry.partials.everyone;
+    for (const { index } of cluster.operators) metrics.participation(duty, String(index), took.has(index));
   }
 
   /** What begins at the start of this slot, for it or ahead, and the timers for what begins within it. */
