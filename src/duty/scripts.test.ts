@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DutyWorld } from "../../sim/duty-world.ts";
 import { AssertionFailed } from "../base/index.ts";
+import type { ShareSigner } from "../ports/index.ts";
 import { PARSIGEX_PROTOCOL } from "./exchange.ts";
-import { type AgreedStages, performAgreedDuty } from "./scripts.ts";
+import { type AgreedStages, isProof, performAgreedDuty } from "./scripts.ts";
 import type { SlotDuty } from "./slot-duty.ts";
 
 const never = new AbortController().signal;
@@ -32,6 +33,30 @@ test("signatures that cannot be combined end no process while a decision is awai
   decision.resolve([]);
   await assert.rejects(duty, /the thread that combines is gone/);
   assert.deepEqual(offered, ["offered"]);
+});
+
+test("an operator whose signer gives no proofs, or never answers, knows those of the cluster and does what they are for", async () => {
+  const signers: readonly ShareSigner["sign"][] = [
+    async () => Promise.reject(new Error("the remote signer is down")),
+    () => new Promise(() => {}),
+  ];
+  for (const sign of signers) {
+    const world = new DutyWorld(3, {
+      chain: { ownProposers: 1 },
+      signing: (index, signer) => ({
+        hasClient: false,
+        signerOf: (kind) => (index === 0 && isProof(kind) ? { ...signer, sign } : signer),
+      }),
+    });
+    world.start();
+    await world.runToSlot(18);
+    const fetched = new Map<string, number>();
+    for (const { duty, entry } of world.operators[0]?.timeline ?? []) {
+      const kind = duty.split("/")[1] ?? "";
+      if (entry.stage === "fetched") fetched.set(kind, (fetched.get(kind) ?? 0) + 1);
+    }
+    for (const kind of ["proposer", "aggregator"]) assert.ok((fetched.get(kind) ?? 0) > 3, kind);
+  }
 });
 
 test("after a bug on the way to the slashing memory a node lets nothing out any more, and the others go on", async () => {

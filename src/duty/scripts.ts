@@ -102,6 +102,9 @@ export async function performProofDuty<D>(
   stages: ProofStages<D>,
   signal: AbortSignal,
 ): Promise<void> {
-  await stages.offer(duty, signal);
-  for await (const signed of stages.collect(duty, signal)) stages.reveal(duty, signed);
+  const combineAndReveal = async (): Promise<void> => {
+    for await (const signed of stages.collect(duty, signal)) stages.reveal(duty, signed);
+  };
+  // Other duties need the proof of a validator for which our share does not sign, too.
+  await allToTheEnd(combineAndReveal(), stages.offer(duty, signal));
 }
