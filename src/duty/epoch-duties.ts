@@ -2,7 +2,6 @@ import { AssertionFailed, explain } from "../base/index.ts";
 import { logBug, type ValidatorRecord } from "../ports/index.ts";
 import { type DutyId, dutyName, type Epoch, firstSlotOf, type GroupKey } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
-import type { DutyRecord } from "./duty-record.ts";
 import { quietMoment, type Registrations } from "./registrations.ts";
 import { DutyOver } from "./slot-duty.ts";
 import type { Standing } from "./standing.ts";
@@ -10,7 +9,6 @@ import type { Standing } from "./standing.ts";
 interface EpochContext {
   readonly registrations: Registrations;
   readonly standing: Standing;
-  readonly recordOf: (id: DutyId, groupKeys: readonly GroupKey[]) => DutyRecord;
   readonly validators: () => ReadonlyMap<GroupKey, ValidatorRecord>;
   /** Whether builders are wanted at all. */
   readonly builder: boolean;
@@ -50,7 +48,7 @@ export class EpochDuties {
       .filter(({ pubkey, status }) => isInvited(status) && this.#more.registrations.of(pubkey) !== undefined)
       .map(({ pubkey }) => pubkey);
     if (groupKeys.length === 0) return;
-    const record = this.#more.recordOf(id, groupKeys);
+    const record = this.#context.recordOf(id, groupKeys);
     record.note("scheduled", { validators: groupKeys.length });
     try {
       // At the start at once, since the first block may be near.

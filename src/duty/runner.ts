@@ -1,25 +1,13 @@
 import { AssertionFailed, explain, toHex } from "../base/index.ts";
-import type { Cluster } from "../cluster/index.ts";
-import type { Consensus } from "../consensus/index.ts";
 import {
   type AttesterDuty,
-  type BeaconNode,
-  type BlsWork,
   type ChainEvent,
   type Clock,
   type DutyDesk,
-  type DutyOutcome,
-  type Logger,
   logBug,
-  type Meter,
-  type NoteStore,
   type ProposerDuty,
-  type SlashingStore,
-  type TimelineSink,
-  type Transport,
 } from "../ports/index.ts";
 import {
-  type ChainSpec,
   type DutyId,
   dutyDeadline,
   dutyDue,
@@ -28,37 +16,29 @@ import {
   epochOf,
   firstSlotOf,
   type GroupKey,
-  type OperatorIndex,
   type Slot,
-  shareIndexOf,
   slotAt,
   slotStart,
   type UnixMs,
 } from "../spec/index.ts";
-import type { DutyContext } from "./context.ts";
+import { createContext, type DutyPorts } from "./context.ts";
 import { Desk } from "./desk.ts";
-import type { DoppelgangerWatch, WatchStatus } from "./doppelganger.ts";
+import type { WatchStatus } from "./doppelganger.ts";
 import { DutyRecord } from "./duty-record.ts";
 import { endUnsigned } from "./end-unsigned.ts";
 import { EpochDuties } from "./epoch-duties.ts";
-import { createExchange } from "./exchange.ts";
-import { dutyGate } from "./gate.ts";
 import { GuardBroken } from "./guard.ts";
 import { createInclusion } from "./inclusion.ts";
-import { Judge } from "./judge.ts";
 import { Known } from "./known.ts";
 import { LIMITS } from "./limits.ts";
-import { MemoryHealth, type MemoryState } from "./memory-health.ts";
-import { createMetrics } from "./metrics.ts";
+import { type MemoryState } from "./memory-health.ts";
 import { observeDuty } from "./observe.ts";
-import { Offers } from "./offers.ts";
-import { type DutyPartials, PartialStore } from "./partial-store.ts";
+import { type DutyPartials } from "./partial-store.ts";
 import { quietSlots } from "./quiet-slots.ts";
 import { Registrations } from "./registrations.ts";
 import { createRepertoire } from "./repertoire.ts";
 import { Schedule } from "./schedule.ts";
 import { isProof } from "./scripts.ts";
-import type { Signing } from "./signing.ts";
 import { DutyOver, type SlotDuty } from "./slot-duty.ts";
 import { tickSlots } from "./slot-ticker.ts";
 import { Standing } from "./standing.ts";
@@ -79,8 +59,6 @@ export interface DutyRunnerOptions {
    * to be judged anew, as at a start. Left out, the duties go on.
    */
   readonly onOverslept?: () => void;
-  /** How many epochs ahead duties are fetched; 1 when left out. */
-  readonly lookaheadEpochs?: number;
 }
 
 export interface DutyRunner {
@@ -120,70 +98,25 @@ interface Running {
 }
 
 /** Runs every duty of the cluster's validators on this node. Registers its protocol at once; nothing else before `start`. */
-export function createDutyRunner(ports: {
-  readonly clock: Clock;
-  readonly chain: ChainSpec;
-  readonly cluster: Cluster;
-  readonly self: OperatorIndex;
-  readonly beacon: BeaconNode;
-  readonly consensus: Consensus;
-  readonly transport: Transport;
-  readonly slashing: SlashingStore;
-  readonly signing: Signing;
-  /** Where exits lie until enough operators have signed them. */
-  readonly notes: NoteStore;
-  readonly bls: BlsWork;
-  readonly log: Logger;
-  readonly meter: Meter;
-  readonly timeline: TimelineSink;
-  /** Keeps this node from signing while its keys may sign elsewhere; left out, it signs at once. */
-  readonly watch?: DoppelgangerWatch;
-  readonly options: DutyRunnerOptions;
-}): DutyRunner {
-  const { clock, chain, cluster, self, transport, meter, timeline, watch, options } = ports;
-  const log = ports.log.room("duty");
-  const metrics = createMetrics(meter, clock, chain);
+export function createDutyRunner({
+  options,
+  ...ports
+}: DutyPorts & { readonly options: DutyRunnerOptions }): DutyRunner {
   const ended = new AbortController();
   const ticking = new AbortController();
   const running = new Map<string, Running>();
-  const memory = new MemoryHealth();
-  const publicShares = new Map(cluster.validators.map((v) => [v.groupKey, v.publicShares]));
-  const store = new PartialStore(publicShares.keys());
-  const exchange = createExchange({
-    clock,
-    chain,
-    transport,
-    store,
-    gate: dutyGate(chain, clock),
-    maySign: (kind) => memory.state !== "doubted" && (watch?.maySign(kind) ?? true),
-    log,
-    meter,
+  const context = createContext(ports, {
     onReceived: (duty, from, groupKeys) =>
       running.get(dutyName(duty))?.record.note("partial-received", { from, validators: groupKeys.length }),
     onForget: (duty) => endAtDeadline(duty),
     onStanding: (duty, from, partials) => standing.receive(duty, from, partials),
   });
-  const offers = new Offers();
-  const context: DutyContext = {
-    ...ports,
-    memory,
-    offers,
-    judge: new Judge(ports),
-    log,
-    metrics,
-    store,
-    exchange,
-    publicShares,
-    share: shareIndexOf(self),
-  };
+  const { clock, chain, cluster, watch, log, metrics, memory, store, exchange, offers, recordOf } = context;
   const inclusion = createInclusion(context, ended.signal);
   const known = new Known();
   const registrations = new Registrations(context);
   const voteTimes = new VoteTimes(clock, chain);
-  const schedule = new Schedule(
-    { ...ports, log, lookaheadEpochs: options.lookaheadEpochs ?? 1, onChange: onDutiesChanged },
-    ticking.signal,
-  );
+  const schedule = new Schedule({ ...context, onChange: onDutiesChanged }, ticking.signal);
   const repertoire = createRepertoire(context, {
     known,
     inclusion,
@@ -203,16 +136,9 @@ export function createDutyRunner(ports: {
       severalContributions: options.severalContributions ?? (() => undefined),
     },
   });
-  const recordOf = (id: DutyId, groupKeys: Iterable<GroupKey>): DutyRecord =>
-    new DutyRecord(id, groupKeys, { clock, timeline, onFinish: onOutcome });
   const standing = new Standing(
     context,
-    {
-      notes: ports.notes,
-      registrations,
-      recordOf: (id, groupKey) => recordOf(id, [groupKey]),
-      validator: (groupKey) => schedule.validators.get(groupKey),
-    },
+    { registrations, validator: (groupKey) => schedule.validators.get(groupKey) },
     ended.signal,
   );
   const epochDuties = new EpochDuties(
@@ -220,7 +146,6 @@ export function createDutyRunner(ports: {
     {
       registrations,
       standing,
-      recordOf,
       validators: () => schedule.validators,
       builder: options.builder,
     },
@@ -244,18 +169,6 @@ export function createDutyRunner(ports: {
   const timers = new Map<string, () => void>();
   let latestSlot = -1;
   let started = false;
-
-  function onOutcome(outcome: DutyOutcome): void {
-    metrics.outcome(outcome);
-    const facts = {
-      duty: dutyName(outcome.duty),
-      validator: outcome.groupKey,
-      outcome: outcome.outcome,
-      cause: outcome.cause ?? "",
-    };
-    // The duty's own line, for all its validators together, is written from its timeline.
-    log.debug(failed(outcome) ? "Duty missed" : "Duty done", facts);
-  }
 
   /** What is done in a duty: its script, or looking on while we may not sign. Undefined when there is nothing to be learnt. */
   function scriptOf<D>(id: DutyId, perform: Script<D>): Script<D> | undefined {
@@ -398,7 +311,7 @@ export function createDutyRunner(ports: {
     start() {
       if (started) return;
       started = true;
-      ports.beacon.subscribe(onEvent, ended.signal);
+      context.beacon.subscribe(onEvent, ended.signal);
       watch?.run(ticking.signal).catch((error: unknown) => {
         if (error instanceof AssertionFailed) logBug(log, error, { effect: "this node signs nothing" });
         else if (!ticking.signal.aborted) log.error("The watch for doubles failed", { why: explain(error) });
@@ -454,8 +367,4 @@ function graffitiBytes(text: string | undefined): Uint8Array | undefined {
   const bytes = new Uint8Array(32);
   new TextEncoder().encodeInto(text, bytes);
   return bytes;
-}
-
-function failed({ outcome }: DutyOutcome): boolean {
-  return outcome === "failed" || outcome === "not-included";
 }

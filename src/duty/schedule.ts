@@ -49,7 +49,6 @@ export interface ScheduleContext {
   readonly beacon: BeaconNode;
   readonly log: Logger;
   readonly meter: Meter;
-  readonly lookaheadEpochs: number;
   /** Called after the duties of an epoch became known or changed. */
   readonly onChange: (epoch: Epoch, vanished: readonly (AttesterDuty | ProposerDuty)[]) => void;
 }
@@ -181,7 +180,7 @@ export class Schedule {
         if (!(await this.#refreshValidators(epoch))) return; // A later epoch has begun meanwhile and asks anew.
         this.#run(this.#prepareProposers());
         await this.#fetch(epoch);
-        for (let ahead = 1; ahead <= this.#context.lookaheadEpochs; ahead++) await this.#fetch(epoch + ahead);
+        await this.#fetch(epoch + 1);
       })(),
     );
   }

@@ -168,9 +168,9 @@ test("thousands of signatures in one message are read bit by bit, between which 
     log: silent,
     metrics: { badPartial: () => {} },
     publicShares: new Map([[groupKey, []]]),
+    notes: { noteKeys: async () => [] },
   } as unknown as DutyContext;
-  const notes = { noteKeys: async () => [] };
-  const standing = new Standing(context, { notes } as unknown as StandingContext, never);
+  const standing = new Standing(context, {} as StandingContext, never);
   const partials = Array.from({ length: 1_000 }, (_, i) => {
     const root = new Uint8Array(32).fill(i % 256);
     return { groupKey, share: 2 as ShareIndex, part: 0, root, signature, data };

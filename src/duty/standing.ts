@@ -1,5 +1,5 @@
 import { assert, explain, toHex } from "../base/index.ts";
-import type { NoteStore, Sender, Submission } from "../ports/index.ts";
+import type { Sender, Submission } from "../ports/index.ts";
 import {
   type DutyId,
   dutyName,
@@ -47,9 +47,7 @@ interface Motion {
 }
 
 export interface StandingContext {
-  readonly notes: NoteStore;
   readonly registrations: Registrations;
-  readonly recordOf: (id: DutyId, groupKey: GroupKey) => DutyRecord;
   /** What the chain says of a validator; undefined before it was asked. */
   readonly validator: (
     groupKey: GroupKey,
@@ -96,12 +94,12 @@ export class Standing {
   }
 
   async #load(): Promise<void> {
-    const { notes } = this.#more;
+    const { notes, publicShares, chain } = this.#context;
     for (const key of await notes.noteKeys(NOTE_PREFIX)) {
       const note = await notes.readNote(key);
       const groupKey = key.slice(NOTE_PREFIX.length) as GroupKey;
-      if (note === undefined || !this.#context.publicShares.has(groupKey)) continue;
-      for (const one of decodeStandingNote(note, groupKey, this.#context.chain)) this.#add(one);
+      if (note === undefined || !publicShares.has(groupKey)) continue;
+      for (const one of decodeStandingNote(note, groupKey, chain)) this.#add(one);
     }
   }
 
@@ -217,7 +215,7 @@ export class Standing {
     if (motion?.partials.has(share)) return undefined;
     if (motion === undefined) {
       this.#forgetOldest(id.kind, groupKey, share);
-      const record = this.#more.recordOf(id, groupKey);
+      const record = this.#context.recordOf(id, [groupKey]);
       motion = { id, groupKey, root, partials: new Map(), record, signature: undefined };
       this.#motions.set(name, motion);
     }
@@ -245,7 +243,7 @@ export class Standing {
     const note = all.flatMap(({ id, partials }) =>
       [...partials.values()].map((partial) => ({ id, partial })),
     );
-    return this.#more.notes.writeNote(
+    return this.#context.notes.writeNote(
       NOTE_PREFIX + groupKey,
       note.length === 0 ? undefined : encodeStandingNote(note),
     );
