@@ -39,9 +39,9 @@ export interface DeskContext {
   readonly members: (id: DutyId) => number | undefined;
   /** Begins a duty ahead of its time, where its kind can be: clients sign selection proofs as soon as they know of them. */
   readonly beginEarly: (id: DutyId) => void;
-  readonly begun: (id: DutyId) => boolean;
-  /** Why nothing may be signed now; undefined when it may. */
-  readonly silentBecause: () => string | undefined;
+  readonly hasBegun: (id: DutyId) => boolean;
+  /** Fires when nothing may be signed any more. */
+  readonly closing: AbortSignal;
 }
 
 /** A signature of the client that says what it should, still to be verified. */
@@ -248,13 +248,21 @@ export class Desk implements DutyDesk {
 
   /** @throws DeskError when there is nothing to wait for. */
   #requireOurs(id: DutyId): void {
-    const why = this.#more.silentBecause();
+    const why = this.#silentBecause();
     if (why !== undefined) throw deskError("duty/unavailable", id, why);
     const deadline = dutyDeadline(this.#context.chain, id);
     if (deadline !== undefined && deadline <= this.#context.clock.now()) throw deskError("duty/too-late", id);
     const members = this.#more.members(id);
     if (members === undefined) throw deskError("duty/not-known-yet", id);
     if (members === 0) throw deskError("duty/not-ours", id);
+  }
+
+  /** Why nothing may be signed now; undefined when it may. */
+  #silentBecause(): string | undefined {
+    const { memory, watch } = this.#context;
+    if (this.#more.closing.aborted) return "the node is stopping";
+    if (memory.state === "doubted") return "a bug was found on the way to the slashing memory; see the log";
+    return watch === undefined || watch.over ? undefined : "the node watches for a double before it signs";
   }
 
   /** Ends at the duty's deadline at the latest; and soon after it is due when it turns out that nobody has it. */
@@ -267,7 +275,7 @@ export class Desk implements DutyDesk {
       // Who aggregates is known by the time it is due.
       const known = Math.max(clock.now(), dutyDue(chain, id)) + LIMITS.aggregatorsKnownMs;
       const look = (): void => {
-        if (!this.#more.begun(id)) over.abort(deskError("duty/not-ours", id));
+        if (!this.#more.hasBegun(id)) over.abort(deskError("duty/not-ours", id));
       };
       cancels.push(clock.at(known, look));
     }

@@ -42,10 +42,7 @@ export interface Inclusion {
   readonly waiting: number;
 }
 
-export function createInclusion(
-  context: Omit<DutyContext, "exchange" | "store">,
-  signal: AbortSignal,
-): Inclusion {
+export function createInclusion(context: DutyContext, signal: AbortSignal): Inclusion {
   const { chain, clock, beacon, log, metrics } = context;
   const votes = new Map<Slot, Map<GroupKey, ExpectedVote>>();
   const blocks = new Map<Slot, ExpectedBlock>();

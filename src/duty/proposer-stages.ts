@@ -20,6 +20,7 @@ import type { Inclusion } from "./inclusion.ts";
 import type { Known } from "./known.ts";
 import { KnownBySlot } from "./known-by-slot.ts";
 import { canBeParent } from "./parent-view.ts";
+import type { Registrations } from "./registrations.ts";
 import { retry } from "./retry.ts";
 import type { ProposerStages } from "./scripts.ts";
 import { signAndOffer } from "./sign.ts";
@@ -29,12 +30,12 @@ import type { SlotDuty } from "./slot-duty.ts";
 const ADDRESS_CHARACTERS = 42;
 
 export interface ProposerOptions {
-  /** 32 bytes. */
-  readonly graffiti: Uint8Array | undefined;
+  /** At most 32 bytes of text; the beacon node's own when left out. */
+  readonly graffiti?: string;
   /** Whether blocks of builders are wanted; without, the beacon node is told to weigh their bids with nothing. */
   readonly builder: boolean;
-  /** Whether a threshold of operators wants blocks of builders at a slot; undefined before they agreed. */
-  readonly buildersAgreed: (slot: Slot) => boolean | undefined;
+  /** Whether a threshold of operators agreed that blocks of builders are wanted; never when left out. */
+  readonly buildersAgreed?: (slot: Slot) => boolean | undefined;
 }
 
 export function createProposerStages(
@@ -43,20 +44,20 @@ export function createProposerStages(
     readonly known: Known;
     readonly inclusion: Inclusion;
     readonly options: ProposerOptions;
-    /** Whom a validator's builder registration pays; operators can change it without a new lock. */
-    readonly registered: (groupKey: GroupKey) => Hex | undefined;
+    readonly registrations: Registrations;
   },
 ): ProposerStages {
   const { chain, clock, cluster, consensus, beacon, log, metrics } = context;
   /** What our own beacon node's blocks are built on, and whom they pay. */
   const ofOurs = new KnownBySlot<{ readonly parentRoot: Root; readonly paid: Hex | undefined }>();
   const builders = (slot: Slot): boolean =>
-    more.options.builder || more.options.buildersAgreed(slot) === true;
+    more.options.builder || more.options.buildersAgreed?.(slot) === true;
   const fromLock = new Map(
     context.cluster.validators.map(({ groupKey, feeRecipient }) => [groupKey, feeRecipient]),
   );
+  // Operators can change whom the builder registration pays without a new lock.
   const wanted = (groupKey: GroupKey): readonly Hex[] =>
-    [fromLock.get(groupKey), more.registered(groupKey)].flatMap((address) =>
+    [fromLock.get(groupKey), more.registrations.feeRecipientOf(groupKey)].flatMap((address) =>
       address === undefined || address.length !== ADDRESS_CHARACTERS ? [] : [address.toLowerCase() as Hex],
     );
 
@@ -183,7 +184,7 @@ async function produce(
     slot,
     {
       randaoReveal,
-      ...(graffiti === undefined ? {} : { graffiti }),
+      ...(graffiti === undefined ? {} : { graffiti: graffitiBytes(graffiti) }),
       ...(builder ? {} : { builderBoostFactor: 0n }),
     },
     signal,
@@ -194,6 +195,13 @@ async function produce(
   if (proposal.blinded && !builders)
     throw new Error("the beacon node has a builder's block, and no builder is wanted");
   return proposal;
+}
+
+/** 32 bytes, cut at a whole character and filled with zeros. */
+function graffitiBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(32);
+  new TextEncoder().encodeInto(text, bytes);
+  return bytes;
 }
 
 /** Says so when our own beacon node would pay somebody else: it was told whom to pay. */

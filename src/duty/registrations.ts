@@ -1,4 +1,4 @@
-import { explain, fromHex } from "../base/index.ts";
+import { explain, fromHex, type Hex, toHex } from "../base/index.ts";
 import { sleepUntil } from "../ports/index.ts";
 import {
   type bellatrix,
@@ -41,6 +41,12 @@ export class Registrations {
 
   of(groupKey: GroupKey): Registration | undefined {
     return this.#current.get(groupKey);
+  }
+
+  /** Whom a validator's registration pays. */
+  feeRecipientOf(groupKey: GroupKey): Hex | undefined {
+    const message = this.of(groupKey)?.message;
+    return message && toHex(message.feeRecipient);
   }
 
   /** Takes a registration with a verified group signature. */

@@ -1,4 +1,3 @@
-import type { Hex } from "../base/index.ts";
 import type { AttesterDuty, ProposerDuty, SyncDuty } from "../ports/index.ts";
 import type { DutyId, DutyKind, GroupKey, Slot } from "../spec/index.ts";
 import { aggregatorsAmong, createAggregatorStages } from "./aggregator-stages.ts";
@@ -10,16 +9,12 @@ import type { Known } from "./known.ts";
 import { LIMITS } from "./limits.ts";
 import { createRandaoStages, createSelectionStages, createSyncSelectionStages } from "./proof-stages.ts";
 import { createProposerStages, type ProposerOptions } from "./proposer-stages.ts";
+import type { Registrations } from "./registrations.ts";
+import type { Schedule } from "./schedule.ts";
 import { performAgreedDuty, performProofDuty, performSyncMessageDuty } from "./scripts.ts";
-import type { SlotDuty } from "./slot-duty.ts";
+import type { Script } from "./slot-duty.ts";
 import { createSyncMessageStages } from "./sync-message-stages.ts";
-
-/** Begins a duty unless it has begun. */
-export type Begin = <D>(
-  id: DutyId,
-  validators: ReadonlyMap<GroupKey, D>,
-  perform: (duty: SlotDuty<D>, signal: AbortSignal) => Promise<void>,
-) => void;
+import type { VoteTimes } from "./vote-times.ts";
 
 /** One kind of duty: when it begins, for whom, and by which script. */
 export interface Act {
@@ -34,9 +29,9 @@ export interface Act {
   readonly size: (slot: Slot) => number;
 }
 
-export interface RepertoireOptions {
-  readonly proposer: ProposerOptions;
-  readonly severalContributions: (slot: Slot) => boolean | undefined;
+export interface RepertoireOptions extends ProposerOptions {
+  /** Whether enough operators read several sync contributions of one validator in a value; never when left out. */
+  readonly severalContributions?: (slot: Slot) => boolean | undefined;
 }
 
 /** Every kind of duty that is done slot by slot. */
@@ -45,31 +40,29 @@ export function createRepertoire(
   more: {
     readonly known: Known;
     readonly inclusion: Inclusion;
-    readonly voteTime: (slot: Slot, signal: AbortSignal) => Promise<void>;
-    readonly schedule: {
-      attestersAt(slot: Slot): ReadonlyMap<GroupKey, AttesterDuty>;
-      votesElsewhere(slot: Slot, groupKey: GroupKey): boolean;
-      proposersAt(slot: Slot): ReadonlyMap<GroupKey, ProposerDuty>;
-      syncMembersAt(slot: Slot): ReadonlyMap<GroupKey, SyncDuty>;
-    };
-    readonly registered: (groupKey: GroupKey) => Hex | undefined;
-    readonly begin: Begin;
+    readonly voteTimes: VoteTimes;
+    readonly schedule: Schedule;
+    readonly registrations: Registrations;
+    /** Begins a duty unless it has begun. */
+    readonly begin: <D>(id: DutyId, validators: ReadonlyMap<GroupKey, D>, perform: Script<D>) => void;
     readonly options: RepertoireOptions;
   },
 ): readonly Act[] {
-  const { known, inclusion, voteTime, schedule, registered, begin, options } = more;
+  const { known, inclusion, schedule, registrations, options } = more;
+  const voteTime = (slot: Slot, signal: AbortSignal) => more.voteTimes.wait(slot, signal);
+  const several = (slot: Slot) => options.severalContributions?.(slot);
   const randaoLeadSlots = Math.max(1, Math.ceil(LIMITS.randaoLeadMs / context.chain.slotMs));
 
   function act<D>(
     kind: DutyKind,
     begins: Act["begins"],
     validators: (slot: Slot) => ReadonlyMap<GroupKey, D>,
-    perform: (duty: SlotDuty<D>, signal: AbortSignal) => Promise<void>,
+    perform: Script<D>,
   ): Act {
     return {
       kind,
       begins,
-      start: (slot) => begin({ slot, kind }, validators(slot), perform),
+      start: (slot) => more.begin({ slot, kind }, validators(slot), perform),
       size: (slot) => validators(slot).size,
     };
   }
@@ -88,18 +81,13 @@ export function createRepertoire(
     voteIn: (slot, groupKey) => schedule.attestersAt(slot).get(groupKey),
   });
   const randao = createRandaoStages(context, known);
-  const proposer = createProposerStages(context, {
-    known,
-    inclusion,
-    options: options.proposer,
-    registered,
-  });
+  const proposer = createProposerStages(context, { known, inclusion, registrations, options });
   const selection = createSelectionStages(context, known);
   const aggregator = createAggregatorStages(context, known);
   const syncMessage = createSyncMessageStages(context, known, { voteTime });
-  const syncSelection = createSyncSelectionStages(context, known, { several: options.severalContributions });
+  const syncSelection = createSyncSelectionStages(context, known, { several });
   const contribution = createContributionStages(context, known, {
-    several: (slot) => options.severalContributions(slot) === true,
+    several: (slot) => several(slot) === true,
   });
 
   return [

@@ -8,6 +8,9 @@ export interface SlotDuty<D> {
   readonly record: DutyRecord;
 }
 
+/** What is done in a duty. Ends with the signal at the latest. */
+export type Script<D> = (duty: SlotDuty<D>, signal: AbortSignal) => Promise<void>;
+
 /** Why a duty's signal fired. */
 export class DutyOver extends Error {
   override readonly name = "DutyOver";

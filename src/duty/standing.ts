@@ -1,5 +1,5 @@
 import { assert, explain, toHex } from "../base/index.ts";
-import type { Sender, Submission } from "../ports/index.ts";
+import type { Sender, Submission, ValidatorRecord } from "../ports/index.ts";
 import {
   type DutyId,
   dutyName,
@@ -7,7 +7,6 @@ import {
   type OperatorIndex,
   operatorOf,
   type ShareIndex,
-  type ValidatorIndex,
 } from "../spec/index.ts";
 import { type SignedCodec, signedCodecOf, signedCodecs } from "./codec/kinds.ts";
 import type { DutyContext } from "./context.ts";
@@ -48,10 +47,8 @@ interface Motion {
 
 export interface StandingContext {
   readonly registrations: Registrations;
-  /** What the chain says of a validator; undefined before it was asked. */
-  readonly validator: (
-    groupKey: GroupKey,
-  ) => { readonly index: ValidatorIndex; readonly status: string } | undefined;
+  /** What the chain says of validators; of none before it was asked. */
+  readonly validators: () => ReadonlyMap<GroupKey, ValidatorRecord>;
 }
 
 const NOTE_PREFIX = "standing/";
@@ -128,7 +125,7 @@ export class Standing {
   }
 
   #requireOwnIndex({ slot, groupKey, signed }: Submission & { readonly kind: "exit" }): void {
-    const validator = this.#more.validator(groupKey);
+    const validator = this.#more.validators().get(groupKey);
     const id: DutyId = { slot, kind: "exit" };
     if (validator === undefined) throw deskError("duty/not-known-yet", id);
     if (validator.index !== signed.message.validatorIndex) throw deskError("duty/not-ours", id);
@@ -293,7 +290,7 @@ export class Standing {
 
   #hasLeft(groupKey: GroupKey): boolean {
     return /^(active_exiting|active_slashed|exited|withdrawal)/.test(
-      this.#more.validator(groupKey)?.status ?? "",
+      this.#more.validators().get(groupKey)?.status ?? "",
     );
   }
 
