@@ -1,15 +1,16 @@
 import { AssertionFailed, explain } from "../base/index.ts";
-import { logBug, type ValidatorRecord } from "../ports/index.ts";
-import { type DutyId, dutyName, type Epoch, firstSlotOf, type GroupKey } from "../spec/index.ts";
+import { logBug } from "../ports/index.ts";
+import { type DutyId, dutyName, type Epoch, firstSlotOf } from "../spec/index.ts";
 import type { DutyContext } from "./context.ts";
 import { quietMoment, type Registrations } from "./registrations.ts";
 import { DutyOver } from "./slot-duty.ts";
 import type { Standing } from "./standing.ts";
+import type { Validators } from "./validators.ts";
 
 interface EpochContext {
   readonly registrations: Registrations;
   readonly standing: Standing;
-  readonly validators: () => ReadonlyMap<GroupKey, ValidatorRecord>;
+  readonly validators: Validators;
   /** Whether builders are wanted at all. */
   readonly builder: boolean;
 }
@@ -44,7 +45,7 @@ export class EpochDuties {
 
   async #register(epoch: Epoch, { first }: { readonly first: boolean }, signal: AbortSignal): Promise<void> {
     const id: DutyId = { slot: firstSlotOf(this.#context.chain, epoch), kind: "builder-registration" };
-    const groupKeys = [...this.#more.validators().values()]
+    const groupKeys = this.#more.validators.all
       .filter(({ pubkey, status }) => isInvited(status) && this.#more.registrations.of(pubkey) !== undefined)
       .map(({ pubkey }) => pubkey);
     if (groupKeys.length === 0) return;

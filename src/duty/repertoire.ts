@@ -4,13 +4,13 @@ import { aggregatorsAmong, createAggregatorStages } from "./aggregator-stages.ts
 import { createAttesterStages } from "./attester-stages.ts";
 import type { DutyContext } from "./context.ts";
 import { type ContributorDuty, contributorsAmong, createContributionStages } from "./contribution-stages.ts";
+import type { DutyTable } from "./duty-table.ts";
 import type { Inclusion } from "./inclusion.ts";
 import type { Known } from "./known.ts";
 import { LIMITS } from "./limits.ts";
 import { createRandaoStages, createSelectionStages, createSyncSelectionStages } from "./proof-stages.ts";
 import { createProposerStages, type ProposerOptions } from "./proposer-stages.ts";
 import type { Registrations } from "./registrations.ts";
-import type { Schedule } from "./schedule.ts";
 import { performAgreedDuty, performProofDuty, performSyncMessageDuty } from "./scripts.ts";
 import type { Script } from "./slot-duty.ts";
 import { createSyncMessageStages } from "./sync-message-stages.ts";
@@ -41,14 +41,14 @@ export function createRepertoire(
     readonly known: Known;
     readonly inclusion: Inclusion;
     readonly voteTimes: VoteTimes;
-    readonly schedule: Schedule;
+    readonly duties: DutyTable;
     readonly registrations: Registrations;
     /** Begins a duty unless it has begun. */
     readonly begin: <D>(id: DutyId, validators: ReadonlyMap<GroupKey, D>, perform: Script<D>) => void;
     readonly options: RepertoireOptions;
   },
 ): readonly Act[] {
-  const { known, inclusion, schedule, registrations, options } = more;
+  const { known, inclusion, duties, registrations, options } = more;
   const voteTime = (slot: Slot, signal: AbortSignal) => more.voteTimes.wait(slot, signal);
   const several = (slot: Slot) => options.severalContributions?.(slot);
   const randaoLeadSlots = Math.max(1, Math.ceil(LIMITS.randaoLeadMs / context.chain.slotMs));
@@ -67,9 +67,9 @@ export function createRepertoire(
     };
   }
 
-  const attesters = (slot: Slot) => schedule.attestersAt(slot);
-  const proposers = (slot: Slot) => schedule.proposersAt(slot);
-  const members = (slot: Slot) => schedule.syncMembersAt(slot);
+  const attesters = (slot: Slot) => duties.attestersAt(slot);
+  const proposers = (slot: Slot) => duties.proposersAt(slot);
+  const members = (slot: Slot) => duties.syncMembersAt(slot);
   const aggregators = (slot: Slot) => aggregatorsAmong(known, slot, attesters(slot));
   const contributors = (slot: Slot) => contributorsAmong(known, slot, members(slot));
 
@@ -77,8 +77,8 @@ export function createRepertoire(
     voteTime,
     inclusion,
     known,
-    votesElsewhere: (slot, groupKey) => schedule.votesElsewhere(slot, groupKey),
-    voteIn: (slot, groupKey) => schedule.attestersAt(slot).get(groupKey),
+    votesElsewhere: (slot, groupKey) => duties.votesElsewhere(slot, groupKey),
+    voteIn: (slot, groupKey) => duties.attestersAt(slot).get(groupKey),
   });
   const randao = createRandaoStages(context, known);
   const proposer = createProposerStages(context, { known, inclusion, registrations, options });

@@ -5,7 +5,6 @@ import {
   type DutyDesk,
   logBug,
   type ProposerDuty,
-  type ValidatorRecord,
 } from "../ports/index.ts";
 import { type DutyId, type Epoch, epochOf, type GroupKey, type Slot, slotAt } from "../spec/index.ts";
 import { Agenda } from "./agenda.ts";
@@ -20,7 +19,7 @@ import type { MemoryState } from "./memory-health.ts";
 import { Registrations } from "./registrations.ts";
 import { createRepertoire, type RepertoireOptions } from "./repertoire.ts";
 import { RunningDuties } from "./running-duties.ts";
-import { Schedule, type ScheduleContext } from "./schedule.ts";
+import { Schedule } from "./schedule.ts";
 import { DutyOver } from "./slot-duty.ts";
 import { tickSlots } from "./slot-ticker.ts";
 import { Standing } from "./standing.ts";
@@ -97,16 +96,15 @@ class Runner implements DutyRunner {
     const inclusion = createInclusion(context, ended);
     const registrations = new Registrations(context);
     const voteTimes = new VoteTimes(context.clock, context.chain);
-    const onChange: ScheduleContext["onChange"] = (epoch, gone) => this.#onDuties(epoch, gone);
-    const schedule = new Schedule({ ...context, onChange }, closing);
-    const validators = (): ReadonlyMap<GroupKey, ValidatorRecord> => schedule.validators;
+    const schedule = new Schedule(context, (epoch, gone) => this.#onDuties(epoch, gone), closing);
+    const { validators, duties } = schedule;
     const standing = new Standing(context, { registrations, validators }, ended);
     const hasBegun = (id: DutyId): boolean => running.hasBegun(id);
     const repertoire = createRepertoire(context, {
       known,
       inclusion,
       voteTimes,
-      schedule,
+      duties,
       registrations,
       begin: (id, ofDuty, perform) => running.begin(id, ofDuty, perform),
       options,
@@ -115,7 +113,7 @@ class Runner implements DutyRunner {
     this.desk = new Desk(context, {
       known,
       standing,
-      members: (id) => schedule.membersOf(id),
+      members: (id) => duties.membersOf(id),
       beginEarly: (id) => agenda.beginEarly(id),
       hasBegun,
       closing,
@@ -155,18 +153,15 @@ class Runner implements DutyRunner {
   status(): DutyRunnerStatus {
     const { chain, clock, memory, watch } = this.#context;
     const slot = slotAt(chain, clock.now());
-    const validators = [...this.#schedule.validators.values()];
+    const { duties, validators } = this.#schedule;
     return {
       slot,
-      scheduled: this.#schedule.knows(epochOf(chain, Math.max(0, slot))),
+      scheduled: duties.knows(epochOf(chain, Math.max(0, slot))),
       watching: watch?.status,
       memory: memory.state,
       running: this.#running.names,
       awaitingInclusion: this.#inclusion.waiting,
-      validators: {
-        known: validators.length,
-        active: validators.filter(({ status }) => status.startsWith("active")).length,
-      },
+      validators: { known: validators.all.length, active: validators.activeCount },
     };
   }
 
@@ -187,8 +182,8 @@ class Runner implements DutyRunner {
     log.warn("Slots skipped: the clock jumped or the machine slept", { from, to });
     // Only what we know of; a long sleep is not worth a walk through all its slots.
     for (let slot = Math.max(from, to - 2 * chain.slotsPerEpoch); slot <= to; slot++) {
-      this.#miss({ slot, kind: "attester" }, this.#schedule.attestersAt(slot));
-      this.#miss({ slot, kind: "proposer" }, this.#schedule.proposersAt(slot));
+      this.#miss({ slot, kind: "attester" }, this.#schedule.duties.attestersAt(slot));
+      this.#miss({ slot, kind: "proposer" }, this.#schedule.duties.proposersAt(slot));
     }
     // A memory that ends two epochs ago is not believed at a start either.
     const epochs = epochOf(chain, to + 1) - epochOf(chain, from);

@@ -1,5 +1,5 @@
 import { assert, explain, toHex } from "../base/index.ts";
-import type { Sender, Submission, ValidatorRecord } from "../ports/index.ts";
+import type { Sender, Submission } from "../ports/index.ts";
 import {
   type DutyId,
   dutyName,
@@ -18,6 +18,7 @@ import type { Partial } from "./partial-store.ts";
 import { readSubmission } from "./read-submission.ts";
 import type { Registrations } from "./registrations.ts";
 import { decodeStandingNote, encodeStandingNote } from "./standing-note.ts";
+import type { Validators } from "./validators.ts";
 import { whoseSignature } from "./whose-signature.ts";
 
 /** Kinds without a deadline: their partial signatures are kept, on disk, until a threshold of operators has signed. */
@@ -47,8 +48,7 @@ interface Motion {
 
 export interface StandingContext {
   readonly registrations: Registrations;
-  /** What the chain says of validators; of none before it was asked. */
-  readonly validators: () => ReadonlyMap<GroupKey, ValidatorRecord>;
+  readonly validators: Validators;
 }
 
 const NOTE_PREFIX = "standing/";
@@ -125,7 +125,7 @@ export class Standing {
   }
 
   #requireOwnIndex({ slot, groupKey, signed }: Submission & { readonly kind: "exit" }): void {
-    const validator = this.#more.validators().get(groupKey);
+    const validator = this.#more.validators.of(groupKey);
     const id: DutyId = { slot, kind: "exit" };
     if (validator === undefined) throw deskError("duty/not-known-yet", id);
     if (validator.index !== signed.message.validatorIndex) throw deskError("duty/not-ours", id);
@@ -290,7 +290,7 @@ export class Standing {
 
   #hasLeft(groupKey: GroupKey): boolean {
     return /^(active_exiting|active_slashed|exited|withdrawal)/.test(
-      this.#more.validators().get(groupKey)?.status ?? "",
+      this.#more.validators.of(groupKey)?.status ?? "",
     );
   }
 
