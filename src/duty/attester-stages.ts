@@ -1,4 +1,3 @@
-import type { ConsensusValue } from "../consensus/index.ts";
 import type { AttesterDuty } from "../ports/index.ts";
 import {
   type ChainSpec,
@@ -11,6 +10,7 @@ import {
   type Slot,
 } from "../spec/index.ts";
 import { acceptableVotes, isSignableVote } from "./accept.ts";
+import { agree, allHaveLed, type Opinion, refuse } from "./agree.ts";
 import { broadcast } from "./broadcast.ts";
 import {
   attestationSigningRoot,
@@ -19,10 +19,10 @@ import {
   singleVote,
   type UnsignedAttestation,
 } from "./codec/attestation.ts";
-import { forkNumber, forkOfNumber, type WireFork } from "./codec/envelope.ts";
-import { decodeUnsignedSet, encodeUnsignedSet } from "./codec/sets.ts";
+import { encodeUnsignedSet } from "./codec/sets.ts";
 import { collect, type GroupSigned } from "./collect.ts";
 import type { DutyContext } from "./context.ts";
+import type { DutyTable } from "./duty-table.ts";
 import { fetching } from "./fetching.ts";
 import { guard, type ToSign } from "./guard.ts";
 import type { Inclusion } from "./inclusion.ts";
@@ -34,64 +34,40 @@ import { VoteView } from "./vote-view.ts";
 
 type AttesterSlot = SlotDuty<AttesterDuty>;
 
-/**
- * @param more.voteTime - Settles when the vote of a slot should be fetched: its block has come, or the vote is due.
- */
+interface AttesterContext {
+  /** Settles when the vote of a slot should be fetched: its block has come, or the vote is due. */
+  readonly voteTime: (slot: Slot, signal: AbortSignal) => Promise<void>;
+  readonly inclusion: Inclusion;
+  readonly known: Known;
+  readonly duties: Pick<DutyTable, "attestersAt" | "votesElsewhere">;
+}
+
 export function createAttesterStages(
   context: DutyContext,
-  more: {
-    readonly voteTime: (slot: Slot, signal: AbortSignal) => Promise<void>;
-    readonly inclusion: Inclusion;
-    readonly known: Known;
-    /** Whether a validator is known to vote in another slot of this slot's epoch. */
-    readonly votesElsewhere: (slot: Slot, groupKey: GroupKey) => boolean;
-    /** A validator's vote in this slot, as far as known now: a reorganisation may have given it another committee. */
-    readonly voteIn: (slot: Slot, groupKey: GroupKey) => AttesterDuty | undefined;
-  },
+  { voteTime, inclusion, known, duties }: AttesterContext,
 ): AttesterStages {
-  const { chain, cluster, consensus, beacon, log, metrics } = context;
-  const elsewhereThan = (slot: Slot) => (groupKey: GroupKey) => more.votesElsewhere(slot, groupKey);
+  const { chain, beacon } = context;
   const view = new VoteView(context);
-  const wireFork = (slot: Slot): WireFork => forkOfNumber(forkNumber(forkAt(chain, slot)));
 
   return {
     async fetch(duty, signal) {
-      await more.voteTime(duty.id.slot, signal);
-      const ask = () => fetchVotes(context, duty, signal);
-      const set = await fetching(context, duty, "Vote data", ask, signal);
+      const { slot } = duty.id;
+      await voteTime(slot, signal);
+      const set = await fetching(context, duty, "Vote data", () => fetchVotes(context, duty, signal), signal);
       for (const { data } of set.values()) view.saw(data);
       // Nobody who knows of a reorganisation votes for a value with a validator that it has moved to another slot.
-      const here = [...set].filter(([groupKey]) => !more.votesElsewhere(duty.id.slot, groupKey));
+      const here = [...set].filter(([groupKey]) => !duties.votesElsewhere(slot, groupKey));
       if (here.length === 0) throw new Error("all validators of the duty vote in other slots by now");
       return encodeUnsignedSet("attester", new Map(here));
     },
 
     async agree(duty, proposal, signal) {
-      const refuse = (why: string): false => {
-        log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id), why });
-        return false;
-      };
-      const acceptable = (value: ConsensusValue, round: number): boolean | Promise<boolean> => {
-        const complete = round <= cluster.operators.length;
-        const elsewhere = elsewhereThan(duty.id.slot);
-        const votes = acceptableVotes(chain, duty.id, duty.validators, value, { complete, elsewhere });
-        if (votes === undefined) return refuse("not the votes of this slot");
-        const fits = view.bears(
-          duty.id.slot,
-          Math.min(...[...duty.validators.values()].map((own) => committeeAsked(chain, own))),
-          votes.map(({ data }) => data),
-          signal,
-        );
-        const say = (good: boolean): boolean =>
-          good || refuse("our beacon node says another source or target");
-        return typeof fits === "boolean" ? say(fits) : fits.then(say);
-      };
-      const { value, round } = await consensus.agree(duty.id, { proposal, acceptable }, signal);
-      metrics.stage(duty.id, "decided");
-      duty.record.note("decided", { round });
-      const decided = decodeUnsignedSet("attester", value);
-      for (const [groupKey, { data }] of decided) more.known.votes.set(duty.id.slot, groupKey, data);
-      return ours(context, duty, decided, elsewhereThan(duty.id.slot));
+      const { slot } = duty.id;
+      const elsewhere = (groupKey: GroupKey): boolean => duties.votesElsewhere(slot, groupKey);
+      const acceptable = opinion(context, duty, { view, elsewhere }, signal);
+      const decided = await agree(context, "attester", duty, { proposal, acceptable }, signal);
+      for (const [groupKey, { data }] of decided) known.votes.set(slot, groupKey, data);
+      return ours(context, duty, decided, elsewhere);
     },
 
     async guard(duty, decided, signal) {
@@ -117,24 +93,47 @@ export function createAttesterStages(
         duty,
         admitted,
         ({ value }, signature) =>
-          encodeSignedAttestation(singleVote(wireFork(duty.id.slot), value, signature)),
+          encodeSignedAttestation(singleVote(forkAt(chain, duty.id.slot), value, signature)),
         signal,
       ),
 
     collect: (duty, signal) => collect(context, duty, signal),
 
     async broadcast(duty, signed, signal) {
-      const fork = wireFork(duty.id.slot);
-      const voteIn = (groupKey: GroupKey): AttesterDuty | undefined =>
-        more.voteIn(duty.id.slot, groupKey) ?? duty.validators.get(groupKey);
-      const votes = signed.flatMap((item) => groupVote(voteIn(item.groupKey), item) ?? []);
+      const { slot } = duty.id;
+      // A reorganisation may have given a validator another committee since the duty began.
+      const ownDuty = (groupKey: GroupKey): AttesterDuty | undefined =>
+        duties.attestersAt(slot).get(groupKey) ?? duty.validators.get(groupKey);
+      const votes = signed.flatMap((item) => groupVote(ownDuty(item.groupKey), item) ?? []);
       const groupKeys = votes.map(({ groupKey }) => groupKey);
       const attestations = votes.map(({ attestation }) => attestation);
-      const publish = (): Promise<void> => beacon.publishAttestations(fork, attestations, signal);
+      const publish = (): Promise<void> =>
+        beacon.publishAttestations(forkAt(chain, slot), attestations, signal);
       for (const { groupKey, attestation, attesterDuty } of votes)
-        more.inclusion.expectVote(duty.record, groupKey, attesterDuty, attestation.data);
+        inclusion.expectVote(duty.record, groupKey, attesterDuty, attestation.data);
       await broadcast(context, duty, groupKeys, publish, signal);
     },
+  };
+}
+
+/** What we think of the votes that somebody proposes for a slot (docs/adr/0081). */
+function opinion(
+  context: DutyContext,
+  duty: AttesterSlot,
+  { view, elsewhere }: { readonly view: VoteView; readonly elsewhere: (groupKey: GroupKey) => boolean },
+  signal: AbortSignal,
+): Opinion {
+  const { chain } = context;
+  return (value, round) => {
+    const complete = !allHaveLed(context, round);
+    const votes = acceptableVotes(chain, duty.id, duty.validators, value, { complete, elsewhere });
+    if (votes === undefined) return refuse(context, duty, "not the votes of this slot");
+    const committees = [...duty.validators.values()].map((own) => committeeAsked(chain, own));
+    const data = votes.map((vote) => vote.data);
+    const bears = view.bears(duty.id.slot, Math.min(...committees), data, signal);
+    const say = (good: boolean): boolean =>
+      good || refuse(context, duty, "our beacon node says another source or target");
+    return typeof bears === "boolean" ? say(bears) : bears.then(say);
   };
 }
 

@@ -1,22 +1,23 @@
 import { equalBytes, toHex } from "../base/index.ts";
-import type { ConsensusValue } from "../consensus/index.ts";
 import type { SyncDuty } from "../ports/index.ts";
 import {
   type altair,
-  dutyName,
   type GroupKey,
   isSyncAggregator,
   type Root,
   type Slot,
+  SYNC_SUBCOMMITTEES,
   subcommitteesOf,
 } from "../spec/index.ts";
 import { acceptableAggregates, decodeOrNothing } from "./accept.ts";
+import { agree, allHaveLed, type Opinion, refuse } from "./agree.ts";
 import { broadcastAndFinish } from "./broadcast.ts";
 import { signedCodecs } from "./codec/kinds.ts";
-import { decodeUnsignedSet, encodeUnsignedSet } from "./codec/sets.ts";
+import { encodeUnsignedSet } from "./codec/sets.ts";
 import { collect } from "./collect.ts";
 import type { DutyContext } from "./context.ts";
 import { fetching } from "./fetching.ts";
+import type { ToSign } from "./guard.ts";
 import type { Known } from "./known.ts";
 import { partName } from "./known-by-slot.ts";
 import type { AgreedStages } from "./scripts.ts";
@@ -31,6 +32,8 @@ export interface ContributorDuty {
   readonly subcommittees: readonly number[];
 }
 type ContributionSlot = SlotDuty<ContributorDuty>;
+/** Whether a contribution is right for one of ours. */
+type Fit = (groupKey: GroupKey, contribution: Contribution) => boolean;
 
 /** Those of the sync committee's members whom their selection proofs make aggregators, as far as the proofs are there. */
 export function contributorsAmong(
@@ -60,75 +63,35 @@ export function createContributionStages(
   known: Known,
   more: { readonly several: (slot: Slot) => boolean },
 ): AgreedStages<ContributorDuty, altair.ContributionAndProof> {
-  const { chain, cluster, consensus, beacon, log, metrics } = context;
+  const { beacon } = context;
   const codec = signedCodecs["sync-contribution"];
-
-  async function fetchContributions(
-    { id: { slot }, validators }: ContributionSlot,
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<GroupKey, readonly Contribution[]>> {
-    const fetched = new Map<string, Promise<Contribution>>();
-    const several = more.several(slot);
-    const entries = [...validators].map(async ([groupKey, { subcommittees }]) => {
-      const root = await known.syncRoots.wait(slot, groupKey, signal);
-      const contributions = subcommittees.slice(0, several ? undefined : 1).map((subcommittee) => {
-        const name = `${subcommittee}/${toHex(root)}`;
-        const asked = fetched.get(name) ?? beacon.syncContribution(slot, subcommittee, root, signal);
-        fetched.set(name, asked);
-        return asked;
-      });
-      return [groupKey, await Promise.all(contributions)] as const;
-    });
-    return new Map(await Promise.all(entries));
-  }
-
-  /** Whether it is of this slot, of a subcommittee in which the validator aggregates, and about the block it signed. */
-  function fits(duty: ContributionSlot, groupKey: GroupKey, contribution: Contribution): boolean {
-    const root: Root | undefined = known.syncRoots.known(duty.id.slot, groupKey);
-    return (
-      contribution.slot === duty.id.slot &&
-      duty.validators.get(groupKey)?.subcommittees.includes(contribution.subcommitteeIndex) === true &&
-      (root === undefined || equalBytes(root, contribution.beaconBlockRoot))
-    );
-  }
+  /** How many contributions each validator makes, as far as we know. */
+  const count = (slot: Slot): number => (more.several(slot) ? SYNC_SUBCOMMITTEES : 1);
 
   return {
     async fetch(duty, signal) {
-      const ask = () => fetchContributions(duty, signal);
+      const ask = () => fetchContributions(context, known, duty, count(duty.id.slot), signal);
       const set = await fetching(context, duty, "Sync contribution", ask, signal);
       return encodeUnsignedSet("sync-contribution", set);
     },
 
     async agree(duty, proposal, signal) {
-      const acceptable = (value: ConsensusValue, round: number): boolean => {
+      const fit: Fit = (groupKey, contribution) => fits(known, duty, groupKey, contribution);
+      const acceptable: Opinion = (value, round) => {
         const set = decodeOrNothing("sync-contribution", value);
-        const complete = round <= cluster.operators.length;
+        const complete = !allHaveLed(context, round);
         // How many contributions of a validator there are depends on what the leader takes for agreed; one is there at least.
-        const fit = (key: GroupKey, contributions: readonly Contribution[]): boolean =>
+        const good = (groupKey: GroupKey, contributions: readonly Contribution[]): boolean =>
           contributions.length > 0 &&
-          contributions.every((one) => fits(duty, key, one)) &&
+          contributions.every((one) => fit(groupKey, one)) &&
           oneEach(contributions).length === contributions.length;
-        const good = set !== undefined && acceptableAggregates(duty.validators, set, fit, { complete });
-        if (!good) log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id) });
-        return good;
+        return (
+          (set !== undefined && acceptableAggregates(duty.validators, set, good, { complete })) ||
+          refuse(context, duty, "not the contributions of this slot")
+        );
       };
-      const { value, round } = await consensus.agree(duty.id, { proposal, acceptable }, signal);
-      metrics.stage(duty.id, "decided");
-      duty.record.note("decided", { round });
-      const decided = decodeUnsignedSet("sync-contribution", value);
-      return [...duty.validators].flatMap(([groupKey, { validatorIndex }]) => {
-        const fitting = (decided.get(groupKey) ?? []).filter((one) => fits(duty, groupKey, one));
-        const contributions = oneEach(fitting);
-        if (contributions.length === 0) duty.record.blame("left-out", [groupKey]);
-        return contributions.flatMap((contribution) => {
-          const part = contribution.subcommitteeIndex;
-          const selectionProof = known.syncSelections.known(duty.id.slot, partName(groupKey, part));
-          if (selectionProof === undefined) return [];
-          const message = { aggregatorIndex: validatorIndex, contribution, selectionProof };
-          const root = codec.signingRoot({ message, signature: NO_SIGNATURE }, chain) as Root;
-          return [{ groupKey, part, root, value: message }];
-        });
-      });
+      const decided = await agree(context, "sync-contribution", duty, { proposal, acceptable }, signal);
+      return ours(context, known, duty, decided, fit);
     },
 
     guard: (_duty, decided) => Promise.resolve(decided), // Nothing in it can be slashed.
@@ -142,16 +105,12 @@ export function createContributionStages(
         signal,
       ),
 
-    collect: (duty, signal) =>
-      collect(
-        context,
-        duty,
-        signal,
-        [...duty.validators.values()].reduce(
-          (sum, { subcommittees }) => sum + (more.several(duty.id.slot) ? subcommittees.length : 1),
-          0,
-        ),
-      ),
+    collect(duty, signal) {
+      const each = count(duty.id.slot);
+      const expected = [...duty.validators.values()].map((own) => Math.min(each, own.subcommittees.length));
+      const sum = expected.reduce((total, one) => total + one, 0);
+      return collect(context, duty, signal, sum);
+    },
 
     async broadcast(duty, signed, signal) {
       const contributions = signed.filter(({ groupKey }) => duty.validators.has(groupKey));
@@ -164,6 +123,66 @@ export function createContributionStages(
       await broadcastAndFinish(context, duty, groupKeys, publish, signal);
     },
   };
+}
+
+/** @param count - How many of each validator, from its first subcommittee on. */
+async function fetchContributions(
+  { beacon }: DutyContext,
+  known: Known,
+  { id: { slot }, validators }: ContributionSlot,
+  count: number,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<GroupKey, readonly Contribution[]>> {
+  const fetched = new Map<string, Promise<Contribution>>();
+  const entries = [...validators].map(async ([groupKey, { subcommittees }]) => {
+    const root = await known.syncRoots.wait(slot, groupKey, signal);
+    const contributions = subcommittees.slice(0, count).map((subcommittee) => {
+      const name = `${subcommittee}/${toHex(root)}`;
+      const asked = fetched.get(name) ?? beacon.syncContribution(slot, subcommittee, root, signal);
+      fetched.set(name, asked);
+      return asked;
+    });
+    return [groupKey, await Promise.all(contributions)] as const;
+  });
+  return new Map(await Promise.all(entries));
+}
+
+/** Whether it is of this slot, of a subcommittee in which the validator aggregates, and about the block it signed. */
+function fits(
+  known: Known,
+  { id: { slot }, validators }: ContributionSlot,
+  groupKey: GroupKey,
+  contribution: Contribution,
+): boolean {
+  const root: Root | undefined = known.syncRoots.known(slot, groupKey);
+  return (
+    contribution.slot === slot &&
+    validators.get(groupKey)?.subcommittees.includes(contribution.subcommitteeIndex) === true &&
+    (root === undefined || equalBytes(root, contribution.beaconBlockRoot))
+  );
+}
+
+/** The part of a decision that our share may sign, with the cluster's selection proofs. */
+function ours(
+  { chain }: DutyContext,
+  known: Known,
+  duty: ContributionSlot,
+  decided: ReadonlyMap<GroupKey, readonly Contribution[]>,
+  fit: Fit,
+): readonly ToSign<altair.ContributionAndProof>[] {
+  return [...duty.validators].flatMap(([groupKey, { validatorIndex }]) => {
+    const contributions = oneEach((decided.get(groupKey) ?? []).filter((one) => fit(groupKey, one)));
+    if (contributions.length === 0) duty.record.blame("left-out", [groupKey]);
+    return contributions.flatMap((contribution) => {
+      const part = contribution.subcommitteeIndex;
+      const selectionProof = known.syncSelections.known(duty.id.slot, partName(groupKey, part));
+      if (selectionProof === undefined) return [];
+      const message = { aggregatorIndex: validatorIndex, contribution, selectionProof };
+      const signed = { message, signature: NO_SIGNATURE };
+      const root = signedCodecs["sync-contribution"].signingRoot(signed, chain) as Root;
+      return [{ groupKey, part, root, value: message }];
+    });
+  });
 }
 
 const NO_SIGNATURE = new Uint8Array(96);

@@ -1,8 +1,9 @@
-import { equalBytes, explain, type Hex } from "../base/index.ts";
-import type { ConsensusValue } from "../consensus/index.ts";
+import { equalBytes, type Hex } from "../base/index.ts";
 import type { Proposal, ProposerDuty } from "../ports/index.ts";
-import { dutyName, type GroupKey, type Root, type Slot } from "../spec/index.ts";
+import { dutyName, type GroupKey, type Slot } from "../spec/index.ts";
 import { acceptableBlocks, type BlockTerms, feeRecipientOf, isSignableBlock } from "./accept.ts";
+import { agree, allHaveLed, type Opinion, refuse } from "./agree.ts";
+import { BlockView } from "./block-view.ts";
 import { broadcast } from "./broadcast.ts";
 import {
   blockRoot,
@@ -12,22 +13,17 @@ import {
   signProposal,
   unsignedProposal,
 } from "./codec/proposal.ts";
-import { decodeUnsignedSet, encodeUnsignedSet } from "./codec/sets.ts";
+import { encodeUnsignedSet } from "./codec/sets.ts";
 import { collect } from "./collect.ts";
 import type { DutyContext } from "./context.ts";
+import { fetching } from "./fetching.ts";
 import { guard, type ToSign } from "./guard.ts";
 import type { Inclusion } from "./inclusion.ts";
 import type { Known } from "./known.ts";
-import { KnownBySlot } from "./known-by-slot.ts";
-import { canBeParent } from "./parent-view.ts";
 import type { Registrations } from "./registrations.ts";
-import { retry } from "./retry.ts";
 import type { ProposerStages } from "./scripts.ts";
 import { signAndOffer } from "./sign.ts";
 import type { SlotDuty } from "./slot-duty.ts";
-
-/** "0x" and 20 bytes; a lock of an old version may name no fee recipient. */
-const ADDRESS_CHARACTERS = 42;
 
 export interface ProposerOptions {
   /** At most 32 bytes of text; the beacon node's own when left out. */
@@ -43,96 +39,33 @@ export function createProposerStages(
   more: {
     readonly known: Known;
     readonly inclusion: Inclusion;
-    readonly options: ProposerOptions;
     readonly registrations: Registrations;
+    readonly options: ProposerOptions;
   },
 ): ProposerStages {
-  const { chain, clock, cluster, consensus, beacon, log, metrics } = context;
-  /** What our own beacon node's blocks are built on, and whom they pay. */
-  const ofOurs = new KnownBySlot<{ readonly parentRoot: Root; readonly paid: Hex | undefined }>();
-  const builders = (slot: Slot): boolean =>
-    more.options.builder || more.options.buildersAgreed?.(slot) === true;
-  const fromLock = new Map(
-    context.cluster.validators.map(({ groupKey, feeRecipient }) => [groupKey, feeRecipient]),
-  );
-  // Operators can change whom the builder registration pays without a new lock.
-  const wanted = (groupKey: GroupKey): readonly Hex[] =>
-    [fromLock.get(groupKey), more.registrations.feeRecipientOf(groupKey)].flatMap((address) =>
-      address === undefined || address.length !== ADDRESS_CHARACTERS ? [] : [address.toLowerCase() as Hex],
-    );
+  const { beacon } = context;
+  const { known, options } = more;
+  const builders = (slot: Slot): boolean => options.builder || options.buildersAgreed?.(slot) === true;
+  const view = new BlockView(context, { ...more, builders });
 
   return {
     async fetch(duty, signal) {
-      const set = new Map<GroupKey, Proposal>();
-      for (const groupKey of duty.validators.keys()) {
-        const randaoReveal = await more.known.randaos
-          .wait(duty.id.slot, groupKey, signal)
-          .catch((error: unknown) => {
-            duty.record.blame("no-randao");
-            throw error;
-          });
-        const proposal = await retry(
-          clock,
-          signal,
-          () =>
-            produce(
-              context,
-              duty.id.slot,
-              { ...more.options, randaoReveal, builders: builders(duty.id.slot) },
-              signal,
-            ),
-          (error, attempts) => {
-            duty.record.blame("beacon-node-down");
-            if (attempts === 1)
-              log.warn("Block not fetched, trying again", { duty: dutyName(duty.id), why: explain(error) });
-          },
-        );
-        const paid = feeRecipientOf(proposal);
-        ofOurs.set(duty.id.slot, groupKey, { parentRoot: proposal.block.parentRoot, paid });
-        checkFeeRecipient(context, duty, groupKey, { proposal, paid, wanted: wanted(groupKey) });
-        set.set(groupKey, proposal);
+      const ask = () => fetchBlocks(context, duty, { ...options, known, builders }, signal);
+      const factsOf = (set: ReadonlyMap<GroupKey, Proposal>) => ({
+        blinded: [...set.values()].some(({ blinded }) => blinded),
+      });
+      const set = await fetching(context, duty, "Block", ask, signal, factsOf);
+      for (const [groupKey, proposal] of set) {
+        view.saw(groupKey, proposal);
+        checkFeeRecipient(context, duty, groupKey, proposal, view.wanted(groupKey));
       }
-      ofOurs.forgetBefore(duty.id.slot - chain.slotsPerEpoch);
-      duty.record.absolve("beacon-node-down");
-      metrics.stage(duty.id, "fetched");
-      duty.record.note("fetched", { blinded: [...set.values()].some(({ blinded }) => blinded) });
       return encodeUnsignedSet("proposer", set);
     },
 
     async agree(duty, proposal, signal) {
-      const { slot } = duty.id;
-      const terms = (groupKey: GroupKey): BlockTerms => {
-        const paid = ofOurs.known(slot, groupKey)?.paid;
-        return {
-          randaoReveal: more.known.randaos.known(slot, groupKey),
-          // Where every beacon node pays another address than the lock's, the block is not lost: ours pays it too.
-          feeRecipients: [...wanted(groupKey), ...(paid === undefined ? [] : [paid])],
-          builders: builders(slot),
-        };
-      };
-      const refuse = (why: string): false => {
-        log.warn("A proposed value is not acceptable", { duty: dutyName(duty.id), why });
-        return false;
-      };
-      const hasOurParent = ({ block }: Proposal): boolean =>
-        [...duty.validators.keys()].some((groupKey) => {
-          const own = ofOurs.known(slot, groupKey);
-          return own !== undefined && equalBytes(own.parentRoot, block.parentRoot);
-        });
-      const acceptable = (value: ConsensusValue, ofRound: number): boolean | Promise<boolean> => {
-        const blocks = acceptableBlocks(chain, duty.id, duty.validators, terms, value);
-        if (blocks === undefined) return refuse("not the block of this slot on the cluster's terms");
-        // Once every operator has led in vain, beacon nodes see different chains, and any block is better than none.
-        const strange = ofRound > cluster.operators.length ? [] : blocks.filter((one) => !hasOurParent(one));
-        if (strange.length === 0) return true;
-        return Promise.all(
-          strange.map(({ block }) => canBeParent(context, slot, block.parentRoot, signal)),
-        ).then((known) => known.every(Boolean) || refuse("our beacon node would not build on its parent"));
-      };
-      const { value, round } = await consensus.agree(duty.id, { proposal, acceptable }, signal);
-      metrics.stage(duty.id, "decided");
-      duty.record.note("decided", { round });
-      return ours(context, duty, decodeUnsignedSet("proposer", value));
+      const acceptable = opinion(context, duty, view, signal);
+      const decided = await agree(context, "proposer", duty, { proposal, acceptable }, signal);
+      return ours(context, duty, decided);
     },
 
     guard: (duty, decided, signal) =>
@@ -169,32 +102,59 @@ export function createProposerStages(
   };
 }
 
-async function produce(
-  { beacon, chain }: DutyContext,
-  slot: Slot,
-  {
-    randaoReveal,
-    graffiti,
-    builder,
-    builders,
-  }: ProposerOptions & { readonly randaoReveal: Uint8Array; readonly builders: boolean },
+/** What we think of the block that somebody proposes for a slot (docs/adr/0081). */
+function opinion(
+  context: DutyContext,
+  duty: SlotDuty<ProposerDuty>,
+  view: BlockView,
   signal: AbortSignal,
-): Promise<Proposal> {
-  const proposal = await beacon.produceBlock(
-    slot,
-    {
-      randaoReveal,
-      ...(graffiti === undefined ? {} : { graffiti: graffitiBytes(graffiti) }),
-      ...(builder ? {} : { builderBoostFactor: 0n }),
-    },
-    signal,
-  );
-  const fits = isSignableBlock(chain, slot, proposal);
-  if (!fits || !equalBytes(proposal.block.body.randaoReveal, randaoReveal))
-    throw new Error("the beacon node's block is not for this slot and randao");
-  if (proposal.blinded && !builders)
-    throw new Error("the beacon node has a builder's block, and no builder is wanted");
-  return proposal;
+): Opinion {
+  const { id, validators } = duty;
+  const terms = (groupKey: GroupKey): BlockTerms => view.terms(id.slot, groupKey);
+  return (value, round) => {
+    const blocks = acceptableBlocks(context.chain, id, validators, terms, value);
+    if (blocks === undefined)
+      return refuse(context, duty, "not the block of this slot on the cluster's terms");
+    // Once every operator has led in vain, beacon nodes see different chains, and any block is better than none.
+    const bears = allHaveLed(context, round) || view.bears(blocks, [...validators.keys()], signal);
+    const say = (good: boolean): boolean =>
+      good || refuse(context, duty, "our beacon node would not build on its parent");
+    return typeof bears === "boolean" ? say(bears) : bears.then(say);
+  };
+}
+
+interface Wish extends ProposerOptions {
+  readonly known: Known;
+  readonly builders: (slot: Slot) => boolean;
+}
+
+/** A block for each validator, once the cluster's randao for it is there. */
+async function fetchBlocks(
+  { beacon, chain }: DutyContext,
+  { id: { slot }, validators, record }: SlotDuty<ProposerDuty>,
+  { known, graffiti, builder, builders }: Wish,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<GroupKey, Proposal>> {
+  const wish = {
+    ...(graffiti === undefined ? {} : { graffiti: graffitiBytes(graffiti) }),
+    ...(builder ? {} : { builderBoostFactor: 0n }),
+  };
+  const blocks = [...validators.keys()].map(async (groupKey) => {
+    const randaoReveal = await known.randaos.wait(slot, groupKey, signal).catch((error: unknown) => {
+      record.blame("no-randao");
+      throw error;
+    });
+    const proposal = await beacon.produceBlock(slot, { ...wish, randaoReveal }, signal);
+    if (
+      !isSignableBlock(chain, slot, proposal) ||
+      !equalBytes(proposal.block.body.randaoReveal, randaoReveal)
+    )
+      throw new Error("the beacon node's block is not for this slot and randao");
+    if (proposal.blinded && !builders(slot))
+      throw new Error("the beacon node has a builder's block, and no builder is wanted");
+    return [groupKey, proposal] as const;
+  });
+  return new Map(await Promise.all(blocks));
 }
 
 /** 32 bytes, cut at a whole character and filled with zeros. */
@@ -209,12 +169,10 @@ function checkFeeRecipient(
   { log, metrics }: DutyContext,
   duty: SlotDuty<ProposerDuty>,
   groupKey: GroupKey,
-  {
-    proposal,
-    paid,
-    wanted,
-  }: { readonly proposal: Proposal; readonly paid: Hex | undefined; readonly wanted: readonly Hex[] },
+  proposal: Proposal,
+  wanted: readonly Hex[],
 ): void {
+  const paid = feeRecipientOf(proposal);
   const good = paid === undefined || wanted.length === 0 || wanted.includes(paid);
   metrics.proposal(proposal.blinded, good);
   if (good) return;

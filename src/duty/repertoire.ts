@@ -73,13 +73,7 @@ export function createRepertoire(
   const aggregators = (slot: Slot) => aggregatorsAmong(known, slot, attesters(slot));
   const contributors = (slot: Slot) => contributorsAmong(known, slot, members(slot));
 
-  const attester = createAttesterStages(context, {
-    voteTime,
-    inclusion,
-    known,
-    votesElsewhere: (slot, groupKey) => duties.votesElsewhere(slot, groupKey),
-    voteIn: (slot, groupKey) => duties.attestersAt(slot).get(groupKey),
-  });
+  const attester = createAttesterStages(context, { voteTime, inclusion, known, duties });
   const randao = createRandaoStages(context, known);
   const proposer = createProposerStages(context, { known, inclusion, registrations, options });
   const selection = createSelectionStages(context, known);
