@@ -20,8 +20,8 @@ import { Deliveries } from "./deliveries.ts";
 import { inTurns } from "./in-turns.ts";
 import { LIMITS } from "./limits.ts";
 import { exchangeMetrics } from "./metrics.ts";
+import { isStanding, type StandingId } from "./motions.ts";
 import type { Partial, PartialStore } from "./partial-store.ts";
-import { isStanding, type StandingId } from "./standing.ts";
 
 export const PARSIGEX_PROTOCOL = "/charon/parsigex/2.0.0";
 

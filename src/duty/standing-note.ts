@@ -2,7 +2,7 @@ import { DvError, fromHex, toHex } from "../base/index.ts";
 import type { ChainSpec, GroupKey, ShareIndex } from "../spec/index.ts";
 import { type SignedCodec, signedCodecs } from "./codec/kinds.ts";
 import { integerOf, member } from "./codec/parse.ts";
-import type { StandingPartial } from "./standing.ts";
+import type { StandingPartial } from "./motions.ts";
 
 // One validator's partial signatures that stand, as they lie on disk: a JSON list of slot, kind, share and Charon's encoding.
 

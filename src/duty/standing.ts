@@ -6,52 +6,32 @@ import {
   type GroupKey,
   type OperatorIndex,
   operatorOf,
-  type ShareIndex,
+  type phase0,
 } from "../spec/index.ts";
 import { type SignedCodec, signedCodecOf, signedCodecs } from "./codec/kinds.ts";
 import type { DutyContext } from "./context.ts";
 import { deskError } from "./desk-error.ts";
-import type { DutyRecord } from "./duty-record.ts";
 import { claimOf, NOT_JUDGED } from "./judge.ts";
 import { LIMITS } from "./limits.ts";
+import {
+  type Motion,
+  Motions,
+  nameOf,
+  type StandingId,
+  type StandingKind,
+  type StandingPartial,
+} from "./motions.ts";
 import type { Partial } from "./partial-store.ts";
 import { readSubmission } from "./read-submission.ts";
-import type { Registrations } from "./registrations.ts";
-import { decodeStandingNote, encodeStandingNote } from "./standing-note.ts";
+import type { Registration, Registrations } from "./registrations.ts";
 import type { Validators } from "./validators.ts";
 import { whoseSignature } from "./whose-signature.ts";
-
-/** Kinds without a deadline: their partial signatures are kept, on disk, until a threshold of operators has signed. */
-export type StandingKind = "exit" | "builder-registration";
-export type StandingId = DutyId & { readonly kind: StandingKind };
-
-export function isStanding(id: DutyId): id is StandingId {
-  return id.kind === "exit" || id.kind === "builder-registration";
-}
-
-/** A partial signature that stands for as long as it takes. */
-export interface StandingPartial {
-  readonly id: StandingId;
-  readonly partial: Partial;
-}
-
-/** Everybody's partial signatures of one message. */
-interface Motion {
-  readonly id: StandingId;
-  readonly groupKey: GroupKey;
-  readonly root: Uint8Array;
-  readonly partials: Map<ShareIndex, Partial>;
-  readonly record: DutyRecord;
-  /** The group signature, once there. */
-  signature: Uint8Array | undefined;
-}
 
 export interface StandingContext {
   readonly registrations: Registrations;
   readonly validators: Validators;
 }
 
-const NOTE_PREFIX = "standing/";
 type StandingSubmission = Submission & { readonly kind: StandingKind };
 
 /**
@@ -62,11 +42,10 @@ export class Standing {
   readonly #context: DutyContext;
   readonly #more: StandingContext;
   readonly #signal: AbortSignal;
-  readonly #motions = new Map<string, Motion>();
+  readonly #motions: Motions;
   /** Partial signatures of a peer that wait to be verified. */
   readonly #waiting = new Map<OperatorIndex, number>();
   #turn: Promise<void> = Promise.resolve();
-  #loading: Promise<void> | undefined;
   /** Motions and peers that were told our part again in this epoch. */
   readonly #repeated = new Set<string>();
 
@@ -74,30 +53,7 @@ export class Standing {
     this.#context = context;
     this.#more = more;
     this.#signal = signal;
-  }
-
-  /**
-   * Takes up what an earlier life of this node had written down. Whatever comes waits for it: a note is written whole, so
-   * one that was not read yet would lose what it had.
-   *
-   * @throws StorageError - asked again the next time.
-   */
-  #ready(): Promise<void> {
-    this.#loading ??= this.#load().catch((error: unknown) => {
-      this.#loading = undefined;
-      throw error;
-    });
-    return this.#loading;
-  }
-
-  async #load(): Promise<void> {
-    const { notes, publicShares, chain } = this.#context;
-    for (const key of await notes.noteKeys(NOTE_PREFIX)) {
-      const note = await notes.readNote(key);
-      const groupKey = key.slice(NOTE_PREFIX.length) as GroupKey;
-      if (note === undefined || !publicShares.has(groupKey)) continue;
-      for (const one of decodeStandingNote(note, groupKey, chain)) this.#add(one);
-    }
+    this.#motions = new Motions(context);
   }
 
   /**
@@ -136,11 +92,10 @@ export class Standing {
     groupKey,
     signed: { message },
   }: Submission & { readonly kind: "builder-registration" }): boolean {
-    const current = this.#more.registrations.of(groupKey)?.message;
+    const { registrations } = this.#more;
     return (
-      current !== undefined &&
-      toHex(current.feeRecipient) === toHex(message.feeRecipient) &&
-      current.gasLimit === message.gasLimit
+      registrations.feeRecipientOf(groupKey) === toHex(message.feeRecipient) &&
+      registrations.of(groupKey)?.message.gasLimit === message.gasLimit
     );
   }
 
@@ -149,14 +104,14 @@ export class Standing {
    * parts, one of them a liar's that it gave to us alone, so that the others still need ours.
    */
   #lacksOurs(id: StandingId, partial: Partial): boolean {
-    return this.#motions.get(nameOf(id, partial))?.partials.has(partial.share) === false;
+    return this.#motions.of(id, partial)?.partials.has(partial.share) === false;
   }
 
   /** Partial signatures of a peer. Verified in turn and bit by bit: each costs what a thousand ordinary ones cost together. */
   receive(id: StandingId, from: OperatorIndex, partials: readonly Partial[]): "too-many" | undefined {
     const known = partials.filter(({ groupKey }) => this.#context.publicShares.has(groupKey));
     const isKept = (partial: Partial): boolean =>
-      this.#motions.get(nameOf(id, partial))?.partials.has(partial.share) === true;
+      this.#motions.of(id, partial)?.partials.has(partial.share) === true;
     const fresh = known.filter((partial) => !isKept(partial));
     for (const partial of known.filter(isKept)) this.#repeatTo(from, id, partial);
     const waiting = (this.#waiting.get(from) ?? 0) + fresh.length;
@@ -193,57 +148,15 @@ export class Standing {
 
   /** On disk when it settles, and combined where it completes a threshold. */
   async #keep(verified: readonly StandingPartial[]): Promise<void> {
-    await this.#ready();
+    await this.#motions.ready();
     // Ours is written though it is known: the disk may have failed when it came first, and its sender is told that it is kept.
     const touched = verified.filter(
-      (one) => this.#add(one) !== undefined || one.partial.share === this.#context.share,
+      (one) => this.#motions.add(one) || one.partial.share === this.#context.share,
     );
     for (const groupKey of new Set(touched.map(({ partial }) => partial.groupKey)))
-      await this.#write(groupKey);
-    const motions = touched.flatMap(({ id, partial }) => this.#motions.get(nameOf(id, partial)) ?? []);
+      await this.#motions.write(groupKey);
+    const motions = touched.flatMap(({ id, partial }) => this.#motions.of(id, partial) ?? []);
     for (const motion of new Set(motions)) await this.#combine(motion);
-  }
-
-  /** @returns The motion when this was new to it. */
-  #add({ id, partial }: StandingPartial): Motion | undefined {
-    const name = nameOf(id, partial);
-    const { groupKey, root, share } = partial;
-    let motion = this.#motions.get(name);
-    if (motion?.partials.has(share)) return undefined;
-    if (motion === undefined) {
-      this.#forgetOldest(id.kind, groupKey, share);
-      const record = this.#context.recordOf(id, [groupKey]);
-      motion = { id, groupKey, root, partials: new Map(), record, signature: undefined };
-      this.#motions.set(name, motion);
-    }
-    motion.partials.set(share, partial);
-    motion.record.note(share === this.#context.share ? "signed" : "partial-received", {
-      from: operatorOf(share),
-    });
-    return motion;
-  }
-
-  /** A share that signs one exit after the other displaces its own, not those of others. */
-  #forgetOldest(kind: StandingKind, groupKey: GroupKey, share: ShareIndex): void {
-    const ofShare = [...this.#motions].filter(
-      ([, motion]) => motion.id.kind === kind && motion.groupKey === groupKey && motion.partials.has(share),
-    );
-    const [oldest] = ofShare;
-    if (oldest === undefined || ofShare.length < LIMITS.standingPerShareMax) return;
-    const [name, motion] = oldest;
-    motion.partials.delete(share);
-    if (motion.partials.size === 0) this.#motions.delete(name);
-  }
-
-  #write(groupKey: GroupKey): Promise<void> {
-    const all = [...this.#motions.values()].filter((motion) => motion.groupKey === groupKey);
-    const note = all.flatMap(({ id, partials }) =>
-      [...partials.values()].map((partial) => ({ id, partial })),
-    );
-    return this.#context.notes.writeNote(
-      NOTE_PREFIX + groupKey,
-      note.length === 0 ? undefined : encodeStandingNote(note),
-    );
   }
 
   async #combine(motion: Motion): Promise<void> {
@@ -268,7 +181,7 @@ export class Standing {
 
   /** Who says again what we know has no group signature yet, and may lack our part: it is told again, once an epoch. */
   #repeatTo(peer: OperatorIndex, id: StandingId, partial: Partial): void {
-    const motion = this.#motions.get(nameOf(id, partial));
+    const motion = this.#motions.of(id, partial);
     const ours = motion?.partials.get(this.#context.share);
     const name = `${peer} ${nameOf(id, partial)}`;
     if (motion === undefined || ours === undefined || this.#repeated.has(name)) return;
@@ -279,8 +192,8 @@ export class Standing {
   /** At the start and once an epoch: what the chain has not seen yet is sent again, to peers and to the beacon node. */
   async onEpoch(): Promise<void> {
     this.#repeated.clear();
-    await this.#ready();
-    for (const motion of this.#motions.values()) {
+    await this.#motions.ready();
+    for (const motion of this.#motions.all()) {
       if (motion.id.kind === "exit" && this.#hasLeft(motion.groupKey)) await this.#end(motion);
       else if (motion.signature === undefined) await this.#combine(motion);
       else if (motion.id.kind === "exit") await this.#publish(motion);
@@ -295,22 +208,33 @@ export class Standing {
   }
 
   async #end(motion: Motion): Promise<void> {
-    for (const [name, one] of this.#motions) if (one === motion) this.#motions.delete(name);
+    this.#motions.forget(motion);
     motion.record.finish(motion.groupKey, "included");
-    await this.#write(motion.groupKey);
+    await this.#motions.write(motion.groupKey);
   }
 
-  async #publish({ id, groupKey, partials, signature, record }: Motion): Promise<void> {
-    const { beacon, log } = this.#context;
+  async #publish(motion: Motion): Promise<void> {
+    const { id, partials, signature } = motion;
     const [partial] = partials.values();
     assert(partial !== undefined && signature !== undefined, "published before it was signed");
-    if (id.kind === "builder-registration") {
-      const { registration } = signedCodecs[id.kind].decode(partial.data);
-      this.#more.registrations.adopt(groupKey, { message: registration.message, signature });
-      log.info("Builder registration changed by the operators", { validator: groupKey });
-      return record.finish(groupKey, "broadcast");
-    }
-    const { message } = signedCodecs.exit.decode(partial.data);
+    if (id.kind === "exit")
+      return this.#sendExit(motion, signedCodecs.exit.decode(partial.data).message, signature);
+    const { registration } = signedCodecs[id.kind].decode(partial.data);
+    this.#adopt(motion, { message: registration.message, signature });
+  }
+
+  #adopt({ groupKey, record }: Motion, registration: Registration): void {
+    this.#more.registrations.adopt(groupKey, registration);
+    this.#context.log.info("Builder registration changed by the operators", { validator: groupKey });
+    record.finish(groupKey, "broadcast");
+  }
+
+  async #sendExit(
+    { groupKey, record }: Motion,
+    message: phase0.VoluntaryExit,
+    signature: Uint8Array,
+  ): Promise<void> {
+    const { beacon, log } = this.#context;
     try {
       await beacon.publishExit({ message, signature }, this.#signal);
     } catch (error) {
@@ -328,7 +252,7 @@ export class Standing {
 
   /** Ours that are no group signature yet; a peer that has one already counts it as a duplicate. */
   #sendOurs(): void {
-    for (const { id, partials, signature } of this.#motions.values()) {
+    for (const { id, partials, signature } of this.#motions.all()) {
       const partial = partials.get(this.#context.share);
       if (partial !== undefined && signature === undefined) this.#send({ id, partial });
     }
@@ -337,10 +261,6 @@ export class Standing {
   #send({ id, partial }: StandingPartial): void {
     this.#context.exchange.offer(id, [partial], this.#signal);
   }
-}
-
-function nameOf({ kind }: StandingId, { groupKey, root }: Partial): string {
-  return `${kind}/${groupKey}/${toHex(root)}`;
 }
 
 /** What a peer sent, encoded by us: it stays for days, on disk too, so that what JSON allows beside the value must not. */
