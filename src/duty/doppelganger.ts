@@ -1,8 +1,6 @@
 import { explain } from "../base/index.ts";
-import type { Cluster } from "../cluster/index.ts";
-import { type BeaconNode, type Clock, type Logger, type MemoryStanding, sleepUntil } from "../ports/index.ts";
+import { type Logger, type MemoryStanding, sleepUntil } from "../ports/index.ts";
 import {
-  type ChainSpec,
   type DutyId,
   type DutyKind,
   dutyName,
@@ -16,6 +14,7 @@ import {
   type UnixMs,
   type ValidatorIndex,
 } from "../spec/index.ts";
+import { ChainWitness, type WitnessPorts } from "./chain-witness.ts";
 import { LIMITS } from "./limits.ts";
 import { retry } from "./retry.ts";
 
@@ -32,6 +31,9 @@ const DOUBLE_INSTEAD = "Another program runs as this operator. Stop it; this nod
 const DOUBLE_BESIDE =
   "Another program runs as this operator. Stop one of the two: together they are one faulty operator";
 
+const STRANGERS_SEEN =
+  "Validators were seen signing, and not by this cluster. Find what else has their keys; this node signs nothing";
+
 export interface WatchStatus {
   readonly reason: WatchReason;
   /** Whole epochs in a row without a trace of a double. */
@@ -44,12 +46,7 @@ export interface WatchStatus {
   readonly unexplainedKeys: readonly GroupKey[];
 }
 
-export interface DoppelgangerWatchOptions {
-  readonly clock: Clock;
-  readonly chain: ChainSpec;
-  readonly cluster: Cluster;
-  readonly beacon: BeaconNode;
-  readonly log: Logger;
+export interface DoppelgangerWatchOptions extends WitnessPorts {
   readonly memory: MemoryStanding;
   /** The operator's word that nothing ever signed with these keys. */
   readonly freshKeys: boolean;
@@ -65,6 +62,7 @@ export interface DoppelgangerWatchOptions {
 export class DoppelgangerWatch {
   readonly #options: DoppelgangerWatchOptions;
   readonly #log: Logger;
+  readonly #witness: ChainWitness;
   #over: boolean;
   #status: WatchStatus | undefined;
   /** What the others signed together, as far as we combined it ourselves. */
@@ -75,6 +73,7 @@ export class DoppelgangerWatch {
   constructor(options: DoppelgangerWatchOptions) {
     this.#options = options;
     this.#log = options.log.room("doppelganger");
+    this.#witness = new ChainWitness({ ...options, log: this.#log });
     this.#sinceSlot = slotAt(options.chain, options.clock.now());
     this.#over = this.#nothingToFear();
   }
@@ -147,7 +146,7 @@ export class DoppelgangerWatch {
     const { chain, clock, memory } = this.#options;
     await sleepUntil(clock, chain.genesisTime - chain.slotMs, signal);
     while (memory.newestTarget === undefined && clock.now() < chain.genesisTime) {
-      const head = await this.#headSlot(signal);
+      const head = await this.#witness.headSlot(signal);
       if (head === 0 && clock.now() < chain.genesisTime) {
         this.#over = true;
         return;
@@ -159,22 +158,11 @@ export class DoppelgangerWatch {
     this.#over = this.#nothingToFear();
   }
 
-  /** Zero also where the beacon node knows of no block at all; undefined when it does not answer. */
-  async #headSlot(signal: AbortSignal): Promise<Slot | undefined> {
-    try {
-      return (await this.#options.beacon.block("head", signal))?.slot ?? 0;
-    } catch (error) {
-      signal.throwIfAborted();
-      this.#log.debug("Head not read", { why: explain(error) });
-      return undefined;
-    }
-  }
-
   /** Undefined when there is nothing to fear after all. */
   async #reasonToWatch(signal: AbortSignal): Promise<WatchReason | undefined> {
     const { memory, freshKeys } = this.#options;
-    const active = await this.#activeValidators(signal);
-    const present = await this.#seesThePresent(signal);
+    const active = await this.#witness.activeValidators(signal);
+    const present = await this.#witness.seesThePresent(signal);
     if (active.size === 0 && present) {
       this.#log.info("No validator is active yet, so there is nothing to watch for");
       return undefined;
@@ -189,15 +177,21 @@ export class DoppelgangerWatch {
     return "new memory";
   }
 
-  /**
-   * Whether a beacon node has the chain as it is now. One that was away as long as we were, as after a machine is put back
-   * from a copy, knows neither who is active nor who signs, and says of everybody that it has not seen him.
-   */
-  async #seesThePresent(signal: AbortSignal): Promise<boolean> {
+  /** Who signed in the epoch before. Undefined when it is not told; one question is enough, as watching is always possible. */
+  async #liveBefore(
+    validators: ReadonlyMap<ValidatorIndex, GroupKey>,
+    signal: AbortSignal,
+  ): Promise<readonly GroupKey[] | undefined> {
     const { chain, clock } = this.#options;
-    const head = await this.#headSlot(signal);
-    const age = slotAt(chain, clock.now()) - (head ?? Number.NEGATIVE_INFINITY);
-    return age <= LIMITS.presentEpochs * chain.slotsPerEpoch;
+    const epoch = epochOf(chain, Math.max(0, slotAt(chain, clock.now()))) - 1;
+    if (epoch < 0) return [];
+    try {
+      return await this.#witness.liveOf(validators, epoch, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#log.warn("The beacon node does not tell who signed", { epoch, why: explain(error) });
+      return undefined;
+    }
   }
 
   async #watch(reason: WatchReason, signal: AbortSignal): Promise<void> {
@@ -218,13 +212,9 @@ export class DoppelgangerWatch {
         continue;
       }
       const unexplained = await this.#unexplainedIn(epoch, signal);
-      const silent = unexplained?.length === 0 && this.#heardAt < epoch;
-      quiet = silent ? quiet + 1 : 0;
+      quiet = unexplained?.length === 0 && this.#heardAt < epoch ? quiet + 1 : 0;
       if (unexplained !== undefined && unexplained.length > 0)
-        this.#log.error(
-          "Validators were seen signing, and not by this cluster. Find what else has their keys; this node signs nothing",
-          { epoch, ...named(unexplained) },
-        );
+        this.#log.error(STRANGERS_SEEN, { epoch, ...named(unexplained) });
       else this.#log.info("Watched an epoch", { epoch, quiet, of: LIMITS.watchEpochs });
       for (const known of this.#explained.keys()) if (known <= epoch) this.#explained.delete(known);
       epoch++;
@@ -250,7 +240,7 @@ export class DoppelgangerWatch {
     const cancel = clock.at(slotStart(chain, firstSlotOf(chain, epoch + 2)), () => late.abort());
     const either = AbortSignal.any([signal, late.signal]);
     try {
-      const live = await this.#live(epoch, await this.#activeValidators(either), either);
+      const live = await this.#witness.live(epoch, either);
       const explained = this.#explained.get(epoch) ?? new Set();
       // It has no peers, or does not follow the chain: it would not see a double either.
       if (live.length === 0 && explained.size > 0)
@@ -266,50 +256,6 @@ export class DoppelgangerWatch {
     } finally {
       cancel();
     }
-  }
-
-  #live(
-    epoch: Epoch,
-    validators: ReadonlyMap<ValidatorIndex, GroupKey>,
-    signal: AbortSignal,
-  ): Promise<readonly GroupKey[]> {
-    return this.#retry("liveness", signal, async () => {
-      const live = await this.#options.beacon.liveValidators(epoch, [...validators.keys()], signal);
-      return [...validators].flatMap(([index, key]) => (live.has(index) ? [key] : []));
-    });
-  }
-
-  /** Undefined when the beacon node would not say; one question is enough, as watching is always possible. */
-  async #liveBefore(
-    validators: ReadonlyMap<ValidatorIndex, GroupKey>,
-    signal: AbortSignal,
-  ): Promise<readonly GroupKey[] | undefined> {
-    const { beacon, chain, clock } = this.#options;
-    const epoch = epochOf(chain, Math.max(0, slotAt(chain, clock.now()))) - 1;
-    if (epoch < 0) return [];
-    try {
-      const live = await beacon.liveValidators(epoch, [...validators.keys()], signal);
-      return [...validators].flatMap(([index, key]) => (live.has(index) ? [key] : []));
-    } catch (error) {
-      signal.throwIfAborted();
-      this.#log.warn("The beacon node does not tell who signed", { epoch, why: explain(error) });
-      return undefined;
-    }
-  }
-
-  async #activeValidators(signal: AbortSignal): Promise<ReadonlyMap<ValidatorIndex, GroupKey>> {
-    const { beacon, cluster } = this.#options;
-    const keys = cluster.validators.map(({ groupKey }) => groupKey);
-    const found = await this.#retry("validators", signal, () => beacon.validators(keys, signal));
-    const active = found.filter(({ status }) => status.startsWith("active"));
-    return new Map(active.map(({ index, pubkey }) => [index, pubkey]));
-  }
-
-  #retry<T>(what: string, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
-    return retry(this.#options.clock, signal, attempt, (error, attempts) => {
-      if (attempts === 1)
-        this.#log.warn("Beacon node did not answer, trying again", { what, why: explain(error) });
-    });
   }
 
   #trust(signal: AbortSignal): Promise<void> {
