@@ -23,7 +23,7 @@ import {
 } from "../spec/index.ts";
 import type { DoppelgangerWatch } from "./doppelganger.ts";
 import { DutyRecord } from "./duty-record.ts";
-import { createExchange, type Exchange, type ExchangeContext } from "./exchange.ts";
+import { Exchange, type ExchangeContext } from "./exchange.ts";
 import { dutyGate } from "./gate.ts";
 import { Judge } from "./judge.ts";
 import { MemoryHealth } from "./memory-health.ts";
@@ -101,7 +101,7 @@ export function createContext(
     judge: new Judge(ports),
     offers: new Offers(),
     store,
-    exchange: createExchange({ ...ports, log, store, gate, maySign, ...listener }),
+    exchange: new Exchange({ ...ports, log, store, gate, maySign, ...listener }),
     metrics,
     recordOf: (id, groupKeys) => new DutyRecord(id, groupKeys, { clock, timeline, onFinish }),
   };

@@ -16,7 +16,7 @@ import {
 } from "../spec/index.ts";
 import { decodePartials } from "./codec/sets.ts";
 import { DoppelgangerWatch, type DoppelgangerWatchOptions } from "./doppelganger.ts";
-import { createExchange } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
 import { PartialStore } from "./partial-store.ts";
 
 // Whole clusters on a simulated chain with eight slots in an epoch; the world begins in the middle of slot 0, so the first
@@ -299,7 +299,7 @@ test("a node at work that hears its double says so once an epoch, and goes on", 
 test("whatever offers a partial signature during the watch, none leaves but those nobody can be slashed for", async () => {
   const world = new DutyWorld(13);
   const sent: string[] = [];
-  const exchange = createExchange({
+  const exchange = new Exchange({
     clock: world.clock,
     chain: world.spec,
     transport: {

@@ -15,7 +15,7 @@ import {
 import { signedCodecs } from "./codec/kinds.ts";
 import { encodeRandao } from "./codec/randao.ts";
 import { decodePartials, encodePartials } from "./codec/sets.ts";
-import { createExchange } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
 import { LIMITS } from "./limits.ts";
 import { PartialStore } from "./partial-store.ts";
 
@@ -41,7 +41,7 @@ function exchanging(
   const clock = new SimClock(slotStart(chain, 0));
   const forgotten: [duty: DutyId, signers: number][] = [];
   let handler: MessageHandler = () => assert.fail("no handler");
-  const exchange = createExchange({
+  const exchange = new Exchange({
     clock,
     chain,
     store,

@@ -68,19 +68,6 @@ export interface ExchangeContext {
   readonly onForget: (duty: DutyId) => void;
 }
 
-/** Partial signatures to and from the other operators. */
-export interface Exchange {
-  /** Keeps partial signatures of a duty until its deadline, and tells `onForget` then. */
-  track(duty: DutyId): void;
-  /**
-   * Sends ours to every peer, again and again until it is delivered or the signal fires, and once more when the
-   * connection breaks soon afterwards. Returns at once.
-   */
-  offer(duty: DutyId, partials: readonly Partial[], signal: AbortSignal): void;
-  /** The same for one peer. */
-  offerTo(peer: OperatorIndex, duty: DutyId, partials: readonly Partial[], signal: AbortSignal): void;
-}
-
 /** What we have signed in a duty that is not over. */
 interface Offered {
   readonly partials: Partial[];
@@ -89,70 +76,133 @@ interface Offered {
   readonly repeatedTo: Set<OperatorIndex>;
 }
 
-/** Registers the handler of Charon's exchange of partial signatures. */
-export function createExchange(context: ExchangeContext): Exchange {
-  const { clock, chain, transport, store, gate, log, meter } = context;
-  const { dropped, stored } = exchangeMetrics(meter);
-  const forgetting = new Set<string>();
-  const offered = new Map<string, Offered>();
-  const turns = new Turns<OperatorIndex>((give) => clock.at(clock.now(), give));
-  const deliveries = new Deliveries({
-    clock,
-    transport,
-    protocol: PARSIGEX_PROTOCOL,
-    log,
-    onGivenUp: (to) => dropped.add(1, { peer: String(to), reason: "not-delivered" }),
-  });
+/** Partial signatures to and from the other operators. Registers the handler of Charon's exchange at once. */
+export class Exchange {
+  readonly #context: ExchangeContext;
+  readonly #metrics: ReturnType<typeof exchangeMetrics>;
+  /** Duties that end at their deadline. */
+  readonly #tracked = new Set<string>();
+  readonly #offered = new Map<string, Offered>();
+  readonly #turns: Turns<OperatorIndex>;
+  readonly #deliveries: Deliveries;
+  readonly #peers: readonly OperatorIndex[];
 
-  /** Everything that is kept goes at its deadline. */
-  function forgetInTime(duty: DutyId): void {
+  constructor(context: ExchangeContext) {
+    const { clock, transport, log, meter } = context;
+    this.#context = context;
+    this.#metrics = exchangeMetrics(meter);
+    this.#turns = new Turns<OperatorIndex>((give) => clock.at(clock.now(), give));
+    this.#deliveries = new Deliveries({
+      clock,
+      transport,
+      protocol: PARSIGEX_PROTOCOL,
+      log,
+      onGivenUp: (to) => this.#drop(to, "not-delivered"),
+    });
+    const operators = Array.from({ length: transport.operatorCount }, (_, i) => i as OperatorIndex);
+    this.#peers = operators.filter((peer) => peer !== transport.self);
+    transport.handle(
+      PARSIGEX_PROTOCOL,
+      {
+        messageBytesMax: LIMITS.messageBytesMax,
+        messagesPerSecondMax: LIMITS.messagesPerSecondMax,
+        burstMax: LIMITS.messagesBurstMax,
+        receiveTimeoutMs: LIMITS.receiveTimeoutMs,
+      },
+      (from, bytes) => this.#receive(from, bytes),
+    );
+  }
+
+  /** Keeps partial signatures of a duty until its deadline, and tells `onForget` then. */
+  track(duty: DutyId): void {
+    const { clock, chain, store, onForget } = this.#context;
     const name = dutyName(duty);
     const deadline = dutyDeadline(chain, duty);
-    if (deadline === undefined || forgetting.has(name)) return;
-    forgetting.add(name);
+    if (deadline === undefined || this.#tracked.has(name)) return;
+    this.#tracked.add(name);
     clock.at(deadline, () => {
-      forgetting.delete(name);
-      offered.delete(name);
-      context.onForget(duty);
+      this.#tracked.delete(name);
+      this.#offered.delete(name);
+      onForget(duty);
       store.forget(duty);
     });
   }
 
+  /**
+   * Sends ours to every peer, again and again until it is delivered or the signal fires, and once more when the
+   * connection breaks soon afterwards. Returns at once.
+   */
+  offer(duty: DutyId, partials: readonly Partial[], signal: AbortSignal): void {
+    const { clock, chain } = this.#context;
+    this.track(duty);
+    const name = dutyName(duty);
+    const ours = this.#offered.get(name);
+    if (ours !== undefined) ours.partials.push(...partials);
+    else if (!isStanding(duty)) {
+      this.#offered.set(name, { partials: [...partials], signal, repeatedTo: new Set() });
+      if (USELESS_AFTER_SLOT.has(duty.kind))
+        clock.at(slotStart(chain, duty.slot + 1), () => void this.#offered.delete(name));
+    }
+    this.#send(this.#peers, duty, partials, signal);
+  }
+
+  /** The same for one peer. */
+  offerTo(peer: OperatorIndex, duty: DutyId, partials: readonly Partial[], signal: AbortSignal): void {
+    this.#send([peer], duty, partials, signal);
+  }
+
+  #send(to: readonly OperatorIndex[], duty: DutyId, partials: readonly Partial[], signal: AbortSignal): void {
+    if (!this.#context.maySign(duty.kind)) return this.#drop("", "watching-for-a-double", partials.length);
+    // A message has one entry per validator, so each part goes in a message of its own.
+    for (const ofPart of Map.groupBy(partials, ({ part }) => part).values()) {
+      const bytes = encodePartials(duty, ofPart);
+      for (const peer of to) void this.#deliveries.deliver(peer, { duty, bytes, signal });
+    }
+  }
+
+  /**
+   * Who says the same again has restarted, and lost what we had sent: it is told again, once per duty. Without this, restarts
+   * of all operators one after the other would cost the selection proofs of a whole epoch.
+   */
+  #repeatTo(peer: OperatorIndex, duty: DutyId): void {
+    const ours = this.#offered.get(dutyName(duty));
+    if (ours === undefined || ours.repeatedTo.has(peer)) return;
+    ours.repeatedTo.add(peer);
+    this.#send([peer], duty, ours.partials, ours.signal);
+  }
+
   /** What a peer says again, or of validators that are not ours, is not decoded: that would cost us far more than it costs the peer. */
-  async function receive(from: OperatorIndex, bytes: Uint8Array): Promise<undefined> {
-    const turn = (): Promise<void> => turns.next(from);
+  async #receive(from: OperatorIndex, bytes: Uint8Array): Promise<undefined> {
+    const { chain, store, gate, onStanding, onReceived } = this.#context;
+    const turn = (): Promise<void> => this.#turns.next(from);
     // The large messages of all peers come at once, at the same moment of a slot: each piece of them gets its own turn.
     if (bytes.length > LIMITS.readAtOnceBytesMax) await turn();
     const { duty, partials } = decodePartials(bytes);
-    if (!gate(duty))
-      throw new ExchangeError(
-        "duty/impossible",
-        `take partial signatures of ${dutyName(duty)}, which is over or cannot be`,
-        {
-          facts: { duty: dutyName(duty) },
-        },
-      );
+    if (!gate(duty)) {
+      const name = dutyName(duty);
+      const action = `take partial signatures of ${name}, which is over or cannot be`;
+      throw new ExchangeError("duty/impossible", action, { facts: { duty: name } });
+    }
     if (!isStanding(duty) && !SCRIPTED.has(duty.kind)) return;
     const share = shareIndexOf(from);
     const spared = store.spare(duty, share, partials);
     const fresh = partials.filter((_, i) => spared[i] === undefined);
     const read = await inTurns(turn, fresh, (partial) => readPartial(chain, duty, share, partial));
     if (isStanding(duty)) {
-      const why = context.onStanding(duty, from, read);
-      if (why !== undefined) dropped.add(read.length, { peer: String(from), reason: why });
+      const why = onStanding(duty, from, read);
+      if (why !== undefined) this.#drop(from, why, read.length);
       return;
     }
-    forgetInTime(duty);
+    this.track(duty);
     const notKept = [...spared.filter((why) => why !== undefined), ...store.add(duty, share, read)];
-    for (const reason of notKept) dropped.add(1, { peer: String(from), reason });
-    if (notKept.includes("duplicate")) repeatTo(from, duty);
-    const intoDutyMs = clock.now() - dutyDue(chain, duty);
-    if (notKept.length < partials.length)
-      stored.observe(intoDutyMs / 1000, { duty: dutyMetricName(duty.kind), peer_idx: String(from) });
-    context.onReceived(
+    for (const reason of notKept) this.#drop(from, reason);
+    if (notKept.includes("duplicate")) this.#repeatTo(from, duty);
+    const ours = partials.filter((_, i) => spared[i] !== "unknown-validator");
+    if (notKept.length < partials.length) this.#measure(duty, from);
+    onReceived(
       duty,
       from,
-      partials.filter((_, i) => spared[i] !== "unknown-validator").map(({ groupKey }) => groupKey),
+      ours.map(({ groupKey }) => groupKey),
     );
     if (notKept.includes("equivocation"))
       throw new ExchangeError("duty/equivocation", "take a second, different partial signature", {
@@ -161,63 +211,15 @@ export function createExchange(context: ExchangeContext): Exchange {
     return undefined;
   }
 
-  transport.handle(
-    PARSIGEX_PROTOCOL,
-    {
-      messageBytesMax: LIMITS.messageBytesMax,
-      messagesPerSecondMax: LIMITS.messagesPerSecondMax,
-      burstMax: LIMITS.messagesBurstMax,
-      receiveTimeoutMs: LIMITS.receiveTimeoutMs,
-    },
-    receive,
-  );
-
-  const peers = Array.from({ length: transport.operatorCount }, (_, i) => i as OperatorIndex).filter(
-    (peer) => peer !== transport.self,
-  );
-
-  function send(
-    to: readonly OperatorIndex[],
-    duty: DutyId,
-    partials: readonly Partial[],
-    signal: AbortSignal,
-  ): void {
-    if (!context.maySign(duty.kind))
-      return dropped.add(partials.length, { peer: "", reason: "watching-for-a-double" });
-    // A message has one entry per validator, so each part goes in a message of its own.
-    for (const ofPart of Map.groupBy(partials, ({ part }) => part).values()) {
-      const bytes = encodePartials(duty, ofPart);
-      for (const peer of to) void deliveries.deliver(peer, { duty, bytes, signal });
-    }
+  #measure(duty: DutyId, from: OperatorIndex): void {
+    const { clock, chain } = this.#context;
+    const labels = { duty: dutyMetricName(duty.kind), peer_idx: String(from) };
+    this.#metrics.stored.observe((clock.now() - dutyDue(chain, duty)) / 1000, labels);
   }
 
-  /**
-   * Who says the same again has restarted, and lost what we had sent: it is told again, once per duty. Without this, restarts
-   * of all operators one after the other would cost the selection proofs of a whole epoch.
-   */
-  function repeatTo(peer: OperatorIndex, duty: DutyId): void {
-    const ours = offered.get(dutyName(duty));
-    if (ours === undefined || ours.repeatedTo.has(peer)) return;
-    ours.repeatedTo.add(peer);
-    send([peer], duty, ours.partials, ours.signal);
+  #drop(peer: OperatorIndex | "", reason: string, count = 1): void {
+    this.#metrics.dropped.add(count, { peer: String(peer), reason });
   }
-
-  return {
-    track: forgetInTime,
-    offer(duty, partials, signal) {
-      forgetInTime(duty);
-      const name = dutyName(duty);
-      const ours = offered.get(name);
-      if (ours !== undefined) ours.partials.push(...partials);
-      else if (!isStanding(duty)) {
-        offered.set(name, { partials: [...partials], signal, repeatedTo: new Set() });
-        if (USELESS_AFTER_SLOT.has(duty.kind))
-          clock.at(slotStart(chain, duty.slot + 1), () => void offered.delete(name));
-      }
-      send(peers, duty, partials, signal);
-    },
-    offerTo: (peer, duty, partials, signal) => send([peer], duty, partials, signal),
-  };
 }
 
 /** Parses one partial signature of a peer. @throws when it is not what this peer could sign in this duty. */

@@ -11,7 +11,7 @@ import { type MessageHandler, silent, unmetered } from "../ports/index.ts";
 import { type GroupKey, type OperatorIndex, type ShareIndex, slotStart } from "../spec/index.ts";
 import { signedCodecOf } from "./codec/kinds.ts";
 import { decodePartials } from "./codec/sets.ts";
-import { createExchange } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
 import { PartialStore } from "./partial-store.ts";
 
 const traffic = sharedPath("fixtures/charon-traffic/traffic.jsonl");
@@ -29,7 +29,7 @@ test("partial signatures of real Charon nodes and one of ours make group signatu
   const store = new PartialStore(publicShares.keys());
   const clock = new SimClock(slotStart(chain, 0));
   let receive: MessageHandler = () => undefined;
-  createExchange({
+  new Exchange({
     clock,
     chain,
     store,
