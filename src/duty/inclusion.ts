@@ -33,144 +33,167 @@ interface ExpectedBlock {
 }
 
 /** Looks for our votes and blocks on the chain. Fetches a block once, and only while something is expected. */
-export interface Inclusion {
-  expectVote(record: DutyRecord, groupKey: GroupKey, duty: AttesterDuty, data: phase0.AttestationData): void;
-  expectBlock(record: DutyRecord, groupKey: GroupKey, root: Root): void;
-  onEvent(event: ChainEvent): void;
-  /** Gives up on what can no longer be included. */
-  onSlot(slot: Slot): void;
-  readonly waiting: number;
-}
+export class Inclusion {
+  readonly #context: DutyContext;
+  readonly #signal: AbortSignal;
+  readonly #votes = new Map<Slot, Map<GroupKey, ExpectedVote>>();
+  readonly #blocks = new Map<Slot, ExpectedBlock>();
+  readonly #places = new Map<Epoch, CommitteePlaces>();
+  /** Blocks that were read. */
+  readonly #seen = new Set<Hex>();
+  /** The same, by their slots. */
+  readonly #rootAt = new Map<Slot, Root>();
+  #lastEventAt = 0;
 
-export function createInclusion(context: DutyContext, signal: AbortSignal): Inclusion {
-  const { chain, clock, beacon, log, metrics } = context;
-  const votes = new Map<Slot, Map<GroupKey, ExpectedVote>>();
-  const blocks = new Map<Slot, ExpectedBlock>();
-  const places = new Map<Epoch, CommitteePlaces>();
-  const seen = new Set<Hex>();
-  let lastEventAt = 0;
-  const atSlot = new Map<Slot, Root>();
-
-  function placesOf(duty: AttesterDuty): CommitteePlaces {
-    const epoch = epochOf(chain, duty.slot);
-    const known = places.get(epoch) ?? new CommitteePlaces(duty.committeesAtSlot, chain.slotsPerEpoch);
-    places.set(epoch, known);
-    known.learnLength(duty.slot % chain.slotsPerEpoch, duty.committeeIndex, duty.committeeLength);
-    return known;
+  constructor(context: DutyContext, signal: AbortSignal) {
+    this.#context = context;
+    this.#signal = signal;
   }
 
-  function onBlock(block: IncludedBlock): void {
-    atSlot.set(block.slot, block.root);
-    const expected = blocks.get(block.slot);
-    if (expected !== undefined && equalBytes(expected.root, block.root)) {
-      blocks.delete(block.slot);
-      expected.record.note("included", { slot: block.slot });
-      expected.record.finish(expected.groupKey, "included");
-    }
-    const roots = new Map<phase0.AttestationData, Root>();
-    for (const attestation of block.attestations) {
-      for (const vote of votes.get(attestation.data.slot)?.values() ?? []) {
-        const root = roots.get(attestation.data) ?? ssz.phase0.AttestationData.hashTreeRoot(attestation.data);
-        roots.set(attestation.data, root);
-        if (
-          equalBytes(root, vote.dataRoot) &&
-          holdsBit(chain.slotsPerEpoch, attestation, vote.duty, placesOf(vote.duty))
-        )
-          included(vote, block.slot);
+  /** How many votes and blocks were sent and not yet seen. */
+  get waiting(): number {
+    return [...this.#votes.values()].reduce((sum, ofSlot) => sum + ofSlot.size, this.#blocks.size);
+  }
+
+  expectVote(record: DutyRecord, groupKey: GroupKey, duty: AttesterDuty, data: phase0.AttestationData): void {
+    record.signed([groupKey]);
+    const ofSlot = this.#votes.get(duty.slot) ?? new Map<GroupKey, ExpectedVote>();
+    this.#votes.set(duty.slot, ofSlot);
+    this.#placesOf(duty);
+    const dataRoot = ssz.phase0.AttestationData.hashTreeRoot(data);
+    ofSlot.set(groupKey, { record, groupKey, duty, dataRoot });
+  }
+
+  expectBlock(record: DutyRecord, groupKey: GroupKey, root: Root): void {
+    record.signed([groupKey]);
+    const there = this.#rootAt.get(record.id.slot);
+    if (there !== undefined && equalBytes(there, root)) return record.finish(groupKey, "included");
+    this.#blocks.set(record.id.slot, { record, groupKey, root });
+  }
+
+  onEvent(event: ChainEvent): void {
+    if (event.kind !== "head" && event.kind !== "block") return;
+    this.#lastEventAt = this.#context.clock.now();
+    this.#own(this.#look(event.block));
+  }
+
+  /** Gives up on what can no longer be included. */
+  onSlot(slot: Slot): void {
+    const { chain, clock } = this.#context;
+    const isSilent = clock.now() - this.#lastEventAt > 2 * chain.slotMs;
+    if (isSilent) this.#own(this.#look("head"));
+    this.#giveUpVotes(slot);
+    this.#giveUpBlocks(slot);
+    const oldest = firstSlotOf(chain, Math.max(0, epochOf(chain, slot) - 2));
+    for (const known of this.#rootAt.keys()) if (known < oldest) this.#rootAt.delete(known);
+    for (const epoch of this.#places.keys())
+      if (firstSlotOf(chain, epoch) < oldest) this.#places.delete(epoch);
+  }
+
+  #giveUpVotes(now: Slot): void {
+    const { chain, metrics } = this.#context;
+    for (const [voteSlot, ofSlot] of this.#votes) {
+      if (!windowClosed(chain.slotsPerEpoch, voteSlot, now)) continue;
+      this.#votes.delete(voteSlot);
+      for (const { record, groupKey } of ofSlot.values()) {
+        metrics.notIncluded(record.id);
+        const sentAt = record.broadcastAt(groupKey);
+        if (sentAt === undefined) record.finish(groupKey, "failed", "broadcast-failed");
+        else if (sentAt > slotStart(chain, voteSlot + 1))
+          record.finish(groupKey, "not-included", "broadcast-late");
+        else record.finish(groupKey, "not-included", "not-included");
       }
     }
   }
 
-  function included({ record, groupKey, duty }: ExpectedVote, inSlot: Slot): void {
-    votes.get(duty.slot)?.delete(groupKey);
-    const delaySlots = inSlot - duty.slot;
-    metrics.inclusionDelay(delaySlots);
-    record.note("included", { slot: inSlot, delaySlots, validator: groupKey });
-    record.finish(groupKey, "included", delaySlots > 1 ? "included-late" : undefined);
+  #giveUpBlocks(now: Slot): void {
+    for (const [blockSlot, { record, groupKey }] of this.#blocks) {
+      if (now < blockSlot + BLOCK_WINDOW_SLOTS) continue;
+      this.#blocks.delete(blockSlot);
+      this.#context.metrics.notIncluded(record.id);
+      const cause = this.#rootAt.has(blockSlot) ? "other-block" : "not-included";
+      if (record.broadcastAt(groupKey) === undefined) record.finish(groupKey, "failed", "broadcast-failed");
+      else record.finish(groupKey, "not-included", cause);
+    }
   }
 
   /** Reads a block once; then its ancestors, as far back as something is expected, when we missed their events. */
-  async function look(id: Hex | "head"): Promise<void> {
+  async #look(id: Hex | "head"): Promise<void> {
     for (let next: Hex | "head" | undefined = id; next !== undefined; ) {
-      if (votes.size + blocks.size === 0 || seen.has(next as Hex)) return;
-      const block: IncludedBlock | undefined = await read(next);
-      if (block === undefined || seen.has(toHex(block.root))) return;
-      remember(toHex(block.root));
-      onBlock(block);
-      const oldest = Math.min(...votes.keys(), ...blocks.keys());
+      if (this.#votes.size + this.#blocks.size === 0 || this.#seen.has(next as Hex)) return;
+      const block: IncludedBlock | undefined = await this.#read(next);
+      if (block === undefined || this.#seen.has(toHex(block.root))) return;
+      this.#remember(toHex(block.root));
+      this.#onBlock(block);
+      const oldest = Math.min(...this.#votes.keys(), ...this.#blocks.keys());
       next = block.slot - 1 > oldest ? toHex(block.parentRoot) : undefined;
     }
   }
 
-  function remember(root: Hex): void {
-    seen.add(root);
-    const [oldest] = seen;
-    if (seen.size > LIMITS.blocksSeenMax && oldest !== undefined) seen.delete(oldest);
-  }
-
-  async function read(id: Hex | "head"): Promise<IncludedBlock | undefined> {
+  async #read(id: Hex | "head"): Promise<IncludedBlock | undefined> {
+    const { beacon, clock, log } = this.#context;
     let attemptsLeft = 5;
     return retry(
       clock,
-      signal,
-      async () => (attemptsLeft-- > 0 ? beacon.block(id, signal) : undefined),
+      this.#signal,
+      async () => (attemptsLeft-- > 0 ? beacon.block(id, this.#signal) : undefined),
       (error) => log.debug("Block not read", { block: id, why: explain(error) }),
     );
   }
 
-  function tellBug(error: unknown): void {
-    if (error instanceof AssertionFailed) logBug(log, error);
+  #remember(root: Hex): void {
+    this.#seen.add(root);
+    const [oldest] = this.#seen;
+    if (this.#seen.size > LIMITS.blocksSeenMax && oldest !== undefined) this.#seen.delete(oldest);
   }
 
-  return {
-    expectVote(record, groupKey, duty, data) {
-      record.signed([groupKey]);
-      const ofSlot = votes.get(duty.slot) ?? new Map<GroupKey, ExpectedVote>();
-      votes.set(duty.slot, ofSlot);
-      placesOf(duty);
-      const dataRoot = ssz.phase0.AttestationData.hashTreeRoot(data);
-      ofSlot.set(groupKey, { record, groupKey, duty, dataRoot });
-    },
-    expectBlock(record, groupKey, root) {
-      record.signed([groupKey]);
-      const there = atSlot.get(record.id.slot);
-      if (there !== undefined && equalBytes(there, root)) return record.finish(groupKey, "included");
-      blocks.set(record.id.slot, { record, groupKey, root });
-    },
-    onEvent(event) {
-      if (event.kind !== "head" && event.kind !== "block") return;
-      lastEventAt = clock.now();
-      look(event.block).catch(tellBug); // Otherwise only the signal ends it early.
-    },
-    onSlot(slot) {
-      if (clock.now() - lastEventAt > 2 * chain.slotMs) look("head").catch(tellBug); // The event stream is silent.
-      for (const [voteSlot, ofSlot] of votes) {
-        if (!windowClosed(chain.slotsPerEpoch, voteSlot, slot)) continue;
-        votes.delete(voteSlot);
-        for (const { record, groupKey } of ofSlot.values()) {
-          metrics.notIncluded(record.id);
-          const sentAt = record.broadcastAt(groupKey);
-          if (sentAt === undefined) record.finish(groupKey, "failed", "broadcast-failed");
-          else if (sentAt > slotStart(chain, voteSlot + 1))
-            record.finish(groupKey, "not-included", "broadcast-late");
-          else record.finish(groupKey, "not-included", "not-included");
-        }
-      }
-      for (const [blockSlot, { record, groupKey }] of blocks) {
-        if (slot < blockSlot + BLOCK_WINDOW_SLOTS) continue;
-        blocks.delete(blockSlot);
-        metrics.notIncluded(record.id);
-        if (record.broadcastAt(groupKey) === undefined) record.finish(groupKey, "failed", "broadcast-failed");
-        else record.finish(groupKey, "not-included", atSlot.has(blockSlot) ? "other-block" : "not-included");
-      }
-      const oldest = firstSlotOf(chain, Math.max(0, epochOf(chain, slot) - 2));
-      for (const known of atSlot.keys()) if (known < oldest) atSlot.delete(known);
-      for (const epoch of places.keys()) if (firstSlotOf(chain, epoch) < oldest) places.delete(epoch);
-    },
-    get waiting() {
-      return [...votes.values()].reduce((sum, ofSlot) => sum + ofSlot.size, blocks.size);
-    },
-  };
+  #onBlock(block: IncludedBlock): void {
+    this.#rootAt.set(block.slot, block.root);
+    const expected = this.#blocks.get(block.slot);
+    if (expected !== undefined && equalBytes(expected.root, block.root)) {
+      this.#blocks.delete(block.slot);
+      expected.record.note("included", { slot: block.slot });
+      expected.record.finish(expected.groupKey, "included");
+    }
+    for (const attestation of block.attestations) this.#onAttestation(attestation, block.slot);
+  }
+
+  #onAttestation(attestation: Attestation, inSlot: Slot): void {
+    const { slotsPerEpoch } = this.#context.chain;
+    const ofSlot = this.#votes.get(attestation.data.slot) ?? new Map<GroupKey, ExpectedVote>();
+    if (ofSlot.size === 0) return;
+    const root = ssz.phase0.AttestationData.hashTreeRoot(attestation.data);
+    for (const vote of ofSlot.values())
+      if (
+        equalBytes(root, vote.dataRoot) &&
+        holdsBit(slotsPerEpoch, attestation, vote.duty, this.#placesOf(vote.duty))
+      )
+        this.#included(vote, inSlot);
+  }
+
+  #included({ record, groupKey, duty }: ExpectedVote, inSlot: Slot): void {
+    this.#votes.get(duty.slot)?.delete(groupKey);
+    const delaySlots = inSlot - duty.slot;
+    this.#context.metrics.inclusionDelay(delaySlots);
+    record.note("included", { slot: inSlot, delaySlots, validator: groupKey });
+    record.finish(groupKey, "included", delaySlots > 1 ? "included-late" : undefined);
+  }
+
+  #placesOf(duty: AttesterDuty): CommitteePlaces {
+    const { chain } = this.#context;
+    const epoch = epochOf(chain, duty.slot);
+    const known = this.#places.get(epoch) ?? new CommitteePlaces(duty.committeesAtSlot, chain.slotsPerEpoch);
+    this.#places.set(epoch, known);
+    known.learnLength(duty.slot % chain.slotsPerEpoch, duty.committeeIndex, duty.committeeLength);
+    return known;
+  }
+
+  /** Looking ends early only when the signal fires, or by a bug of ours. */
+  #own(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (error instanceof AssertionFailed) logBug(this.#context.log, error);
+    });
+  }
 }
 
 /** How long a proposed block may take to become known to our own beacon node. */

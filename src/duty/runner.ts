@@ -12,7 +12,7 @@ import { createContext, type DutyContext, type DutyPorts } from "./context.ts";
 import { Desk } from "./desk.ts";
 import type { WatchStatus } from "./doppelganger.ts";
 import { EpochDuties } from "./epoch-duties.ts";
-import { createInclusion, type Inclusion } from "./inclusion.ts";
+import { Inclusion } from "./inclusion.ts";
 import { Known } from "./known.ts";
 import { LIMITS } from "./limits.ts";
 import type { MemoryState } from "./memory-health.ts";
@@ -93,7 +93,7 @@ class Runner implements DutyRunner {
       onStanding: (id, from, partials) => standing.receive(id, from, partials),
     });
     const running = new RunningDuties(context, closing);
-    const inclusion = createInclusion(context, ended);
+    const inclusion = new Inclusion(context, ended);
     const registrations = new Registrations(context);
     const voteTimes = new VoteTimes(context.clock, context.chain);
     const schedule = new Schedule(context, (epoch, gone) => this.#onDuties(epoch, gone), closing);
