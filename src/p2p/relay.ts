@@ -73,6 +73,9 @@ interface Waits {
   readonly slotAnswerMs: number;
 }
 
+/** A relay that is not in use is told of in so many ways at most. */
+const REASONS_TOLD_MAX = 8;
+
 /** What a relay needs of the host. */
 export interface RelayHost {
   connectionsTo(peerId: string): readonly Connection[];
@@ -102,7 +105,8 @@ export class Relay {
   #place: RelayPlace | undefined;
   #resolvedAt = Number.NEGATIVE_INFINITY;
   #ready = false;
-  #lastError = "";
+  /** Reasons that were logged since it was last in use. */
+  readonly #told = new Set<string>();
 
   constructor(
     name: string,
@@ -243,7 +247,7 @@ export class Relay {
   async #use(connection: Connection, forMs: number, signal: AbortSignal): Promise<void> {
     if (!this.#ready) {
       this.#ready = true;
-      this.#lastError = "";
+      this.#told.clear();
       this.#connected.set(1, { peer: this.name });
       this.#needs.log.info("Relay in use", { relay: this.name, peerId: this.#place?.peerId ?? "" });
       for (const bell of this.#needs.bells) bell.ring();
@@ -288,9 +292,10 @@ export class Relay {
     }
   }
 
+  /** Each reason once: a relay that is down fails in two ways in turn, twice a minute, and for days. */
   #report(why: string): void {
-    if (why === this.#lastError) return;
-    this.#lastError = why;
+    if (this.#told.has(why) || this.#told.size >= REASONS_TOLD_MAX) return;
+    this.#told.add(why);
     this.#needs.log.warn("Relay not usable; trying again", { relay: this.name, why });
   }
 }

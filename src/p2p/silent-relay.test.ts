@@ -125,3 +125,41 @@ test("a wish for a slot that cannot be sent fails once, and leaves nothing behin
   end.abort(new Error("over"));
   await setImmediate();
 });
+
+test("a relay that is down logs each reason once, however they take turns, and no more than a few", async (t) => {
+  const { setTimeout: start } = globalThis;
+  t.mock.method(globalThis, "setTimeout", ((action: () => void) => start(action, 0)) as typeof setTimeout);
+  const lines: string[] = [];
+  let reasons: readonly string[] = ["nothing listens", "timed out"];
+  let dials = 0;
+  const key = newKey();
+  const operators = [{ index: 0 as OperatorIndex, publicKey: key.publicKey }];
+  const address = `/ip4/127.0.0.1/tcp/1/p2p/${new Roster(operators, 0 as OperatorIndex, key.revealBytes()).self.id}`;
+  const relay = new Relay("relay-0", readRelay(address, noEnr), {
+    roster: new Roster(operators, 0 as OperatorIndex, key.revealBytes()),
+    host: {
+      connectionsTo: () => [],
+      dial: () => Promise.reject(new Error(reasons[dials++ % reasons.length])),
+    },
+    log: { ...silent, warn: (_, facts) => void lines.push(String(facts?.["why"])) },
+    meter: new ObservedMeter(),
+    readEnr: noEnr,
+    headers: {},
+    unixNow: Date.now,
+    random: () => 0.5,
+    bells: [],
+    waits: patient,
+  });
+  const end = new AbortController();
+  const kept = relay.keep(end.signal);
+  try {
+    await until(() => dials >= 6);
+    assert.deepEqual(lines, ["connect to relay: nothing listens", "connect to relay: timed out"]);
+    reasons = Array.from({ length: 50 }, (_, i) => `reason ${i}`);
+    await until(() => dials >= 60);
+    assert.equal(lines.length, 8);
+  } finally {
+    end.abort();
+    await kept;
+  }
+});
