@@ -170,8 +170,10 @@ class Demo {
     if (key === "q" || key === "\u0003") return this.quit();
     const operator = cluster.operators[Number(key) - 1];
     if (operator === undefined) return;
-    if (operator.state === "down") operator.start((one, code) => this.#ended(one, code));
-    else if (operator.state === "running") void operator.stop();
+    if (operator.state === "down") {
+      this.#note = ""; // On one that ended by itself, perhaps.
+      operator.start((one, code) => this.#ended(one, code));
+    } else if (operator.state === "running") void operator.stop();
   }
 
   async #ask(cluster: LocalCluster, board: Board): Promise<void> {

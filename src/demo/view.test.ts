@@ -66,6 +66,16 @@ test("a terminal of 80 columns shows each operator's page and what became of eac
   );
 });
 
+test("a terminal of 80 columns has room for why a duty failed, or for what tells it from others", () => {
+  const [duty] = view.duties;
+  const missed = (cause: string): string => {
+    const duties = [{ ...duty, state: "missed", cause }] as unknown as DemoView["duties"];
+    return render({ ...view, duties }, { columns: 80, rows: 24 }).join("\n");
+  };
+  assert.ok(missed("no-consensus").includes("✘ no-consensus"));
+  assert.ok(missed("not-enough-partials").includes("✘ not-enough"));
+});
+
 test("an operator that does not answer any more is not said to be starting", () => {
   const [operator] = view.operators;
   const silent = { ...view, operators: [{ ...operator, state: "silent" }] } as DemoView;

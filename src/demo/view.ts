@@ -178,7 +178,7 @@ function dutyColumns({ operators }: DemoView): readonly Column<DutyView>[] {
   const none = dim("–");
   return [
     { title: "slot", width: 7, cell: ({ slot }) => String(slot) },
-    { title: "duty", width: 19, cell: ({ kind }) => kind },
+    { title: "duty", width: 18, cell: ({ kind }) => kind },
     {
       title: "validators",
       width: 13,
@@ -227,7 +227,7 @@ function outcome(duty: DutyView): string {
     case "late":
       return yellow("late");
     case "missed":
-      return red(`✘ missed${duty.cause === undefined ? "" : `: ${printable(duty.cause)}`}`);
+      return red(`✘ ${duty.cause === undefined ? "missed" : printable(duty.cause)}`);
   }
 }
 
