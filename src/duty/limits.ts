@@ -11,6 +11,13 @@ export const LIMITS = {
   smallJsonBytesMax: 2 * 1024,
   /** Any other JSON but that of a block: an aggregate with the bits of all attesters has 35 kB. */
   jsonBytesMax: 128 * 1024,
+  /**
+   * Items in the lists of a block with its blobs: 128 blobs have 16 384 proofs, and 340 million gas holds as many
+   * transactions. A transaction takes 13 microseconds to hash, however short it is; a million of them are 4 MB.
+   */
+  blockItemsMax: 32_768,
+  /** A block as JSON, which Charon writes in its tests alone. */
+  blockJsonBytesMax: 512 * 1024,
   /** Signatures of validator clients that are judged in one go, of those who have signed well: some ten milliseconds of a thread. */
   judgedPerPiece: 32,
   /**

@@ -41,6 +41,7 @@ export {
   slotAt,
   slotStart,
 } from "./chain-spec.ts";
+export { countItems } from "./count-items.ts";
 export { type DomainName, domainAt, forkAt, genesisDomain, signingRoot } from "./domains.ts";
 export {
   type DutyId,

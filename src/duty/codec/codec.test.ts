@@ -5,7 +5,16 @@ import { test } from "node:test";
 import { missingShared, sharedPath } from "../../../test/shared.ts";
 import { equalBytes, fromHex, proto, toHex } from "../../base/index.ts";
 import { verifyAll } from "../../crypto/index.ts";
-import { type ChainSpec, dutyMetricName, dutyName, type GroupKey, readChainSpec } from "../../spec/index.ts";
+import {
+  type ChainSpec,
+  countItems,
+  dutyMetricName,
+  dutyName,
+  type GroupKey,
+  readChainSpec,
+  ssz,
+} from "../../spec/index.ts";
+import { LIMITS } from "../limits.ts";
 import { type AgreedKind, signedCodecOf, signedCodecs, unsignedCodecs } from "./kinds.ts";
 import {
   canonicalise,
@@ -207,6 +216,42 @@ test("SSZ that begins like JSON is read as SSZ", () => {
     const codec = signedCodecs["sync-message"];
     assert.deepEqual(codec.decode(codec.encode(message)), message);
   }
+});
+
+// A million transactions of no bytes are a message of 4 MB that held the event loop for more than ten seconds.
+test("a block of more transactions than any chain has gas for is refused before it is read", () => {
+  const block = ssz.fulu.BeaconBlock.defaultValue();
+  const proposal = { fork: "fulu", blinded: false, block, kzgProofs: [], blobs: [] } as const;
+  const signed = { ...proposal, signedBlock: { message: block, signature: new Uint8Array(96) } };
+  for (const [count, taken] of [
+    [10_000, true],
+    [LIMITS.blockItemsMax + 1, false],
+  ] as const) {
+    block.body.executionPayload.transactions = Array.from({ length: count }, () => new Uint8Array(0));
+    const blocks = [
+      () => unsignedCodecs.proposer.decode(unsignedCodecs.proposer.encode(proposal)),
+      () => signedCodecs.proposer.decode(signedCodecs.proposer.encode(signed)),
+    ];
+    for (const decode of blocks)
+      if (taken) assert.doesNotThrow(decode);
+      else assert.throws(decode, { code: "duty/malformed" });
+  }
+});
+
+test("the items of a block are counted in all of its lists, and offsets that lead nowhere give none", () => {
+  const contents = ssz.fulu.BlockContents.defaultValue();
+  contents.kzgProofs = [1, 2].map(() => new Uint8Array(48));
+  contents.blobs = [new Uint8Array(131_072)];
+  contents.block.body.executionPayload.transactions = [1, 2, 3].map((length) => new Uint8Array(length));
+  const bytes = ssz.fulu.BlockContents.serialize(contents);
+  assert.equal(countItems(ssz.fulu.BlockContents, bytes), 6);
+  assert.throws(() =>
+    countItems(
+      ssz.fulu.BlockContents,
+      bytes.map(() => 0xff),
+    ),
+  );
+  assert.throws(() => countItems(ssz.fulu.BlockContents, bytes.subarray(0, 7)));
 });
 
 test("JSON of a few members that is longer than such JSON can be is refused", () => {

@@ -3,6 +3,7 @@ import {
   type BeaconBlock,
   type BlindedBeaconBlock,
   type ChainSpec,
+  countItems,
   domainAt,
   epochOf,
   type ForkName,
@@ -91,7 +92,7 @@ function decodeVersioned<P>(
 ): P {
   const decode = (): P => {
     const { fork, extra, body } = readEnvelope("blinded", bytes);
-    return read(fork, extra === 1, (type) => type.deserialize(body.slice()));
+    return read(fork, extra === 1, (type) => readBlock(type, body));
   };
   return decodeEither(
     bytes,
@@ -99,10 +100,16 @@ function decodeVersioned<P>(
     { decode, encode },
     (json) =>
       read(forkOfNumber(integerOf(member(json, "version"))), member(json, "blinded") === true, (type) =>
-        type.fromJson(member(json, "block")),
+        readBlock(type, type.serialize(type.fromJson(member(json, "block")))),
       ),
-    LIMITS.messageBytesMax,
+    LIMITS.blockJsonBytesMax,
   );
+}
+
+/** Counts before it reads: what is short may have so many pieces that nothing else is done for seconds. */
+function readBlock<T>(type: SszType<T>, bytes: Uint8Array): T {
+  if (countItems(type, bytes) > LIMITS.blockItemsMax) throw new Error("more items than a block can have");
+  return type.deserialize(bytes.slice());
 }
 
 /** A proposal with the signature that makes it a signed one. */
