@@ -1,7 +1,7 @@
 import { beaconMetrics } from "../src/beacon/metrics.ts";
 import { consensusMetrics } from "../src/consensus/metrics.ts";
 import { declareDuties, exchangeMetrics, scheduleMetrics } from "../src/duty/metrics.ts";
-import { relayMetrics } from "../src/node/metrics.ts";
+import { nodeMetrics, relayMetrics } from "../src/node/metrics.ts";
 import { p2pMetrics, peerinfoMetrics } from "../src/p2p/metrics.ts";
 import { type Meter, unmetered } from "../src/ports/index.ts";
 import { DROPPED, telemetryMetrics } from "../src/telemetry/metrics.ts";
@@ -15,6 +15,7 @@ const rooms: Readonly<Record<string, readonly ((meter: Meter) => unknown)[]>> = 
   "validator-api": [validatorApiMetrics],
   p2p: [p2pMetrics, peerinfoMetrics],
   telemetry: [telemetryMetrics, (meter) => meter.counter(DROPPED.name, DROPPED.help, DROPPED.labelNames)],
+  node: [nodeMetrics],
   "node (`trireme relay`)": [relayMetrics],
 };
 

@@ -260,8 +260,9 @@ test("in the slot of its own start a node may hear itself", () => {
   const world = new DutyWorld(12);
   const clock = new SimClock(slotStart(world.spec, 20) + 1_000);
   const watch = watchOf(world, { clock, log, memory: NEW });
-  watch.heard({ slot: 20, kind: "attester" }, "signed");
+  assert.equal(watch.heard({ slot: 20, kind: "attester" }, "signed"), false);
   assert.equal(lines.length, 0);
+  assert.equal(watch.double, undefined);
   watch.heard({ slot: 21, kind: "attester" }, "signed");
   watch.heard({ slot: 22, kind: "proposer" }, "led");
   assert.equal(lines.length, 1, "once an epoch");
@@ -294,6 +295,22 @@ test("a node at work that hears its double says so once an epoch, and goes on", 
   assert.equal(lines.length, 2);
   assert.ok(lines.every((line) => line.includes("Stop one of the two")));
   assert.ok(watch.over && watch.status === undefined);
+});
+
+test("who heard its double tells of it for two whole epochs, and then no longer", async () => {
+  const world = new DutyWorld(12);
+  const { slotsPerEpoch } = world.spec;
+  const clock = new SimClock(slotStart(world.spec, 20) + 1_000);
+  const watch = watchOf(world, { clock, memory: kept(2) });
+  const slot = 4 * slotsPerEpoch - 1;
+  await clock.run({ until: slotStart(world.spec, slot) });
+  assert.equal(watch.heard({ slot, kind: "proposer" }, "led"), true);
+  const heard = { at: clock.now(), duty: `${slot}/proposer`, evidence: "led" };
+  assert.deepEqual(watch.double, heard);
+  await clock.run({ until: slotStart(world.spec, 6 * slotsPerEpoch) - 1 });
+  assert.deepEqual(watch.double, heard);
+  await clock.run({ until: slotStart(world.spec, 6 * slotsPerEpoch) });
+  assert.equal(watch.double, undefined);
 });
 
 test("whatever offers a partial signature during the watch, none leaves but those nobody can be slashed for", async () => {

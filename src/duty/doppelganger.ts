@@ -27,6 +27,14 @@ const HARMLESS: ReadonlySet<DutyKind> = new Set(["exit", "builder-registration"]
 /** How somebody else gave away that it uses our node key: a message signed with it, or a round led in our place. */
 export type DoubleEvidence = "signed" | "led";
 
+/** Somebody else who spoke as this operator, as he was last heard. */
+export interface DoubleHeard {
+  readonly at: UnixMs;
+  /** The name of the duty in whose consensus. */
+  readonly duty: string;
+  readonly evidence: DoubleEvidence;
+}
+
 const DOUBLE_INSTEAD = "Another program runs as this operator. Stop it; this node signs nothing until then";
 const DOUBLE_BESIDE =
   "Another program runs as this operator. Stop one of the two: together they are one faulty operator";
@@ -69,6 +77,7 @@ export class DoppelgangerWatch {
   readonly #explained = new Map<Epoch, Set<GroupKey>>();
   #sinceSlot: Slot;
   #heardAt: Epoch = -1;
+  #double: DoubleHeard | undefined;
 
   constructor(options: DoppelgangerWatchOptions) {
     this.#options = options;
@@ -105,6 +114,13 @@ export class DoppelgangerWatch {
     return this.#over ? undefined : this.#status;
   }
 
+  /** Undefined when none was heard for two whole epochs, or ever. */
+  get double(): DoubleHeard | undefined {
+    const { chain, clock } = this.#options;
+    const epoch = epochOf(chain, slotAt(chain, clock.now()));
+    return epoch - this.#heardAt <= LIMITS.watchEpochs ? this.#double : undefined;
+  }
+
   /** A threshold of other operators signed for these validators in `epoch`: that they are seen there is in order. */
   explain(epoch: Epoch, groupKeys: Iterable<GroupKey>): void {
     const known = this.#explained.get(epoch) ?? new Set();
@@ -112,10 +128,13 @@ export class DoppelgangerWatch {
     for (const key of groupKeys) known.add(key);
   }
 
-  /** Somebody else used our node key in the consensus on `duty`. A node that signs already can only say so. */
-  heard(duty: DutyId, evidence: DoubleEvidence): void {
-    // In a slot that had begun before us it may have been ourselves.
-    if (duty.slot <= this.#sinceSlot) return;
+  /**
+   * Our node key was used in the consensus on `duty`, and not by us. A node that signs already can only say so.
+   *
+   * @returns Whether it was somebody else: in a slot that had begun before us it may have been ourselves.
+   */
+  heard(duty: DutyId, evidence: DoubleEvidence): boolean {
+    if (duty.slot <= this.#sinceSlot) return false;
     const epoch = epochOf(this.#options.chain, duty.slot);
     if (epoch > this.#heardAt)
       this.#log.error(this.#over ? DOUBLE_BESIDE : DOUBLE_INSTEAD, {
@@ -123,6 +142,8 @@ export class DoppelgangerWatch {
         evidence: evidence === "signed" ? "a message with our key" : "it led a round in our place",
       });
     this.#heardAt = Math.max(this.#heardAt, epoch);
+    this.#double = { at: this.#options.clock.now(), duty: dutyName(duty), evidence };
+    return true;
   }
 
   /** Watches for as long as it takes. @throws the signal's reason when it fires first. */

@@ -27,6 +27,7 @@ export {
   DoppelgangerWatch,
   type DoppelgangerWatchOptions,
   type DoubleEvidence,
+  type DoubleHeard,
   type WatchReason,
   type WatchStatus,
 } from "./doppelganger.ts";

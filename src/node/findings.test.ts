@@ -154,6 +154,28 @@ test("an operator that is connected and signs nothing is named, once there is en
   assert.deepEqual(of(7), []);
 });
 
+test("another program that runs as this operator is the gravest of all, with what to do while we sign and while we do not", () => {
+  const double = { at: 0, duty: "7/attester", evidence: "signed" } as const;
+  const [beside] = findings(facts({ double }), []);
+  assert.equal(
+    `${beside?.level}: ${beside?.what}`,
+    "bad: Another program runs as this operator: it signed a message with this node's key (7/attester).",
+  );
+  assert.match(beside?.advice ?? "", /stop one of the two/);
+  const watching = { origin: "new", signs: false } as const;
+  const [instead] = findings(facts({ double: { ...double, evidence: "led" }, slashingMemory: watching }), []);
+  assert.match(instead?.what ?? "", /led a round in this node's place/);
+  assert.match(instead?.advice ?? "", /signs nothing until two epochs after/);
+});
+
+test("an operator of whom two programs run is named, so that somebody tells him", () => {
+  const [twice] = findings(facts({ peers: [peer(1), peer(2, { runsTwice: true }), peer(3)] }), []);
+  assert.equal(
+    `${twice?.level}: ${twice?.what}`,
+    "warning: operator-2 runs twice: two programs speak with its key.",
+  );
+});
+
 test("validators seen signing elsewhere, another lock and clocks apart are told", () => {
   const { duties } = facts();
   const watching = {

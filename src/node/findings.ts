@@ -1,5 +1,5 @@
 import { type BeaconNodeStatus, whyUnusable } from "../beacon/index.ts";
-import { CAUSES, type Cause, type WatchReason } from "../duty/index.ts";
+import { CAUSES, type Cause, type DoubleEvidence, type WatchReason } from "../duty/index.ts";
 import { OLDEST_CHARON_MINOR, type PeerStatus } from "../p2p/index.ts";
 import type { UnixMs } from "../spec/index.ts";
 import type { DutyDigest, NotReady } from "../telemetry/index.ts";
@@ -34,6 +34,7 @@ const GRAVITY = ["bad", "warning", "note"] as const;
 export function findings(facts: Facts, duties: readonly DutyDigest[]): readonly Finding[] {
   const all = [
     ...facts.ready.map((reason) => whyNotReady(reason, facts)),
+    ...aboutDouble(facts),
     ...aboutMemory(facts),
     ...aboutPeers(facts),
     ...aboutBeaconNodes(facts),
@@ -135,6 +136,25 @@ function minutesUntil(time: UnixMs, now: UnixMs): number {
   return Math.max(1, Math.ceil((time - now) / 60_000));
 }
 
+/** How somebody else gave himself away; continues "it". */
+const GAVE_AWAY: Readonly<Record<DoubleEvidence, string>> = {
+  signed: "signed a message with this node's key",
+  led: "led a round in this node's place",
+};
+
+function aboutDouble({ double, slashingMemory }: Facts): readonly Finding[] {
+  if (double === undefined) return [];
+  return [
+    {
+      level: "bad",
+      what: `Another program runs as this operator: it ${GAVE_AWAY[double.evidence]} (${double.duty}).`,
+      advice: slashingMemory.signs
+        ? "Find it, on a machine that was thought to be off or as a second container, and stop one of the two: together they are one faulty operator (docs/moving.md)."
+        : "Find it, on a machine that was thought to be off or as a second container, and stop it: this node signs nothing until two epochs after that (docs/moving.md).",
+    },
+  ];
+}
+
 function aboutMemory({ duties: { watching } }: Facts): readonly Finding[] {
   if (watching === undefined || watching.unexplained === 0) return [];
   return [
@@ -169,6 +189,13 @@ function aboutPeers({ peers, participation, cluster }: Facts): readonly Finding[
         level: "warning",
         what: `${nameOf(peer)} runs Charon ${peer.version ?? ""}, which is too old for this program.`,
         advice: `Its operator should upgrade it, to v1.${OLDEST_CHARON_MINOR} or later.`,
+      });
+    if (peer.runsTwice)
+      found.push({
+        level: "warning",
+        what: `${nameOf(peer)} runs twice: two programs speak with its key.`,
+        advice:
+          "Tell its operator to stop one of the two: together they are one faulty operator (docs/moving.md).",
       });
     const part = participation.find(({ operator }) => operator === peer.operator);
     if (peer.connected && part?.signed === 0 && part.of >= SILENT_DUTIES_MIN)

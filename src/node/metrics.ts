@@ -1,5 +1,16 @@
 import type { Meter } from "../ports/index.ts";
 
+/** What a node measures that no single room of it knows; names begin with its own. */
+export function nodeMetrics(meter: Meter) {
+  return {
+    doubles: meter.counter(
+      "trireme_node_doubles_total",
+      "Traces of another program that runs as this operator: a message signed with its key, or a round led in its place",
+      ["evidence"],
+    ),
+  };
+}
+
 /** What `trireme relay` measures besides its traffic; names are Charon's where it has the same. */
 export function relayMetrics(meter: Meter) {
   return {

@@ -1,5 +1,5 @@
 import type { BeaconNodeStatus } from "../beacon/index.ts";
-import type { DutyRunnerStatus } from "../duty/index.ts";
+import type { DoubleHeard, DutyRunnerStatus } from "../duty/index.ts";
 import type { PeerStatus } from "../p2p/index.ts";
 import type { MemoryStanding } from "../ports/index.ts";
 import type { UnixMs } from "../spec/index.ts";
@@ -43,6 +43,8 @@ export interface NodeStatus {
     /** Whether this node signs; `duties.watching` and `duties.memory` say why not. */
     readonly signs: boolean;
   };
+  /** Another program that runs as this operator, as long as it is heard. */
+  readonly double?: DoubleHeard;
   /** Where a validator client signs. */
   readonly validatorClient?: ValidatorApiStatus;
   readonly process: {

@@ -15,6 +15,7 @@ import type { ChainSpec } from "../spec/index.ts";
 import type { NodeStore } from "../storage/index.ts";
 import type { RunConfig } from "./config.ts";
 import type { Identity } from "./identity.ts";
+import { nodeMetrics } from "./metrics.ts";
 
 /** What a node's duties are done with. */
 export interface DutyTools extends Identity {
@@ -45,6 +46,7 @@ export function makeDuties(
 
 function makeConsensus(tools: DutyTools): RunningConsensus {
   const { clock, chain, cluster, key, p2p, watch, log, meter } = tools;
+  const { doubles } = nodeMetrics(meter);
   return createConsensus({
     transport: p2p.transport,
     clock,
@@ -54,7 +56,9 @@ function makeConsensus(tools: DutyTools): RunningConsensus {
     admit: dutyGate(chain, clock),
     canonicalise: (value, kind) =>
       kind === "info-sync" ? canonicaliseResult(value) : canonicalise(value, cluster.validators.length),
-    onDouble: (duty, evidence) => watch.heard(duty, evidence),
+    onDouble: (duty, evidence) => {
+      if (watch.heard(duty, evidence)) doubles.add(1, { evidence });
+    },
     log,
     meter,
   });

@@ -182,6 +182,7 @@ function factsOf(
     beacon: beacon.status(),
     duties,
     slashingMemory: { origin: memory.origin, signs: watch.over && duties.memory === "well" },
+    ...(watch.double === undefined ? {} : { double: watch.double }),
     ...(validatorApi === undefined ? {} : { validatorClient: validatorApi.status() }),
     process: processStatus(loop.delays()),
   };

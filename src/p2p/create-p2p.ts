@@ -144,9 +144,13 @@ class Network implements P2p {
 
   async start(): Promise<void> {
     assert(this.#host === undefined && !this.#end.signal.aborted, "p2p started twice");
-    this.#inbound.register(PEERINFO_PROTOCOL, PEERINFO_LIMITS, () => this.#peerinfo.own(), {
-      relaysToo: true,
-    });
+    this.#inbound.register(
+      PEERINFO_PROTOCOL,
+      PEERINFO_LIMITS,
+      (from, question) =>
+        from.kind === "operator" ? this.#peerinfo.answerTo(from.peer, question) : this.#peerinfo.own(),
+      { relaysToo: true },
+    );
     this.#inbound.register(
       ADDRESSES_PROTOCOL,
       ADDRESSES_LIMITS,
@@ -236,6 +240,7 @@ class Network implements P2p {
         clockOffsetMs: news?.clockOffsetMs,
         sameLock: news?.sameLock,
         supported: news?.supported,
+        runsTwice: this.#peerinfo.runsTwice(operator),
         lastError: best?.relayed === false ? undefined : this.#dialers.get(operator)?.lastError,
       };
     });

@@ -140,6 +140,12 @@ export const RELAY_BACKOFF_MAX_MS = 10_000;
 /** A relay that served so long is tried again at once when it goes; one that leaves at once is waited for longer each time. */
 export const RELAY_STEADY_AFTER_MS = 30_000;
 
+/** Two programs of one operator have to be heard for so long: `trireme test` runs under its name for less. */
+export const TWIN_AFTER_MS = 120_000;
+/** How far apart the clocks of their machines may be before a program may be taken for one that was there before. */
+export const TWIN_CLOCKS_DIFFER_MS = 10_000;
+/** Each is heard at least once a minute. */
+export const TWIN_FORGOTTEN_MS = 300_000;
 export const PEERINFO_INTERVAL_MS = 60_000;
 /** Peers send less than 1 kB; Charon takes up to 1 MB. */
 export const PEERINFO_BYTES_MAX = 64 * 1024;

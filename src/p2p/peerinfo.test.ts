@@ -29,7 +29,7 @@ function exchange(answer: (own: Uint8Array) => Uint8Array) {
     { clock, log: silent, meter, links, roster, request: (_, own) => Promise.resolve(answer(own)) },
     { version: "v1.2.3", gitHash: "0123abc", nickname: "nick", builderApi: true, lockHash },
   );
-  return { info, meter };
+  return { info, meter, roster };
 }
 
 test("our own message has what Charon demands: both timestamps, a git hash, a client that is not charon", () => {
@@ -53,6 +53,29 @@ test("a Charon older than any that was seen with ours is not supported, a newer 
   for (const version of ["v1.8.2", "v1.0.0", "v0.19.1", "unknown", "1.10.0", ""])
     assert.equal(isSupported("charon", version), false, version);
   assert.equal(isSupported("trireme", "v0.1.0"), true);
+});
+
+test("an operator whose questions come from two programs runs twice, and whose answers do", async (t) => {
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const { info, roster } = exchange((x) => x);
+  const [peer] = roster.peers;
+  assert.ok(peer !== undefined);
+  const Times = proto.message({
+    sentAt: proto.sub(3, proto.Timestamp),
+    startedAt: proto.sub(5, proto.Timestamp),
+  });
+  const ask = (startedAt: number): void => {
+    const [sent, started] = [1_000 + now / 1_000, startedAt].map((seconds) => ({ seconds, nanos: 0 }));
+    assert.deepEqual(info.answerTo(peer, Times.encode({ sentAt: sent, startedAt: started })), info.own());
+  };
+  for (let minute = 0; minute < 4; minute++) {
+    now = minute * 60_000;
+    ask(100);
+    ask(900);
+    assert.equal(info.runsTwice(peer.operator), minute >= 2, String(minute));
+  }
+  assert.deepEqual(info.answerTo(peer, new Uint8Array(0)), info.own());
 });
 
 test("an answer without timestamps, or that is no message, is none", () => {

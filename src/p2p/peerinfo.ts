@@ -6,6 +6,7 @@ import type { Links } from "./links.ts";
 import { peerinfoMetrics } from "./metrics.ts";
 import type { Peer, Roster } from "./roster.ts";
 import { sparingLog } from "./sparing-log.ts";
+import { Twins } from "./twins.ts";
 
 export const PEERINFO_PROTOCOL = "/charon/peerinfo/2.0.0";
 
@@ -115,6 +116,9 @@ export class PeerInfoExchange {
   readonly #startedAt: number;
   readonly #metrics: ReturnType<typeof peerinfoMetrics>;
   readonly #news = new Map<OperatorIndex, PeerNews>();
+  readonly #twins = new Twins();
+  /** Operators of whom it was logged that they run twice. */
+  readonly #told = new Set<OperatorIndex>();
   readonly #request: (to: OperatorIndex, message: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
   readonly #intervalMs: number;
 
@@ -140,6 +144,28 @@ export class PeerInfoExchange {
     this.#startedAt = needs.clock.now();
     this.#metrics = peerinfoMetrics(needs.meter);
     this.#announceSelf();
+  }
+
+  /** Answers an operator's question, which tells of itself who asks. */
+  answerTo(peer: Peer, question: Uint8Array): Uint8Array {
+    const info = readPeerInfo(question);
+    if (info !== undefined) this.#listenForTwins(peer, info);
+    return this.own();
+  }
+
+  /** Whether two programs run as this operator. */
+  runsTwice(operator: OperatorIndex): boolean {
+    return this.#twins.has(operator, performance.now());
+  }
+
+  /** A program speaks as an operator: in its answers on our connection to it, or in its questions on any. */
+  #listenForTwins(peer: Peer, { startedAt, sentAt }: PeerInfo): void {
+    if (startedAt === undefined || sentAt === undefined) return;
+    const { operator, name } = peer;
+    this.#twins.heard(operator, { startedAt: unixMs(startedAt), sentAt: unixMs(sentAt) }, performance.now());
+    if (!this.runsTwice(operator)) return void this.#told.delete(operator);
+    if (!this.#told.has(operator)) this.#log.warn("Two programs run as one operator", { peer: name });
+    this.#told.add(operator);
   }
 
   /** Our own message; the answer to every request, whatever it says. */
@@ -196,6 +222,7 @@ export class PeerInfoExchange {
   }
 
   #take(peer: Peer, info: PeerInfo, rttMs: number): void {
+    this.#listenForTwins(peer, info);
     const sentAt = info.sentAt === undefined ? Number.NaN : unixMs(info.sentAt);
     const hour = 3_600_000;
     const offset = sentAt - (this.#clock.now() - rttMs / 2);

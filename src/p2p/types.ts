@@ -57,6 +57,8 @@ export interface PeerStatus {
   readonly sameLock: boolean | undefined;
   /** Whether its program is known to speak with ours; undefined before it introduced itself. */
   readonly supported: boolean | undefined;
+  /** Whether two programs run as this operator. */
+  readonly runsTwice: boolean;
   /** Why it is not connected, or not directly, as of the last attempt. */
   readonly lastError: string | undefined;
 }

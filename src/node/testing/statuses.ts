@@ -33,6 +33,7 @@ export const peer = (operator: number, over: Partial<PeerStatus> = {}): PeerStat
   clockOffsetMs: 3,
   sameLock: true,
   supported: true,
+  runsTwice: false,
   lastError: undefined,
   ...over,
 });
