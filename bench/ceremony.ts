@@ -86,11 +86,11 @@ async function measure(
 const isComplete = (run: CeremonyRun, i: number): boolean =>
   existsSync(join(run.home(i), "deposit-data.json"));
 
-/** From a sample, since each costs the same. */
+/** From a sample of a second, since each costs the same. */
 async function keystoresAloneSeconds(count: number): Promise<number> {
   const entropy = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
   const key = SecretKey.fromScalar(7n);
-  const sample = Array.from({ length: 8 * availableParallelism() }, () => key);
+  const sample = Array.from({ length: 32 * availableParallelism() }, () => key);
   const begun = performance.now();
   await each(sample, availableParallelism(), async (secret) => {
     await encryptKeystore(secret, "password", { rounds: PBKDF2_ROUNDS.secure, entropy });
