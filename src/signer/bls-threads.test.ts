@@ -17,6 +17,8 @@ const validators = Array.from({ length: 20 }, (_, i) => testValidator(i, { thres
 const root = testRoot("a slot");
 const first = validators[0] as TestValidator;
 const honest = (): CombineJob[] => validators.map((validator) => honestJob(validator, root));
+/** Which it leaves to a thread, since one of them is a lie: every cheap set has share 3. */
+const lying = (): CombineJob[] => honest().map((job, i) => (i === 4 ? withBadPartial(job, 3) : job));
 
 function withBadPartial(job: CombineJob, share: number): CombineJob {
   const bad = job.partials.find((partial) => partial.share !== share)?.signature as Uint8Array;
@@ -41,7 +43,7 @@ function program(name: string, code: string): URL {
 
 test("a thread gives the results that the calling thread would give", async () => {
   const threads = createBlsThreads({ threads: 1 });
-  const jobs = honest().map((job, i) => (i === 4 ? withBadPartial(job, 2) : job));
+  const jobs = lying();
   assert.deepEqual(await threads.combine(jobs), combineSlot(jobs));
 
   const sets = validators.map(({ key }, i) => ({
@@ -103,9 +105,26 @@ test("an honest batch of a small cluster is done without a thread, a lie in it i
   assert.deepEqual(await threads.combine(jobs), combineSlot(jobs));
   assert.deepEqual(errors, []);
 
-  const lied = jobs.map((job, i) => (i === 4 ? withBadPartial(job, 3) : job)); // Every cheap set has share 3.
+  const lied = lying().slice(0, 16);
   assert.deepEqual(await threads.combine(lied), combineSlot(lied));
   assert.equal(errors.length, 1);
+  await threads.close();
+});
+
+test("no thread is started for a few honest batches; the rest goes to one from the batch on that holds a lie", async () => {
+  const asked = program(
+    "asked.mjs",
+    `import { parentPort } from "node:worker_threads"; parentPort.on("message", () => process.exit(3));`,
+  );
+  const { log, errors } = errorsOf();
+  const threads = createBlsThreads({ threads: 1, log, program: asked });
+  const jobs = [...honest(), ...honest()];
+  assert.deepEqual(await threads.combine(jobs), combineSlot(jobs));
+  assert.deepEqual(errors, []);
+
+  const lied = jobs.map((job, i) => (i === 20 ? withBadPartial(job, 3) : job));
+  assert.deepEqual(await threads.combine(lied), combineSlot(lied));
+  assert.equal(errors.length, 1, "a thread was asked once");
   await threads.close();
 });
 
@@ -119,7 +138,7 @@ test("once a thread is there it also gets the batches that would be done without
   const { log, errors } = errorsOf();
   const threads = createBlsThreads({ threads: 1, log, program: counting });
   const jobs = honest();
-  await threads.combine(jobs);
+  await threads.combine(lying());
   await threads.combine(jobs.slice(0, 4));
   assert.equal(errors.length, 0, "four are done here");
   assert.deepEqual(await threads.combine(jobs.slice(0, 16)), combineSlot(jobs.slice(0, 16)));
@@ -158,7 +177,7 @@ test("a thread that cannot even be loaded fails no request", async () => {
   const { log, errors } = errorsOf();
   const missing = pathToFileURL(join(folder, "not-there.mjs"));
   const threads = createBlsThreads({ threads: 2, log, program: missing });
-  const results = await threads.combine(honest());
+  const results = await threads.combine(lying());
   assert.ok(results.every(({ signature }) => signature !== undefined));
   assert.ok(errors.length > 0);
   await threads.close();
@@ -166,10 +185,10 @@ test("a thread that cannot even be loaded fails no request", async () => {
 
 test("closing lets work under way finish, and later work is done in the calling thread", async () => {
   const threads = createBlsThreads({ threads: 1 });
-  const underway = threads.combine(honest());
+  const underway = threads.combine(lying());
   await threads.close();
   assert.ok((await underway).every(({ signature }) => signature !== undefined));
-  const results = await threads.combine(honest());
+  const results = await threads.combine(lying());
   assert.ok(results.every(({ signature }) => signature !== undefined));
   await threads.close();
 });

@@ -5,6 +5,7 @@ import { combineHonest, inlineBlsWork, ParsedKeys, type SignatureSet } from "../
 import { type BlsWork, type CombineJob, type CombineResult, type Logger, silent } from "../ports/index.ts";
 import type { ThreadAnswer, ThreadRequest } from "./bls-thread.ts";
 import {
+  HONEST_BATCHES_MAX,
   HONEST_WEIGHT_BESIDE_THREAD,
   HONEST_WEIGHT_MAX,
   INLINE_ITEMS_MAX,
@@ -36,6 +37,7 @@ export function createBlsThreads(
   const threads: BlsThread[] = [];
   const inline = new PiecewiseWork();
   const keys = new ParsedKeys();
+  const turns = new Turns<readonly unknown[]>((give) => void setImmediate(give));
   const underway = new Set<Promise<unknown>>();
   let crashes = 0;
   let closed = false;
@@ -88,13 +90,39 @@ export function createBlsThreads(
 
   /** A small batch at once, when all is well with it. */
   function tryHere(jobs: readonly CombineJob[]): Promise<readonly CombineResult[]> | undefined {
-    const weight = jobs.reduce((sum, { publicShares }) => sum + publicShares.length ** 3, 0);
     // A thread at work may have hundreds of them before it: a slot's few aggregates do not wait for these.
     const idle = threads.some(({ pending }) => pending === 0);
     const weightMax = idle ? HONEST_WEIGHT_BESIDE_THREAD : HONEST_WEIGHT_MAX;
+    const weight = jobs.reduce((sum, job) => sum + honestWeight(job), 0);
     const results = weight > weightMax ? undefined : combineHonest(jobs, keys);
     return results && Promise.resolve(results);
   }
+
+  /** Combines in this thread, a batch in each turn, as long as all is well; the rest as what is not, which takes long to judge. */
+  async function inBatches(jobs: readonly CombineJob[]): Promise<readonly CombineResult[]> {
+    const results: CombineResult[] = [];
+    const size = honestBatch(jobs);
+    while (results.length < jobs.length) {
+      await turns.next(results);
+      const honest = combineHonest(jobs.slice(results.length, results.length + size), keys);
+      if (honest === undefined) return [...results, ...(await onThreads(jobs.slice(results.length)))];
+      results.push(...honest);
+    }
+    return results;
+  }
+
+  function onThreads(jobs: readonly CombineJob[]): Promise<readonly CombineResult[]> {
+    return shareOut(
+      jobs,
+      weightOfJob,
+      (thread, part) => thread.combine(part),
+      (part) => inline.combine(part),
+    );
+  }
+
+  /** Whether some batches in this thread do, so that none has to be started. */
+  const isLittle = (jobs: readonly CombineJob[]): boolean =>
+    threads.length === 0 && jobs.length <= HONEST_BATCHES_MAX * honestBatch(jobs);
 
   function track<T>(work: Promise<T>): Promise<T> {
     underway.add(work);
@@ -104,16 +132,7 @@ export function createBlsThreads(
   }
 
   return {
-    combine: (jobs) =>
-      tryHere(jobs) ??
-      track(
-        shareOut(
-          jobs,
-          weightOfJob,
-          (thread, part) => thread.combine(part),
-          (part) => inline.combine(part),
-        ),
-      ),
+    combine: (jobs) => tryHere(jobs) ?? track(isLittle(jobs) ? inBatches(jobs) : onThreads(jobs)),
     verify: (sets) =>
       track(
         shareOut(
@@ -133,6 +152,11 @@ export function createBlsThreads(
 
 const weightOfJob = (job: CombineJob): number => job.publicShares.length;
 const weightOfSet = (): number => 1;
+/** What a job takes in an honest batch, in the unit of HONEST_WEIGHT_MAX. */
+const honestWeight = ({ publicShares }: CombineJob): number => publicShares.length ** 3;
+/** How many of these are one batch; none where a single one is too heavy. */
+const honestBatch = (jobs: readonly CombineJob[]): number =>
+  Math.floor(HONEST_WEIGHT_MAX / Math.max(1, ...jobs.map(honestWeight)));
 
 /** Where the piece of `items` that starts at `from` ends; at `from` itself where a single item is too heavy. */
 function endOfPiece<Item>(items: readonly Item[], weigh: (item: Item) => number, from: number): number {

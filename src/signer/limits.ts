@@ -16,6 +16,12 @@ export const INLINE_ITEMS_MAX = 2;
  */
 export const HONEST_WEIGHT_MAX: number = 16 * 4 ** 3;
 
+/**
+ * As long as there is no thread, so many such batches are done here, one in each turn of the event loop: the selection proofs of
+ * 16 validators that all sit in the sync committee are two. A whole slot of a large cluster is more, and pays for its thread.
+ */
+export const HONEST_BATCHES_MAX = 4;
+
 /** The same while a thread is there without work, and costs nothing more: 4 ms of the calling thread are then worth sparing. */
 export const HONEST_WEIGHT_BESIDE_THREAD: number = 4 * 4 ** 3;
 
