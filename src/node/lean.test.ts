@@ -18,8 +18,8 @@ test("the collector is frugal while validators are few, and quick where they are
   };
   assert.deepEqual([flags(1), flags(63)], [[], []]);
   // It takes back what the process was started with.
-  assert.deepEqual(flags(64), ["--no-optimize-for-size"]);
-  assert.ok(LEAN_FLAGS.includes("--optimize-for-size"));
+  assert.deepEqual(flags(64), ["--heap-growing-percent=0"]);
+  assert.ok(LEAN_FLAGS.some((flag) => flag.startsWith("--heap-growing-percent=")));
 });
 
 test("a small buffer that is kept keeps no large block of memory with it", () => {
