@@ -16,12 +16,13 @@ import {
 } from "../qbft/index.ts";
 import { type DutyId, dutyName, dutyWireNumber, type OperatorIndex } from "../spec/index.ts";
 import type { InstanceContext } from "./context.ts";
+import { EarlyMessages } from "./early-messages.ts";
 import type { ConsensusError } from "./errors.ts";
+import { InstanceTimer } from "./instance-timer.ts";
 import { type Acceptable, isVouched, Judge } from "./judge.ts";
-import { EARLY_MESSAGES_MAX, READ_AT_ONCE_BYTES_MAX } from "./limits.ts";
+import { READ_AT_ONCE_BYTES_MAX } from "./limits.ts";
 import { atOnce, inTurns, type Pieces } from "./pieces.ts";
 import { type Refusal, toQbft, type Unproved } from "./receive.ts";
-import { nextRound, roundEnd } from "./round-timer.ts";
 import type { ConsensusValue, Decision } from "./types.ts";
 import { ValueStore } from "./value-store.ts";
 import { namesIn, Voice } from "./voice.ts";
@@ -50,12 +51,11 @@ export class Instance {
   #state: QbftState = initialState();
   #participant: Participant | undefined;
   #joined = false;
-  #early: QbftMessage[] = [];
+  readonly #early = new EarlyMessages();
   readonly #values: ValueStore;
   readonly #voice: Voice;
   readonly #judge: Judge;
-  #cancelTimer: (() => void) | undefined;
-  #timerRound = 0;
+  readonly #timer: InstanceTimer;
   #closed = false;
   #lackedRoundChanges = false;
   /** Events that wait until the one at work is done, so that steps never nest. */
@@ -68,6 +68,9 @@ export class Instance {
     this.#values = new ValueStore(context.room, (value) => context.canonicalise(value, duty.kind));
     this.#voice = new Voice(duty, context, this.#values);
     this.#judge = new Judge(duty, context.log);
+    this.#timer = new InstanceTimer(duty, context, (round, next) =>
+      this.#handle({ kind: "timeout", round, next }),
+    );
     const operatorCount = context.publicKeys.length;
     this.#config = {
       self: context.self,
@@ -100,9 +103,7 @@ export class Instance {
     this.#joined = true;
     this.#participant = participant;
     this.#handle({ kind: "start" });
-    const early = this.#early;
-    this.#early = [];
-    for (const message of early) this.#process(message);
+    for (const message of this.#early.takeAll()) this.#process(message);
   }
 
   /** Our own proposal, used when we lead. @returns false when it cannot be read. */
@@ -158,7 +159,7 @@ export class Instance {
 
   #take(message: QbftMessage): Refusal | undefined {
     if (this.#closed) return undefined;
-    if (!this.#joined) return this.#keepEarly(message);
+    if (!this.#joined) return this.#early.keep(message);
     this.#process(message);
     return undefined;
   }
@@ -172,11 +173,7 @@ export class Instance {
     if (parts.some((part) => part.peerIndex === self && !this.#voice.hasSaid(part)))
       onDouble(this.duty, "signed");
     if (this.#joined || kind !== "prepare" || this.#config.leader(round) !== self) return;
-    const followers = new Set(
-      this.#early
-        .filter((early) => early.kind === "prepare" && early.round === round)
-        .map((early) => early.source),
-    ).add(source);
+    const followers = this.#early.preparersOf(round).add(source);
     if (followers.size > faulty(publicKeys.length)) onDouble(this.duty, "led");
   }
 
@@ -188,15 +185,6 @@ export class Instance {
   #assemble({ kind, part, justification }: Unproved): QbftMessage {
     const inside = justification.map((one) => this.#voice.heard(toQbft(one.part, one.kind, []), one.part));
     return this.#voice.heard(toQbft(part, kind, inside), part);
-  }
-
-  /** One author's messages push out only that author's; the latest say most about where it is. */
-  #keepEarly(message: QbftMessage): "too-many" | undefined {
-    this.#early.push(message);
-    const own = this.#early.filter(({ source }) => source === message.source);
-    if (own.length <= EARLY_MESSAGES_MAX) return undefined;
-    this.#early.splice(this.#early.indexOf(own[0] as QbftMessage), 1);
-    return "too-many";
   }
 
   #process(message: QbftMessage): void {
@@ -222,10 +210,9 @@ export class Instance {
    */
   close(why?: ConsensusError): void {
     this.#closed = true;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.#timer.stop();
     this.#queue = [];
-    this.#early = [];
+    this.#early.takeAll();
     this.#values.close();
     const participant = this.#participant;
     this.#participant = undefined;
@@ -265,10 +252,9 @@ export class Instance {
       case "send":
         return this.#voice.say(effect.message, effect.to as OperatorIndex);
       case "start-timer":
-        return this.#startTimer(effect.round);
+        return this.#timer.start(effect.round);
       case "stop-timer":
-        this.#cancelTimer?.();
-        return;
+        return this.#timer.stop();
       case "decide":
         return this.#decide(effect.value, effect.round);
     }
@@ -281,21 +267,5 @@ export class Instance {
     const participant = this.#participant;
     this.#participant = undefined;
     participant?.decide({ value, round });
-  }
-
-  #startTimer(round: number): void {
-    this.#cancelTimer?.();
-    const ends = roundEnd(this.#context.chain, this.duty, round);
-    const at = this.#timerRound === round ? ends.extended : ends.first;
-    this.#timerRound = round;
-    const { chain, clock, publicKeys } = this.#context;
-    this.#cancelTimer = clock.at(at, () => {
-      const next = nextRound(chain, this.duty, {
-        after: round,
-        operatorCount: publicKeys.length,
-        now: clock.now(),
-      });
-      this.#handle({ kind: "timeout", round, next });
-    });
   }
 }
