@@ -1,8 +1,8 @@
 import { type BeaconNodeStatus, whyUnusable } from "../beacon/index.ts";
 import { CAUSES, type Cause, type DoubleEvidence, type WatchReason } from "../duty/index.ts";
-import { OLDEST_CHARON_MINOR, type PeerStatus } from "../p2p/index.ts";
 import type { UnixMs } from "../spec/index.ts";
 import type { DutyDigest, NotReady } from "../telemetry/index.ts";
+import { aboutPeers, lastAttempt, nameAll } from "./peer-findings.ts";
 import type { NodeStatus } from "./status.ts";
 
 /** Something that an operator should know: a sentence, and what to do. */
@@ -16,12 +16,8 @@ export interface Finding {
 /** What findings are made of. */
 export type Facts = Omit<NodeStatus, "findings">;
 
-/** Clocks further apart than this cost rounds of consensus. */
-const CLOCK_OFF_MS = 1_000;
 /** The event loop does all duties; one that stands still for so long makes them late. */
 const LOOP_HELD_MS = 500;
-/** Silence in fewer duties than this says nothing. */
-const SILENT_DUTIES_MIN = 8;
 /** Causes that are named one by one. */
 const CAUSES_MAX = 3;
 const GRAVITY = ["bad", "warning", "note"] as const;
@@ -166,73 +162,6 @@ function aboutMemory({ duties: { watching } }: Facts): readonly Finding[] {
   ];
 }
 
-function aboutPeers({ peers, participation, cluster }: Facts): readonly Finding[] {
-  const away = peers.filter(({ connected }) => !connected);
-  const spare = peers.length + 1 - away.length - cluster.threshold;
-  const found: Finding[] = [];
-  if (away.length > 0 && spare >= 0) {
-    found.push({
-      level: "warning",
-      what: `${nameAll(away)} ${away.length === 1 ? "is" : "are"} not connected. The cluster signs without ${away.length === 1 ? "it" : "them"}, and ${spare === 0 ? "no other operator may fail" : `${spare} more may fail`}.`,
-      advice: `Ask whether ${away.length === 1 ? "its node runs" : "their nodes run"}.${lastAttempt(away)}`,
-    });
-  }
-  for (const peer of peers) {
-    if (peer.sameLock === false)
-      found.push({
-        level: "bad",
-        what: `${nameOf(peer)} runs with another cluster lock.`,
-        advice: "All operators need the same cluster-lock.json; compare its lock_hash.",
-      });
-    if (peer.supported === false)
-      found.push({
-        level: "warning",
-        what: `${nameOf(peer)} runs Charon ${peer.version ?? ""}, which is too old for this program.`,
-        advice: `Its operator should upgrade it, to v1.${OLDEST_CHARON_MINOR} or later.`,
-      });
-    if (peer.runsTwice)
-      found.push({
-        level: "warning",
-        what: `${nameOf(peer)} runs twice: two programs speak with its key.`,
-        advice:
-          "Tell its operator to stop one of the two: together they are one faulty operator (docs/moving.md).",
-      });
-    const part = participation.find(({ operator }) => operator === peer.operator);
-    if (peer.connected && part?.signed === 0 && part.of >= SILENT_DUTIES_MIN)
-      found.push({
-        level: "warning",
-        what: `${nameOf(peer)} is connected and signs nothing: none of the last ${part.of} duties has its partial signature.`,
-        advice:
-          "Its operator should look at that node: key shares, validator client, beacon node; or it watches for a double.",
-      });
-  }
-  return [...found, ...aboutClocks(peers)];
-}
-
-/** What came of the last attempt to reach one of those who are away, as a sentence of its own. */
-function lastAttempt(peers: readonly PeerStatus[]): string {
-  const [error] = peers.flatMap(({ connected, lastError }) => (connected ? [] : (lastError ?? [])));
-  return error === undefined ? "" : ` The last attempt: ${error}`;
-}
-
-function aboutClocks(peers: readonly PeerStatus[]): readonly Finding[] {
-  // An offset is known to half a round trip.
-  const off = peers.filter(
-    ({ clockOffsetMs, rttMs }) => Math.abs(clockOffsetMs ?? 0) > CLOCK_OFF_MS + (rttMs ?? 0),
-  );
-  if (off.length === 0) return [];
-  const isOurs = off.length > 1 && off.length > peers.length / 2;
-  return [
-    {
-      level: "warning",
-      what: isOurs
-        ? "This machine's clock differs from those of most operators."
-        : `The clock of ${nameAll(off)} differs from ours by ${(Math.abs(off[0]?.clockOffsetMs ?? 0) / 1_000).toFixed(1)} s.`,
-      advice: isOurs ? "Check NTP here." : "Its operator should check NTP there.",
-    },
-  ];
-}
-
 function aboutBeaconNodes({ beacon }: Facts): readonly Finding[] {
   const usable = beacon.filter((node) => node.usable);
   if (usable.length === 0) return []; // Said as a reason not to be ready.
@@ -307,13 +236,4 @@ function aboutProcess({ process: { eventLoopWorstMs, eventLoopHeldMs } }: Facts)
         : "The machine is overloaded, or it slept: duties may come late.",
     },
   ];
-}
-
-function nameOf({ operator, nickname }: PeerStatus): string {
-  return `operator-${operator}${nickname === undefined || nickname === "" ? "" : ` (${nickname})`}`;
-}
-
-function nameAll(peers: readonly PeerStatus[]): string {
-  const names = peers.map(nameOf);
-  return names.length < 2 ? (names[0] ?? "nobody") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
