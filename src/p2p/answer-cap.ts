@@ -17,11 +17,13 @@ export function capAnswers(
 ): () => void {
   const send = stream.send.bind(stream);
   let answers = 0;
+  let isOver = false;
+  // Stays: others may have put theirs on top of it.
   stream.send = (data) => {
-    if (++answers > max) onExceeded();
+    if (!isOver && ++answers > max) onExceeded();
     return send(data);
   };
   return () => {
-    stream.send = send;
+    isOver = true;
   };
 }

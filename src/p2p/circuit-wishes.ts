@@ -40,11 +40,9 @@ function capUntil(stream: Stream, sendings: number, onRefused: () => void): void
     stream.abort(new Error("a wish for a circuit, or its answer, is too large"));
   };
   const send = stream.send.bind(stream);
+  // Stays: others may have put theirs on top of it.
   stream.send = (data) => {
-    if (++sent === sendings) {
-      stream.send = send;
-      stream.removeEventListener("message", count);
-    }
+    if (++sent === sendings) stream.removeEventListener("message", count);
     return send(data);
   };
   stream.addEventListener("message", count);

@@ -16,6 +16,7 @@ import { createLibp2p, type Libp2p } from "libp2p";
 import { type CircuitHandler, withSmallWishes } from "./circuit-wishes.ts";
 import { listenFailed } from "./errors.ts";
 import { Handshakes, handshakeGate, handshakesAreOurs } from "./handshakes.ts";
+import { limitIdentify } from "./identify-rate.ts";
 import { withLazyNegotiation } from "./lazy-negotiation.ts";
 import {
   CIRCUIT_HANDSHAKES_MAX,
@@ -30,6 +31,8 @@ import { noteProtocolsOnce } from "./note-protocols-once.ts";
 import type { Roster } from "./roster.ts";
 import { type OnRefused, tellGuard, withStreamGuard } from "./stream-guard.ts";
 import type { Violations } from "./violations.ts";
+
+const IDENTIFY_PROTOCOL = "/ipfs/id/1.0.0";
 
 /** The libp2p node under everything else in this room. */
 export interface Host {
@@ -111,6 +114,11 @@ export async function createHost(
         dial: (address, dialOptions) => transportManager.dial(address, dialOptions),
       }),
     },
+  });
+  limitIdentify(node.services.identify, {
+    now,
+    onRefused: ({ remotePeer }) =>
+      violations.count(roster.whoIs(remotePeer)?.name ?? "stranger", "rate", IDENTIFY_PROTOCOL),
   });
   node.addEventListener("connection:open", ({ detail }) => {
     const who = roster.whoIs(detail.remotePeer);

@@ -89,6 +89,9 @@ export const PING_TIMEOUT_MS = 5_000;
 export const PINGS_PER_SECOND_MAX = 20;
 export const PINGS_BURST_MAX = 100;
 export const PING_STREAMS_MAX = 16;
+/** How often a peer may ask who we are on one connection: it does so once, and each answer is signed anew. */
+export const IDENTIFY_PER_SECOND_MAX = 0.1;
+export const IDENTIFY_BURST_MAX = 4;
 /** A stream of pings is ended after this time, as go-libp2p does. */
 export const PING_STREAM_MAX_MS = 60_000;
 /** A connection with so many lost pings in a row is dead and makes place for a new one. */
@@ -164,5 +167,11 @@ export const RELAY_HANDSHAKES_PER_SECOND_MAX = 100;
 export const RELAY_RESERVATION_MS = 1_800_000;
 export const RELAYED_CIRCUIT_MS = 3_600_000;
 export const RELAYED_BYTES_MAX: bigint = 32n * 1024n * 1024n;
+/** Of what one end of a circuit has sent and the other does not read, so much is kept before the one is held. */
+export const CIRCUIT_BACKLOG_BYTES_MAX: number = 256 * 1024;
+/** And its window on top, which is smaller than a node's: 8 MB/s over 125 ms. */
+export const RELAY_STREAM_WINDOW_BYTES_MAX: number = 1024 * 1024;
+/** Of all circuits of a relay together. */
+export const CIRCUIT_BACKLOGS_BYTES_MAX: number = 256 * 1024 * 1024;
 /** Strangers come and go at a relay: what identify told of those who are gone is not kept for longer. */
 export const RELAY_FORGET_PEER_MS = 60_000;

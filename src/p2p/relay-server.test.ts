@@ -18,7 +18,7 @@ import {
 } from "./relay-server.ts";
 import { type HostilePeer, hostilePeer } from "./testing/hostile-peer.ts";
 import { HOP, STOP } from "./testing/hostile-relay.ts";
-import { connected, newKey, testNode } from "./testing/hosts.ts";
+import { connected, newKey, testNode, until } from "./testing/hosts.ts";
 import { relayServer } from "./testing/relay-server.ts";
 
 const protocol = "/trireme/test/1.0.0";
@@ -180,27 +180,62 @@ test("a wish for a circuit that never ends is not kept, and the next one is serv
   }
 });
 
-test("nor is the answer of a peer that a circuit shall lead to", async () => {
-  const relay = await relayWith();
+/** Two peers with a way to the relay; the second has a place there, and `circuit` opens one from the first to it. */
+async function atRelay(relay: RelayServer) {
   const keys = [newKey(), newKey()] as const;
-  const asked = Promise.withResolvers<Stream>();
   const [from, to] = await Promise.all(keys.map((key) => hostilePeer(key, relay.addresses()[0] ?? "")));
   assert.ok(from !== undefined && to !== undefined);
-  await to.handle(STOP, (stream) => asked.resolve(stream));
-  try {
-    const slot = await to.open(HOP);
-    const answer = readFrame(slot, { bytesMax: 1_000, signal: new AbortController().signal });
-    slot.send(frame(Uint8Array.of(0x08, 0)));
-    await answer;
-    const id = peerIdFromPrivateKey(privateKeyFromRaw(keys[1].revealBytes())).toMultihash().bytes;
-    const wish = await from.open(HOP);
+  const asked: Stream[] = [];
+  await to.handle(STOP, (stream) => void asked.push(stream));
+  const slot = await to.open(HOP);
+  const answer = readFrame(slot, { bytesMax: 1_000, signal: new AbortController().signal });
+  slot.send(frame(Uint8Array.of(0x08, 0)));
+  await answer;
+  const id = peerIdFromPrivateKey(privateKeyFromRaw(keys[1].revealBytes())).toMultihash().bytes;
+  const wish = async (): Promise<{ readonly near: Stream; readonly far: Stream }> => {
+    const before = asked.length;
+    const near = await from.open(HOP);
     // HopMessage{type: CONNECT, peer: {id}}
-    wish.send(frame(Uint8Array.of(0x08, 1, 0x12, id.length + 2, 0x0a, id.length, ...id)));
-    const stop = await asked.promise;
-    stop.send(endlessWish());
-    assert.ok(await endsSoon(stop, () => to.ping()));
+    near.send(frame(Uint8Array.of(0x08, 1, 0x12, id.length + 2, 0x0a, id.length, ...id)));
+    await until(() => asked.length > before);
+    return { near, far: asked[before] as Stream };
+  };
+  return { from, to, wish, stop: () => Promise.all([from.stop(), to.stop()]) };
+}
+
+test("nor is the answer of a peer that a circuit shall lead to", async () => {
+  const relay = await relayWith();
+  const { to, wish, stop } = await atRelay(relay);
+  try {
+    const { far } = await wish();
+    far.send(endlessWish());
+    assert.ok(await endsSoon(far, () => to.ping()));
   } finally {
-    await Promise.all([from.stop(), to.stop()]);
+    await stop();
+    await relay.stop();
+  }
+});
+
+test("of what one end of a circuit sends a relay takes no more than a little before the other reads, and then all of it", async () => {
+  const relay = await relayWith();
+  const { from, to, wish, stop } = await atRelay(relay);
+  try {
+    const { near, far } = await wish();
+    const agreed = readFrame(near, { bytesMax: 1_000, signal: new AbortController().signal });
+    far.pause(); // Gives the relay no leave to send more than it has.
+    far.send(frame(Uint8Array.of(0x08, 1, 0x20, 100))); // StopMessage{type: STATUS, status: OK}
+    await agreed;
+    const bytes = 24 * 1024 * 1024;
+    near.send(new Uint8Array(bytes));
+    for (let i = 0; i < 50; i++) await Promise.all([from.ping(), to.ping()]);
+    assert.ok(near.writeBufferLength > bytes / 2, `${near.writeBufferLength} bytes have not left`);
+    let read = 0;
+    far.addEventListener("message", ({ data }) => void (read += data.byteLength));
+    far.resume();
+    await until(() => read >= bytes || far.status !== "open");
+    assert.equal(far.status, "open");
+  } finally {
+    await stop();
     await relay.stop();
   }
 });

@@ -1,26 +1,28 @@
 import { type CircuitRelayService, circuitRelayServer } from "@libp2p/circuit-relay-v2";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import { identify } from "@libp2p/identify";
-import type { Connection, MultiaddrConnection, PeerId, PeerStore } from "@libp2p/interface";
+import type { Connection, MultiaddrConnection, PeerId, PeerStore, Stream } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
 import { hostOf, scopeOf, tcpAddress } from "./addresses.ts";
+import { CircuitBrake } from "./circuit-brake.ts";
 import { type CircuitHandler, withSmallAnswers, withSmallWishes } from "./circuit-wishes.ts";
 import { listenFailed } from "./errors.ts";
 import { Handshakes, handshakeGate, handshakesAreOurs } from "./handshakes.ts";
 import { silentLogger } from "./host.ts";
+import { limitIdentify } from "./identify-rate.ts";
 import {
   HANDSHAKE_TIMEOUT_MS,
   NEGOTIATION_TIMEOUT_MS,
   RELAY_FORGET_PEER_MS,
   RELAY_HANDSHAKES_PER_SECOND_MAX,
   RELAY_RESERVATION_MS,
+  RELAY_STREAM_WINDOW_BYTES_MAX,
   RELAYED_BYTES_MAX,
   RELAYED_CIRCUIT_MS,
-  STREAM_WINDOW_BYTES_MAX,
   STREAMS_MAX_PER_CONNECTION,
 } from "./limits.ts";
 import { withStreamGuard } from "./stream-guard.ts";
@@ -79,7 +81,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
       withStreamGuard(
         yamux({
           maxInboundStreams: STREAMS_MAX_PER_CONNECTION,
-          streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX },
+          streamOptions: { maxStreamWindowSize: RELAY_STREAM_WINDOW_BYTES_MAX },
         }),
         () => {},
         () => performance.now(),
@@ -106,6 +108,7 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
       relay: circuits(options),
     },
   });
+  limitIdentify(node.services.identify, { now: () => performance.now(), onRefused: () => {} });
   try {
     await node.start();
   } catch (cause) {
@@ -139,8 +142,10 @@ export async function forgetStrangers(store: PeerStore, isHere: (id: PeerId) => 
 /** What libp2p's relay has beside its interface; pinned by the exact version in package.json and by our tests. */
 interface InnerRelay {
   onHop: CircuitHandler;
-  /** Asks the peer that a circuit shall lead to. */
-  stopHop(wish: { readonly connection: Connection }, ...more: readonly unknown[]): Promise<unknown>;
+  /** Serves a wish for a circuit; when it settles the two streams have been joined, or nothing has come of it. */
+  handleConnect(wish: { readonly stream: { unwrap(): Stream } }, options: object): Promise<void>;
+  /** Asks the peer that a circuit shall lead to; gives the stream to it when it agrees. */
+  stopHop(wish: { readonly connection: Connection }, options: object): Promise<Stream | undefined>;
 }
 
 function circuits(options: RelayServerOptions): ReturnType<typeof circuitRelayServer> {
@@ -158,8 +163,20 @@ function circuits(options: RelayServerOptions): ReturnType<typeof circuitRelaySe
     const service = create(components) as CircuitRelayService & InnerRelay;
     const ask = service.stopHop.bind(service);
     service.onHop = withSmallWishes(service.onHop, () => {});
-    service.stopHop = (wish, ...more) =>
-      ask({ ...wish, connection: withSmallAnswers(wish.connection) }, ...more);
+    /** By the options of the wish, which are an object of its own. */
+    const agreed = new WeakMap<object, Stream>();
+    service.stopHop = async (wish, options) => {
+      const stream = await ask({ ...wish, connection: withSmallAnswers(wish.connection) }, options);
+      if (stream !== undefined) agreed.set(options, stream);
+      return stream;
+    };
+    const brake = new CircuitBrake();
+    const connect = service.handleConnect.bind(service);
+    service.handleConnect = async (wish, options) => {
+      await connect(wish, options);
+      const to = agreed.get(options);
+      if (to !== undefined) brake.join(wish.stream.unwrap(), to);
+    };
     return service;
   };
 }
