@@ -28,5 +28,6 @@ export { printable, printableLines, UNPRINTABLE, withoutSecrets } from "./printa
 export * as proto from "./proto.ts";
 export { type SeededRandom, seededRandom } from "./random.ts";
 export { readBounded } from "./read-bounded.ts";
+export { readInput } from "./read-input.ts";
 export { Turns } from "./turns.ts";
 export { urlFromHere, urlOf } from "./url-from-here.ts";

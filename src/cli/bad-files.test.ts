@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -37,6 +38,8 @@ async function scene(t: TestContext): Promise<{ node: string; wrong: ReadonlyMap
     writeFileSync(path, content);
     wrong.set(name, path);
   }
+  const pipe = join(folder, "pipe");
+  if (spawnSync("mkfifo", [pipe]).status === 0) wrong.set("a pipe without a writer", pipe);
   mkdirSync(join(folder, "folder"));
   wrong.set("a folder", join(folder, "folder"));
   wrong.set("below a file", join(folder, "empty/below"));

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Flag } from "./flag.ts";
 import type { Chosen } from "./settings.ts";
@@ -19,6 +19,8 @@ export function choosePreset(flags: readonly Flag[], chosen: Chosen): void {
  */
 export function presetOf(lockFile: string): "mainnet" | "gnosis" {
   try {
+    // What comes out of a pipe comes once, and is for its reader.
+    if (!statSync(lockFile).isFile()) return "mainnet";
     const lock = JSON.parse(readFileSync(lockFile, "utf8")) as {
       readonly cluster_definition?: { readonly fork_version?: unknown };
     };

@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { DvError, withoutSecrets } from "../base/index.ts";
+import { DvError, readInput, withoutSecrets } from "../base/index.ts";
 import type { Flag } from "./flags.ts";
 
 /** A wrong use of the command line; the program ends with exit code 2. */
@@ -78,7 +77,7 @@ export function resolveSettings(
 function readFile(path: string, flags: readonly Flag[]): Record<string, unknown> {
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, "utf8"));
+    json = JSON.parse(readInput(path));
   } catch (cause) {
     throw new UsageError("cli/usage", `read the configuration file ${path}`, {
       cause,

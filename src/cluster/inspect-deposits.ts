@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { equalBytes, fromHex, toHex } from "../base/index.ts";
+import { equalBytes, fromHex, readInput, toHex } from "../base/index.ts";
 import { type SignatureSet, verifyEach } from "../crypto/index.ts";
 import { depositFileName, depositSigningRoot, GWEI_PER_ETH, writeDepositFile } from "./deposit.ts";
 import { ClusterError } from "./errors.ts";
@@ -109,7 +109,7 @@ type Row = Readonly<Record<string, unknown>>;
 
 function readRows(path: string): ReadonlyMap<string, Row> {
   try {
-    const rows = JSON.parse(readFileSync(path, "utf8")) as Row[];
+    const rows = JSON.parse(readInput(path)) as Row[];
     return new Map(rows.map((row) => [String(row["pubkey"]).toLowerCase().replace(/^0x/, ""), row]));
   } catch (cause) {
     throw new ClusterError("cluster/malformed", "read a deposit file", { cause, facts: { path } });

@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Hex, systemAdvice, toHex } from "../base/index.ts";
+import { type Hex, readInput, systemAdvice, toHex } from "../base/index.ts";
 import { NodeKey } from "../crypto/index.ts";
 import { type GroupKey, type OperatorIndex, shareIndexOf } from "../spec/index.ts";
 import { parseEnr } from "./enr.ts";
@@ -20,7 +20,7 @@ import type { ContractAnswers } from "./wallet-claims.ts";
  */
 export function readText(path: string, what: string, hint: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return readInput(path);
   } catch (cause) {
     const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
     throw new ClusterError("cluster/missing", `read ${what}`, {

@@ -1,9 +1,8 @@
-import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { createSecureContext } from "node:tls";
-import { DvError } from "../base/index.ts";
+import { DvError, readInput } from "../base/index.ts";
 import { ConnectionCap } from "./connection-cap.ts";
 import { answerToForeignPage } from "./foreign-page.ts";
 import { refusal } from "./router.ts";
@@ -120,11 +119,11 @@ export function readAddress(address: string): { readonly host: string; readonly 
 
 /** Reads a certificate and its key. @throws HttpError `http/bad-certificate` - they cannot be read, are none, or do not belong together */
 export function readTls(files: Required<ServeOptions>["tls"]): {
-  readonly cert: Buffer;
-  readonly key: Buffer;
+  readonly cert: string;
+  readonly key: string;
 } {
   try {
-    const tls = { cert: readFileSync(files.certificateFile), key: readFileSync(files.keyFile) };
+    const tls = { cert: readInput(files.certificateFile), key: readInput(files.keyFile) };
     createSecureContext(tls); // Says what is wrong with them.
     return tls;
   } catch (cause) {

@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { counted, explain, toHex } from "../../base/index.ts";
+import { counted, explain, readInput, toHex } from "../../base/index.ts";
 import {
   type Cluster,
   contractQuestions,
@@ -164,7 +163,7 @@ export async function exitBroadcast(input: CommandInput): Promise<void> {
 function readFile(path: string): ExitFile {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readInput(path);
   } catch (cause) {
     throw new ExitError("exits/bad-file", "read a file of partial exits", {
       cause,

@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DvError, fromHex, type Hex, toHex } from "../../base/index.ts";
+import { DvError, fromHex, type Hex, readInput, toHex } from "../../base/index.ts";
 import {
   type Cluster,
   clusterOf,
@@ -64,7 +63,7 @@ function naming<T>(path: string, work: () => T): T {
 
 function readInterchange(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return readInput(path);
   } catch (cause) {
     throw new UsageError("cli/usage", `read the interchange file ${path}`, {
       cause,
