@@ -85,7 +85,10 @@ test("keys that are being made leave nothing behind when the program is stopped 
       await new Promise((resolve) => setTimeout(resolve, 20));
     child.kill("SIGINT");
     assert.deepEqual(await ended, [1, null], Buffer.concat(said).toString());
-    assert.match(Buffer.concat(said).toString(), /asked to stop/);
+    assert.match(
+      Buffer.concat(said).toString(),
+      /^error: asked to stop \(SIGINT\) \[cli\/stopped\]\n {2}No key is left behind; the same command begins anew\.\n$/,
+    );
     assert.deepEqual(readdirSync(join(folder, "cluster")), []);
   } finally {
     child.kill("SIGKILL");

@@ -1,3 +1,8 @@
+import { DvError } from "../base/index.ts";
+
+/** A command was ended by a signal before it was done. */
+export class StoppedError extends DvError<"cli/stopped"> {}
+
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /**
@@ -5,9 +10,16 @@ const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
  * goes elsewhere outlives the terminal, and so does who writes it: Node undoes what nohup does, and tools that rotate logs send
  * SIGHUP too. After the first of these signals a second one ends the process at once, as is usual.
  *
- * @param hasTerminal - Whether the program is to end with its terminal.
+ * @param options.advice - What to know and to do for whoever stopped it, where that makes the command fail.
+ * @param options.hasTerminal - Whether the program is to end with its terminal.
  */
-export function stopSignals(hasTerminal: boolean = process.stderr.isTTY === true): {
+export function stopSignals({
+  advice = "The same command begins anew.",
+  hasTerminal = process.stderr.isTTY === true,
+}: {
+  readonly advice?: string;
+  readonly hasTerminal?: boolean;
+} = {}): {
   readonly signal: AbortSignal;
   /** Signals end the process again, as if nothing had been asked of it. */
   readonly release: () => void;
@@ -16,7 +28,7 @@ export function stopSignals(hasTerminal: boolean = process.stderr.isTTY === true
   const onSignal = (name: NodeJS.Signals): void => {
     if (name === "SIGHUP" && !hasTerminal) return;
     release();
-    stopping.abort(new Error(`asked to stop (${name})`));
+    stopping.abort(new StoppedError("cli/stopped", `asked to stop (${name})`, { hint: advice }));
   };
   const release = (): void => {
     for (const name of SIGNALS) process.removeListener(name, onSignal);

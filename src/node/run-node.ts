@@ -74,10 +74,11 @@ async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped
       await new Promise((resolve) => over.addEventListener("abort", resolve, { once: true }));
     // Without the memory nothing can be signed any more, and only a new process may look at the file again.
     if (!begun.aborted) throw broken.reason;
-    log.info("Stopping; signatures under way are finished first");
+    log.info("Stopping; signatures under way are finished first, and a second signal waits for none");
   } catch (error) {
     // Asked to stop while still starting: not a failure.
     if (!signal.aborted && !anew.signal.aborted) throw error;
+    log.info("Stopping before everything has started");
   } finally {
     await running.end(log);
   }

@@ -34,7 +34,9 @@ export async function combine({ chosen, io }: CommandInput): Promise<void> {
     io.err(`opening the key shares in ${home}\n`),
   );
   // Stopped half way it leaves no whole key behind.
-  const { signal, release } = stopSignals();
+  const { signal, release } = stopSignals({
+    advice: "No whole key is left behind; the same command begins anew.",
+  });
   await writeCombined(folder, combined.secrets, () => signal.throwIfAborted());
   release();
   if (chosen.flag("json")) {

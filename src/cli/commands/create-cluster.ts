@@ -53,7 +53,7 @@ export async function createClusterCommand({ chosen, io }: CommandInput): Promis
   });
   let told = 0;
   // Stopped half way it leaves no key behind.
-  const { signal, release } = stopSignals();
+  const { signal, release } = stopSignals({ advice: "No key is left behind; the same command begins anew." });
   await writeClusterFolders(
     folder,
     created,

@@ -18,7 +18,7 @@ export async function demo({ chosen, io }: CommandInput): Promise<void> {
     });
   if (validators < 1 || validators > 512)
     throw new UsageError("cli/usage", `--validators is ${validators}`, { hint: "Between 1 and 512." });
-  const { signal } = stopSignals(true); // The nodes do not end with the terminal by themselves: their logs are files.
+  const { signal } = stopSignals({ hasTerminal: true }); // The nodes do not end with the terminal by themselves: their logs are files.
   await runDemo(
     {
       nodes,
