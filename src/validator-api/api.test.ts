@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AssertionFailed, Places } from "../base/index.ts";
-import { BUG } from "../ports/index.ts";
+import { BUG, DeskError } from "../ports/index.ts";
 import { type GroupKey, slotStart } from "../spec/index.ts";
 import { type ApiCall, waitUntil } from "./context.ts";
-import { WAITING_MAX } from "./limits.ts";
+import { LINES_MAX, MINUTE_MS, WAITING_MAX } from "./limits.ts";
 import { type ApiWorld, apiWorld } from "./testing/api-world.ts";
 
 const ATTESTERS = "/eth/v1/validator/duties/attester/0";
@@ -51,6 +51,13 @@ test("who waits for a vote is not kept out by long lists of another", async () =
   assert.equal(await waitUntil(call, soon, "the vote", async () => "the vote"), "the vote");
   assert.ok(ended);
   assert.equal(waiting.taken, 0);
+  const gone = { ...call, request: new Request("http://api/", { signal: AbortSignal.abort() }) };
+  const forGood = (signal: AbortSignal): Promise<never> =>
+    new Promise((_, reject) => {
+      signal.throwIfAborted();
+      signal.addEventListener("abort", () => reject(signal.reason as Error));
+    });
+  await assert.rejects(waitUntil(gone, soon, "the vote", forGood), /the client has gone/);
 });
 
 test("a list of refused signatures is one line in the log, and each of them is named to the client", async () => {
@@ -60,6 +67,36 @@ test("a list of refused signatures is one line in the log, and each of them is n
   const { status, body } = await world.post("/eth/v1/beacon/pool/sync_committees", strangers);
   assert.deepEqual([status, body.failures.length], [400, 3]);
   assert.equal(world.log.filter((line) => line.includes("refused; the first of them")).length, 1);
+});
+
+test("whoever sends thousands of wrong signatures fills no log: so many lines a minute, and how many were left out", async () => {
+  const world = await apiWorld();
+  const message = { slot: "2", beacon_block_root: `0x${"00".repeat(32)}`, signature: `0x${"00".repeat(96)}` };
+  const send = () =>
+    world.post("/eth/v1/beacon/pool/sync_committees", [{ ...message, validator_index: "101" }]);
+  const lines = (): readonly string[] =>
+    world.log.splice(0).filter((line) => line.includes("refused; the first of them"));
+  for (let i = 0; i < LINES_MAX + 7; i++) assert.equal((await send()).status, 400);
+  assert.equal(lines().length, LINES_MAX);
+  world.test.clock.moveTo(world.test.clock.now() + MINUTE_MS);
+  await send();
+  await send();
+  assert.deepEqual(
+    lines().map((line) => /unsaid\W+7\b/.test(line)),
+    [true, false],
+  );
+});
+
+test("an exit is told of when it was taken, and not when anybody sends one that is none", async () => {
+  const world = await apiWorld();
+  const exit = { message: { epoch: "0", validator_index: "1" }, signature: `0x${"00".repeat(96)}` };
+  const told = (): number => world.log.filter((line) => line.includes("Exit submitted")).length;
+  world.desk.verdict = () => new DeskError("duty/wrong-share", "not our share");
+  assert.equal((await world.post("/eth/v1/beacon/pool/voluntary_exits", exit)).status, 400);
+  assert.equal(told(), 0);
+  world.desk.verdict = () => undefined;
+  assert.equal((await world.post("/eth/v1/beacon/pool/voluntary_exits", exit)).status, 200);
+  assert.equal(told(), 1);
 });
 
 test("an answer that rests on an unverified head is not kept beyond its slot", async () => {

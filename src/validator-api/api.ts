@@ -19,7 +19,7 @@ import { FixedAnswers } from "./fixed-answers.ts";
 import { type ApiValidator, KeyBook } from "./key-book.ts";
 import { KnownDuties } from "./known-duties.ts";
 import { KnownValidators } from "./known-validators.ts";
-import { LINE_EVERY_MS, WAITING_MAX } from "./limits.ts";
+import { LINES_MAX, MINUTE_MS, WAITING_MAX } from "./limits.ts";
 import { createMetrics, pathLabel } from "./metrics.ts";
 import { Passage } from "./passage.ts";
 import { aggregateRoutes } from "./routes-aggregates.ts";
@@ -103,7 +103,8 @@ export function createValidatorApi(ports: ValidatorApiPorts, options: ValidatorA
     fixed: new FixedAnswers(asking, closing.signal),
     passage,
     waiting: new Places(WAITING_MAX),
-    warnOnce: onceInAWhile(ports.clock, log),
+    warnOnce: linesAMinute(1, ports.clock, log),
+    warnSome: linesAMinute(LINES_MAX, ports.clock, log),
     version: options.version,
   };
   let client = "";
@@ -199,13 +200,18 @@ function contentKind(request: Request): string {
   return type.includes("octet-stream") ? "application/octet-stream" : "other";
 }
 
-/** The same sentence comes at most once in a while. */
-function onceInAWhile(clock: Clock, log: Logger): ApiContext["warnOnce"] {
-  const saidAt = new Map<string, UnixMs>();
+/** The same sentence comes so often in a minute at most; who sends thousands of wrong requests fills no disk. */
+function linesAMinute(linesMax: number, clock: Clock, log: Logger): ApiContext["warnSome"] {
+  const said = new Map<string, { since: UnixMs; lines: number }>();
   return (sentence, facts) => {
     const now = clock.now();
-    if (now - (saidAt.get(sentence) ?? Number.NEGATIVE_INFINITY) < LINE_EVERY_MS) return;
-    saidAt.set(sentence, now);
-    log.warn(sentence, facts);
+    const last = said.get(sentence);
+    const isOver = last === undefined || Math.abs(now - last.since) >= MINUTE_MS;
+    const current = isOver ? { since: now, lines: 0 } : last;
+    said.set(sentence, current);
+    current.lines++;
+    if (current.lines > linesMax) return;
+    const unsaid = isOver && last !== undefined ? last.lines - linesMax : 0;
+    log.warn(sentence, unsaid > 0 ? { ...facts, unsaid } : facts);
   };
 }

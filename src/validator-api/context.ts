@@ -37,10 +37,14 @@ export interface ApiContext {
   readonly passage: Passage;
   /** For what waits for the cluster now. */
   readonly waiting: Places;
-  /** Logs a sentence about the client once in a while. */
-  readonly warnOnce: (sentence: string, facts: Readonly<Record<string, string | number>>) => void;
+  /** Logs a sentence about the client once a minute; the sentence is one of ours. */
+  readonly warnOnce: Warn;
+  /** The same, a number of times a minute. */
+  readonly warnSome: Warn;
   readonly version: string;
 }
+
+type Warn = (sentence: string, facts: Readonly<Record<string, string | number>>) => void;
 
 export type ApiCall = Call<ApiContext>;
 
@@ -72,6 +76,7 @@ export async function waitUntil<T>(
   if (at <= clock.now()) throw late();
   const cancel = clock.at(at, () => over.abort(late()));
   request.signal.addEventListener("abort", leave, { once: true });
+  if (request.signal.aborted) leave(); // While its share of the randao was judged.
   const giveBack = waiting.take(from.address, 1, () =>
     over.abort(new RequestRefused(503, "too many requests wait for the cluster")),
   );
@@ -130,7 +135,7 @@ export async function submitAll(call: ApiCall, items: readonly Handed[]): Promis
 
 /** One line for a request: a client with thousands of wrong keys would write thousands in every slot. */
 function sayRefused(
-  { log }: ApiCall,
+  { warnSome }: ApiCall,
   first: Handed | undefined,
   facts: { readonly why: string; readonly refused: number; readonly of: number },
 ): void {
@@ -138,7 +143,7 @@ function sayRefused(
     first === undefined || typeof first === "string"
       ? {}
       : { kind: first.kind, slot: first.slot, validator: short(first.groupKey) };
-  log.warn("Partial signatures of the validator client refused; the first of them", { ...facts, ...whose });
+  warnSome("Partial signatures of the validator client refused; the first of them", { ...facts, ...whose });
 }
 
 const OUR_FAULT: ReadonlySet<string> = new Set(["duty/unavailable", "duty/not-known-yet"]);

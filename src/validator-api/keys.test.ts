@@ -152,7 +152,7 @@ test("balances and identities are asked by group key and answered by public shar
       if (!request.path.includes("validator_")) return undefined;
       bodies.push(request.path.split("?")[1] ?? JSON.parse(Buffer.from(request.body ?? []).toString()));
       const data = [{ index: "0", pubkey: world.groupKeys[0], activation_epoch: "0" }];
-      return Promise.resolve(new Response(JSON.stringify({ data })));
+      return Promise.resolve(Response.json({ data }));
     },
   });
   const path = "/eth/v1/beacon/states/head/";

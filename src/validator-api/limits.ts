@@ -44,9 +44,13 @@ export const STREAMS_MAX = 16;
 export const WAITING_MAX = 16_384;
 /** What is read of the beacon node's answers that we translate: 16 000 validators are 7 MB. */
 export const ANSWER_BYTES_MAX: number = 64 * 1024 * 1024;
+/** What is read of the beacon node's reason for a refusal. */
+export const REASON_BYTES_MAX: number = 64 * 1024;
 /** Epochs whose duties are kept: the one before, this, the next, and one for a client whose clock is ahead. */
 export const EPOCHS_AHEAD_MAX = 2;
 /** Slots after which a validator that the chain did not know is asked for again. */
 export const UNKNOWN_AGAIN_SLOTS = 8;
-/** The same sentence about a client is logged once in this time. */
-export const LINE_EVERY_MS = 60_000;
+/** What clients do wrong is logged by the minute. */
+export const MINUTE_MS = 60_000;
+/** So often the same sentence about refused signatures: one for each kind of duty, and some. */
+export const LINES_MAX = 20;

@@ -110,6 +110,30 @@ test("who has hundreds of requests under way, or dozens of slow ones, ends his o
   await Promise.allSettled(answers);
 });
 
+test("an answer with keys is passed on as it comes, however long it is", async () => {
+  let pulled = 0;
+  const endless = async (): Promise<Response> =>
+    new Response(
+      new ReadableStream({
+        pull(controller) {
+          pulled++;
+          controller.enqueue(Buffer.from(`{"pubkey":"${world.groupKeys[0]}","amount":"1"},`.repeat(200)));
+        },
+      }),
+      { headers: { "content-type": "application/json", "eth-consensus-version": "fulu" } },
+    );
+  const world: ApiWorld = await apiWorld({ forward: endless });
+  const path = "http://api/eth/v1/beacon/states/head/pending_deposits";
+  const answer = await world.api.handle(new Request(path));
+  assert.equal(answer.headers.get("eth-consensus-version"), "fulu");
+  const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+  const { value } = await reader.read();
+  assert.ok(Buffer.from(value ?? []).includes(world.shares[0] as string));
+  assert.ok(!Buffer.from(value ?? []).includes(world.groupKeys[0] as string));
+  assert.ok(pulled < 10);
+  await reader.cancel();
+});
+
 test("who opens streams without end loses the oldest of them, and closes nobody else's", async () => {
   const ended: string[] = [];
   const silent = async ({ path }: { readonly path: string }, signal: AbortSignal): Promise<Response> => {

@@ -1,11 +1,12 @@
 import { Places } from "../base/index.ts";
-import { badRequest, json, RequestRefused, readBytes, refuseOtherTypes } from "../http/index.ts";
+import { badRequest, RequestRefused, readBytes, refuseOtherTypes } from "../http/index.ts";
 import type { BeaconPassage, Clock, Sender } from "../ports/index.ts";
 import { clientOf } from "./clients.ts";
 import type { ApiCall } from "./context.ts";
 import { isKey, type KeyBook } from "./key-book.ts";
 import { bodyBytesMax, FORWARDED_MAX, PASSAGE_QUICK_MS, SLOW_PASSAGES_MAX, STREAMS_MAX } from "./limits.ts";
-import { askJson } from "./upstream.ts";
+import { renamingKeys } from "./renaming-keys.ts";
+import { openJson } from "./upstream.ts";
 
 /** What is asked of the beacon node in a client's name; what is left out stays as it came. */
 export interface Question {
@@ -84,20 +85,28 @@ export class Passage {
 
   /** Asks with the names that the chain knows, and answers with those that the client knows. */
   async translated(call: ApiCall, question: Question): Promise<Response> {
-    const { json: document, headers } = await this.inTurn(call.from, (signal) =>
-      askJson(
-        this.#beacon,
-        {
-          method: question.method ?? (call.request.method === "POST" ? "POST" : "GET"),
-          path: question.path ?? call.url.pathname + call.url.search,
-          ...(question.body === undefined ? {} : { body: question.body }),
-          forOneClient: true,
+    const place = this.#take(call.from);
+    const signal = AbortSignal.any([call.request.signal, this.#closing, place.signal]);
+    const asked = {
+      method: question.method ?? (call.request.method === "POST" ? "POST" : "GET"),
+      path: question.path ?? call.url.pathname + call.url.search,
+      ...(question.body === undefined ? {} : { body: question.body }),
+    } as const;
+    try {
+      const { body, headers } = await openJson(this.#beacon, asked, signal);
+      // The chain's whole queue of deposits has tens of megabytes: it is never in memory, nor read as JSON.
+      const inClientsNames = body?.pipeThrough(renamingKeys((key) => this.#keys.toClient(key))) ?? null;
+      const version = headers.get("eth-consensus-version");
+      return new Response(endingWith(inClientsNames, signal, place.release), {
+        headers: {
+          "content-type": headers.get("content-type") ?? "application/json",
+          ...(version === null ? {} : { "eth-consensus-version": version }),
         },
-        AbortSignal.any([call.request.signal, this.#closing, signal]),
-      ),
-    );
-    const version = headers.get("eth-consensus-version");
-    return json(200, this.toClient(document), version === null ? {} : { "eth-consensus-version": version });
+      });
+    } catch (error) {
+      place.release();
+      throw error;
+    }
   }
 
   /** Does what is asked for one client alone, as one of the passages. @throws RequestRefused 503; what `work` throws. */
@@ -108,20 +117,6 @@ export class Passage {
     } finally {
       release();
     }
-  }
-
-  /** Every group key of the document that stands in a `pubkey` or `validator_pubkey` member, as the client knows it. */
-  toClient(value: unknown): unknown {
-    if (Array.isArray(value)) return value.map((item) => this.toClient(item));
-    if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(
-      Object.entries(value).map(([name, member]) => [
-        name,
-        typeof member === "string" && KEY_MEMBERS.has(name)
-          ? this.#keys.toClient(member)
-          : this.toClient(member),
-      ]),
-    );
   }
 
   /** Ids with group keys in place of our public shares. @throws RequestRefused 400 for another operator's share. */
@@ -180,8 +175,6 @@ function oldestOfMost(streams: readonly Stream[]): Stream | undefined {
     ({ client }) => client,
   )[0];
 }
-
-const KEY_MEMBERS: ReadonlySet<string> = new Set(["pubkey", "validator_pubkey"]);
 
 /** The same stream, which also ends with the signal; `onEnd` is called when it ends in whatever way. */
 function endingWith(

@@ -74,11 +74,11 @@ function compare(call: ApiCall, groupKey: GroupKey, wanted: Uint8Array): void {
 async function exit(call: ApiCall): Promise<Response> {
   const type = ssz.phase0.SignedVoluntaryExit;
   const signed = fromJson(type, await readJson(call.request, BODY_BYTES_MAX), "exit");
-  const { groupKey } = await ownValidator(call, signed.message.validatorIndex);
-  call.log.info("Exit submitted by the validator client", {
-    validator: short(groupKey),
-    epoch: signed.message.epoch,
-  });
-  const slot = firstSlotOf(call.chain, signed.message.epoch);
-  return submitAll(call, [{ kind: "exit", slot, groupKey, signed }]);
+  const { epoch, validatorIndex } = signed.message;
+  const { groupKey } = await ownValidator(call, validatorIndex);
+  const slot = firstSlotOf(call.chain, epoch);
+  const taken = await submitAll(call, [{ kind: "exit", slot, groupKey, signed }]);
+  // Once it is our share's: anybody can send one that is not.
+  call.log.info("Exit submitted by the validator client", { validator: short(groupKey), epoch });
+  return taken;
 }

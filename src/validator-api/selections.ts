@@ -50,7 +50,7 @@ export async function answerSelections(call: ApiCall, selections: readonly Selec
     const proofs = selections.map((selection) => byTaken.get(selection));
     for (const verdict of verdicts) {
       if (verdict === undefined) continue;
-      call.log.warn("Selection proof of the validator client refused", { why: reasonOf(verdict) });
+      call.warnSome("Selection proof of the validator client refused", { why: reasonOf(verdict) });
       break;
     }
     const data = selections.flatMap(({ json: item }, i) => {

@@ -1,7 +1,9 @@
-import { parseJson } from "../base/index.ts";
+import { parseJson, readBounded } from "../base/index.ts";
 import { badRequest, RequestRefused } from "../http/index.ts";
 import type { BeaconPassage, ForwardedRequest } from "../ports/index.ts";
-import { ANSWER_BYTES_MAX } from "./limits.ts";
+import { ANSWER_BYTES_MAX, REASON_BYTES_MAX } from "./limits.ts";
+
+type Question = Pick<ForwardedRequest, "method" | "path"> & { readonly body?: unknown };
 
 export interface JsonAnswer {
   /** The whole document. */
@@ -17,36 +19,56 @@ export interface JsonAnswer {
  */
 export async function askJson(
   beacon: BeaconPassage,
-  question: Pick<ForwardedRequest, "method" | "path" | "forOneClient"> & { readonly body?: unknown },
+  question: Question & { readonly forOneClient?: boolean },
   signal: AbortSignal,
 ): Promise<JsonAnswer> {
-  const headers = new Headers({ accept: "application/json" });
-  const request: ForwardedRequest = {
-    method: question.method,
-    path: question.path,
-    headers,
-    wholeBytesMax: ANSWER_BYTES_MAX,
-    forOneClient: question.forOneClient ?? false,
-    ...(question.body === undefined
-      ? {}
-      : { body: new Uint8Array(Buffer.from(JSON.stringify(question.body))) }),
-  };
-  if (question.body !== undefined) headers.set("content-type", "application/json");
-  const answer = await beacon.forward(request, signal);
-  const json = parse(await answer.arrayBuffer());
-  if (answer.status < 200 || answer.status > 299) {
-    const message = typeof json?.["message"] === "string" ? json["message"].slice(0, 300) : "no reason given";
-    // A redirect, which no beacon API has, is a failure of the node and nothing that a client should follow.
-    throw new RequestRefused(
-      answer.status < 400 ? 502 : answer.status,
-      `the beacon node answered: ${message}`,
-    );
-  }
+  const { forOneClient = false } = question;
+  const how = { wholeBytesMax: ANSWER_BYTES_MAX, forOneClient };
+  const answer = await beacon.forward({ ...requestOf(question), ...how }, signal);
+  const json = parse(new Uint8Array(await answer.arrayBuffer()));
+  if (!isSuccess(answer)) throw refusalOf(answer, json);
   if (json === undefined) throw new RequestRefused(502, "the beacon node's answer is not JSON");
   return { json, headers: answer.headers };
 }
 
-function parse(bytes: ArrayBuffer): Readonly<Record<string, unknown>> | undefined {
+/**
+ * Asks for a JSON document of any length that one client waits for, as it comes.
+ *
+ * @throws RequestRefused with the beacon node's own status and reason.
+ */
+export async function openJson(
+  beacon: BeaconPassage,
+  question: Question,
+  signal: AbortSignal,
+): Promise<Response> {
+  const answer = await beacon.forward({ ...requestOf(question), forOneClient: true }, signal);
+  if (isSuccess(answer)) return answer;
+  const reason =
+    answer.body === null
+      ? undefined
+      : await readBounded(answer.body, REASON_BYTES_MAX).catch(() => undefined);
+  throw refusalOf(answer, reason && parse(reason));
+}
+
+function requestOf({ method, path, body }: Question): ForwardedRequest {
+  const headers = new Headers({ accept: "application/json" });
+  if (body === undefined) return { method, path, headers };
+  headers.set("content-type", "application/json");
+  return { method, path, headers, body: new Uint8Array(Buffer.from(JSON.stringify(body))) };
+}
+
+const isSuccess = ({ status }: Response): boolean => status >= 200 && status <= 299;
+
+function refusalOf(
+  { status }: Response,
+  json: Readonly<Record<string, unknown>> | undefined,
+): RequestRefused {
+  const message = typeof json?.["message"] === "string" ? json["message"].slice(0, 300) : "no reason given";
+  // A redirect, which no beacon API has, is a failure of the node and nothing that a client should follow.
+  return new RequestRefused(status < 400 ? 502 : status, `the beacon node answered: ${message}`);
+}
+
+function parse(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
     const json: unknown = parseJson(Buffer.from(bytes).toString("utf8"));
     return typeof json === "object" && json !== null && !Array.isArray(json)
