@@ -30,17 +30,14 @@ export interface MemoryDisk extends SlashingStore, NoteStore {
   copy(): DiskCopy;
   /** Puts a backup in the place of everything; the machine is down meanwhile. */
   restore(copy: DiskCopy): void;
-  /** The machine stops: what is not durable yet is lost, and nobody is answered any more. Then it is up again. */
+  /** The program stops: what is not durable yet is lost, and nobody is answered any more. */
   crash(): void;
   /** While true every call fails and records nothing, as a full disk does. */
   setFailing(failing: boolean): void;
 }
 
 /** A backup of a whole disk. */
-export interface DiskCopy {
-  readonly standing: MemoryStanding;
-  readonly changes: readonly Change[];
-}
+export type DiskCopy = readonly Change[];
 
 type Change =
   | { readonly kind: "trust" }
@@ -54,7 +51,7 @@ export function memoryDisk(clock: Clock, options: MemoryDiskOptions = {}): Memor
   const chain = options.genesisValidatorsRoot ?? new Uint8Array(32);
   const durable: Change[] = [];
   /** The part of the durable changes that says how complete the memory is. */
-  const standingOf = (changes: readonly Change[]): MemoryStanding => {
+  const standingOf = (changes: readonly Change[]): Omit<MemoryStanding, "sameBoot"> => {
     const last = changes.findLast(({ kind }) => kind === "trust" || kind === "import");
     const targets = changes.flatMap((change) =>
       change.kind === "vote" && change.vote.kind === "attestation" ? [change.vote.target] : [],
@@ -67,6 +64,8 @@ export function memoryDisk(clock: Clock, options: MemoryDiskOptions = {}): Memor
   let memory = new Map<GroupKey, ValidatorMemory>();
   let notes = new Map<string, Uint8Array>();
   let life = 0;
+  /** Whether a program that starts now follows another one of this machine, on what that one left. */
+  let sameBoot = false;
   let failing = false;
 
   /** Judged now, durable later, answered after that; a crash on the way ends it there. */
@@ -117,15 +116,17 @@ export function memoryDisk(clock: Clock, options: MemoryDiskOptions = {}): Memor
       return commit([change], undefined);
     },
     noteKeys: async (prefix) => [...notes.keys()].filter((key) => key.startsWith(prefix)).toSorted(),
-    standing: () => standingOf(durable),
+    standing: () => ({ ...standingOf(durable), sameBoot }),
     trust: () => commit([{ kind: "trust" }], undefined),
-    copy: () => ({ standing: standingOf(durable), changes: [...durable] }),
-    restore({ changes }) {
+    copy: () => [...durable],
+    restore(changes) {
       durable.splice(0, durable.length, ...changes);
       this.crash();
+      sameBoot = false;
     },
     crash() {
       life++;
+      sameBoot = true;
       memory = new Map();
       notes = new Map();
       for (const change of durable) replay({ memory, notes }, change);

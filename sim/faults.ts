@@ -1,5 +1,5 @@
 import type { SeededRandom } from "../src/base/index.ts";
-import { epochOf, type OperatorIndex, type Root, slotAt } from "../src/spec/index.ts";
+import type { OperatorIndex, Root } from "../src/spec/index.ts";
 import type { DiskCopy } from "./disk.ts";
 import type { DutyWorld, SimOperator } from "./duty-world.ts";
 
@@ -83,14 +83,10 @@ export class Faults {
 
   #restart(index: number): void {
     if (!this.down.delete(index)) return;
-    const { spec, clock, operators } = this.#world;
     const copy = this.#copies.get(index);
-    const epoch = epochOf(spec, slotAt(spec, clock.now()));
-    // A copy that is less than two epochs old is not noticed, and is one fault of f (docs/adr/0170).
     const watched = this.#world.options.past !== undefined;
-    const old = watched && copy !== undefined && (copy.standing.newestTarget ?? -1) < epoch - 1;
-    if (old && this.#random.chance(0.5)) {
-      operators[index]?.disk.restore(copy);
+    if (watched && copy !== undefined && this.#random.chance(0.5)) {
+      this.#world.operators[index]?.disk.restore(copy);
       this.restored.add(index);
     }
     this.#world.restart(index);

@@ -40,7 +40,7 @@ export const CAUSES = {
   "other-block":
     "The slot has a block of somebody else, or of another head, in place of ours. If it repeats, blocks go out too late.",
   "watching-for-a-double":
-    "This node signs nothing for two epochs, since its slashing memory is new, imported or behind; see docs/moving.md. The other operators sign.",
+    "This node signs nothing for two epochs, since its slashing memory is new, imported or behind, or until its beacon node has caught up after a start of the machine; see docs/moving.md. The other operators sign.",
   stopped: "The node was stopped before the duty was done.",
 } as const satisfies Record<string, string>;
 

@@ -80,8 +80,8 @@ export function createContext(
   const publicShares = new Map(cluster.validators.map((v) => [v.groupKey, v.publicShares]));
   const store = new PartialStore(publicShares.keys());
   const gate = dutyGate(chain, clock);
-  const maySign: ExchangeContext["maySign"] = (kind) =>
-    memory.state !== "doubted" && (watch?.maySign(kind) ?? true);
+  const maySign: ExchangeContext["maySign"] = (duty) =>
+    memory.state !== "doubted" && (watch?.maySign(duty) ?? true);
   const onFinish = (outcome: DutyOutcome): void => {
     metrics.outcome(outcome);
     // The duty's own line, for all its validators together, is written from its timeline.

@@ -248,7 +248,7 @@ export class Desk implements DutyDesk {
 
   /** @throws DeskError when there is nothing to wait for. */
   #requireOurs(id: DutyId): void {
-    const why = this.#silentBecause();
+    const why = this.#silentBecause(id);
     if (why !== undefined) throw deskError("duty/unavailable", id, why);
     const deadline = dutyDeadline(this.#context.chain, id);
     if (deadline !== undefined && deadline <= this.#context.clock.now()) throw deskError("duty/too-late", id);
@@ -257,12 +257,15 @@ export class Desk implements DutyDesk {
     if (members === 0) throw deskError("duty/not-ours", id);
   }
 
-  /** Why nothing may be signed now; undefined when it may. */
-  #silentBecause(): string | undefined {
+  /** Why nothing may be signed for a duty now; undefined when it may. */
+  #silentBecause(id: DutyId): string | undefined {
     const { memory, watch } = this.#context;
     if (this.#more.closing.aborted) return "the node is stopping";
     if (memory.state === "doubted") return "a bug was found on the way to the slashing memory; see the log";
-    return watch === undefined || watch.over ? undefined : "the node watches for a double before it signs";
+    if (watch === undefined || watch.maySign(id)) return undefined;
+    return watch.over
+      ? "the node was started within this slot"
+      : "the node watches for a double before it signs";
   }
 
   /** Ends at the duty's deadline at the latest; and soon after it is due when it turns out that nobody has it. */

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Checkers } from "../../sim/checkers/index.ts";
 import { OperatorClock, SimClock } from "../../sim/clock.ts";
 import { DutyWorld, type DutyWorldOptions } from "../../sim/duty-world.ts";
+import { seeOtherHead } from "../../sim/faults.ts";
 import { type BeaconNode, type Logger, type MemoryStanding, silent, unmetered } from "../ports/index.ts";
 import {
   dutyKinds,
@@ -22,8 +24,8 @@ import { PartialStore } from "./partial-store.ts";
 // Whole clusters on a simulated chain with eight slots in an epoch; the world begins in the middle of slot 0, so the first
 // whole epoch that anybody can watch is epoch 1.
 
-const NEW: MemoryStanding = { origin: "new", newestTarget: undefined };
-const kept = (newestTarget: Epoch): MemoryStanding => ({ origin: "kept", newestTarget });
+const NEW: MemoryStanding = { origin: "new", newestTarget: undefined, sameBoot: false };
+const kept = (newestTarget: Epoch): MemoryStanding => ({ origin: "kept", newestTarget, sameBoot: true });
 const watching = (...indices: number[]): Pick<DutyWorldOptions, "past"> => ({
   past: (index) => (indices.includes(index) ? { memory: NEW, freshKeys: false } : undefined),
 });
@@ -197,6 +199,38 @@ test("that no validator is active is not believed of a beacon node that was away
   }
 });
 
+test("operators that are put back to copies of their disks contradict nothing that they forgot, not even in the same slot", async () => {
+  for (const [seed, later] of [
+    [1, 0],
+    [3, 0],
+    [5, 0],
+    [2, 2],
+  ] as const) {
+    const world = new DutyWorld(seed, {
+      past: (_index, disk) => ({ memory: disk.standing(), freshKeys: true }),
+    });
+    const checkers = new Checkers(world, new Set());
+    world.start();
+    await world.runToSlot(12);
+    const copies = world.operators.map(({ disk }) => disk.copy());
+    await world.clock.run({ until: slotStart(world.spec, 12 + later) + 2_600 }); // The votes of the slot are out.
+    for (const { index, disk } of world.operators) {
+      world.crash(index);
+      disk.restore(copies[index] ?? assert.fail());
+      world.restart(index);
+    }
+    for (const { beacon } of world.operators) seeOtherHead(beacon, new Uint8Array(32).fill(0x99));
+    await end(world, 2);
+    checkers.finish();
+    assert.deepEqual(checkers.violations, []);
+    const votedFor = world.chain.votes.map(({ attestation }) => attestation.data.slot);
+    assert.ok(
+      votedFor.filter((slot) => slot > 13 + later).length >= 6,
+      "they sign again from the next slot on",
+    );
+  }
+});
+
 test("an epoch does not count as watched when the beacon node saw nothing of what the other operators signed", async () => {
   const world = new DutyWorld(14, watching(3));
   const own = world.operators[3]?.beacon ?? assert.fail();
@@ -280,9 +314,34 @@ test("a memory is up to date that ends in the epoch before, in this one or in th
     [3, 4, 5, 6, 7, 2 ** 40].map((newest) => isOver(kept(newest))),
     [false, true, true, true, false, false],
   );
-  assert.ok(
-    !isOver({ origin: "imported", newestTarget: 5 }) && !isOver({ origin: "kept", newestTarget: undefined }),
-  );
+  assert.ok(!isOver({ ...kept(5), origin: "imported" }) && !isOver({ ...kept(5), newestTarget: undefined }));
+});
+
+test("a memory that may be a copy is used when a beacon node has the present, and watched with when none ever has", async () => {
+  for (const catchesUp of [true, false]) {
+    const world = new DutyWorld(15, { validatorCount: 1 });
+    const { spec } = world;
+    const [start, epochMs] = [19, 8 * spec.slotMs]; // In epochs of eight slots, two are a quarter.
+    const clock = new SimClock(slotStart(spec, start) + 1_000);
+    let behind = 3;
+    const beacon = {
+      block: async () => ({ slot: slotAt(spec, clock.now()) - behind }),
+      validators: async ([pubkey]: readonly GroupKey[]) => [{ pubkey, index: 7, status: "active_ongoing" }],
+      liveValidators: async () => new Set([7]),
+    } as unknown as BeaconNode;
+    const watch = watchOf(world, { clock, beacon, memory: { ...kept(2), sameBoot: false } });
+    const signs = (...slots: readonly number[]): readonly boolean[] =>
+      slots.map((slot) => watch.maySign({ slot, kind: "attester" }));
+    const reason = (): string | undefined => watch.status?.reason;
+    watch.run(new AbortController().signal).catch(() => {});
+    await clock.run({ forMs: epochMs - 1_000 });
+    assert.deepEqual(signs(start - 1, start, start + 1), [false, false, false]);
+    assert.equal(reason(), "memory may be a copy");
+    if (catchesUp) behind = 2;
+    await clock.run({ forMs: 4_000 });
+    assert.equal(reason(), catchesUp ? undefined : "memory behind");
+    assert.deepEqual(signs(start - 1, start, start + 1), [false, false, catchesUp]);
+  }
 });
 
 test("a node at work that hears its double says so once an epoch, and goes on", async () => {
@@ -326,7 +385,7 @@ test("whatever offers a partial signature during the watch, none leaves but thos
     },
     store: new PartialStore([]),
     gate: () => true,
-    maySign: (kind) => watch.maySign(kind),
+    maySign: (duty) => watch.maySign(duty),
     log: silent,
     meter: unmetered,
     onReceived: () => {},

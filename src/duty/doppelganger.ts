@@ -19,7 +19,7 @@ import { LIMITS } from "./limits.ts";
 import { retry } from "./retry.ts";
 
 /** Why this node does not sign yet: its slashing memory may not know all that its share has signed. */
-export type WatchReason = "new memory" | "imported memory" | "memory behind";
+export type WatchReason = "new memory" | "imported memory" | "memory behind" | "memory may be a copy";
 
 /** Kinds that a double may sign too: nobody can be slashed for them, and they are the same whoever signs. */
 const HARMLESS: ReadonlySet<DutyKind> = new Set(["exit", "builder-registration"]);
@@ -91,12 +91,17 @@ export class DoppelgangerWatch {
   #nothingToFear(): boolean {
     const { chain, memory, freshKeys } = this.#options;
     if (this.#sinceSlot < 0) return false;
+    // In the first epoch there is nothing to compare the operator's word with.
+    return (memory.sameBoot && this.#isUpToDate()) || (freshKeys && epochOf(chain, this.#sinceSlot) === 0);
+  }
+
+  /** As far as the memory's own votes tell; it may still be a copy that is less than two epochs old. */
+  #isUpToDate(): boolean {
+    const { chain, memory } = this.#options;
     const epoch = epochOf(chain, this.#sinceSlot);
     const newest = memory.newestTarget ?? -1;
     // A vote of an epoch to come was signed, or imported, under another clock than this one: nothing follows from it.
-    const upToDate = memory.origin === "kept" && newest >= epoch - 1 && newest <= epoch + 1;
-    // In the first epoch there is nothing to compare the operator's word with.
-    return upToDate || (freshKeys && epoch === 0);
+    return memory.origin === "kept" && newest >= epoch - 1 && newest <= epoch + 1;
   }
 
   /** Whether this node may sign. Never false again once it was true. */
@@ -104,9 +109,14 @@ export class DoppelgangerWatch {
     return this.#over;
   }
 
-  /** Whether this node may sign for a duty of this kind. */
-  maySign(kind: DutyKind): boolean {
-    return this.#over || HARMLESS.has(kind);
+  /**
+   * Whether this node may sign for this duty. A memory that may be a copy does not know what was signed since. That was for
+   * duties of slots that had begun before this node did, so it does none of those.
+   */
+  maySign({ slot, kind }: DutyId): boolean {
+    if (HARMLESS.has(kind)) return true;
+    const { origin, sameBoot } = this.#options.memory;
+    return this.#over && (slot > this.#sinceSlot || sameBoot || origin !== "kept");
   }
 
   /** Undefined when the node signs, and while it is not yet known whether it has to watch. */
@@ -182,6 +192,7 @@ export class DoppelgangerWatch {
   /** Undefined when there is nothing to fear after all. */
   async #reasonToWatch(signal: AbortSignal): Promise<WatchReason | undefined> {
     const { memory, freshKeys } = this.#options;
+    if (this.#isUpToDate()) return (await this.#comesToThePresent(signal)) ? undefined : "memory behind";
     const active = await this.#witness.activeValidators(signal);
     const present = await this.#witness.seesThePresent(signal);
     if (active.size === 0 && present) {
@@ -213,6 +224,24 @@ export class DoppelgangerWatch {
       this.#log.warn("The beacon node does not tell who signed", { epoch, why: explain(error) });
       return undefined;
     }
+  }
+
+  /**
+   * The checkpoints of the present are those that whatever was signed before had, or later ones, so that no vote surrounds one
+   * that was forgotten. A beacon node that came back with this machine catches up first; after an epoch it is waited for no more.
+   */
+  async #comesToThePresent(signal: AbortSignal): Promise<boolean> {
+    const { chain, clock } = this.#options;
+    const until = clock.now() + chain.slotsPerEpoch * chain.slotMs;
+    for (let told = false; !(await this.#witness.seesThePresent(signal)); told = true) {
+      if (clock.now() >= until) return false;
+      if (!told) {
+        this.#log.warn("No beacon node has the chain as it is now; this node signs nothing before one has");
+        this.#tell("memory may be a copy", 0, this.#nextWholeEpoch() + 1, []);
+      }
+      await sleepUntil(clock, clock.now() + LIMITS.retryMaxMs, signal);
+    }
+    return true;
   }
 
   async #watch(reason: WatchReason, signal: AbortSignal): Promise<void> {

@@ -53,7 +53,7 @@ export interface ExchangeContext {
   readonly store: PartialStore;
   readonly gate: (duty: DutyId) => boolean;
   /** Whether this node may let partial signatures out; every one of them leaves through `offer`. */
-  readonly maySign: (kind: DutyKind) => boolean;
+  readonly maySign: (duty: DutyId) => boolean;
   readonly log: Logger;
   readonly meter: Meter;
   /** Takes what stands until enough have signed. @returns Why it was not taken. */
@@ -152,7 +152,7 @@ export class Exchange {
   }
 
   #send(to: readonly OperatorIndex[], duty: DutyId, partials: readonly Partial[], signal: AbortSignal): void {
-    if (!this.#context.maySign(duty.kind)) return this.#drop("", "watching-for-a-double", partials.length);
+    if (!this.#context.maySign(duty)) return this.#drop("", "watching-for-a-double", partials.length);
     // A message has one entry per validator, so each part goes in a message of its own.
     for (const ofPart of Map.groupBy(partials, ({ part }) => part).values()) {
       const bytes = encodePartials(duty, ofPart);

@@ -181,9 +181,10 @@ test("a clock that is set forward skips slots with a cause; one that is set back
   assertNothingSlashable(world);
 });
 
-test("a node that slept for epochs begins nothing more and says so; a shorter sleep, or a clock a little ahead, is none", async () => {
+test("a node that slept for a minute begins nothing more and says so; a shorter sleep, or a clock a little ahead, is none", async () => {
   for (const [slots, expected] of [
     [8, 0],
+    [12, 1],
     [16, 1],
   ] as const) {
     let overslept = 0;

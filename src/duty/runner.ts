@@ -185,11 +185,10 @@ class Runner implements DutyRunner {
       this.#miss({ slot, kind: "attester" }, this.#schedule.duties.attestersAt(slot));
       this.#miss({ slot, kind: "proposer" }, this.#schedule.duties.proposersAt(slot));
     }
-    // A memory that ends two epochs ago is not believed at a start either.
-    const epochs = epochOf(chain, to + 1) - epochOf(chain, from);
+    // Duties that had begun might be decided and signed a second time, and differently.
     const sleptMs = (to + 1 - from) * chain.slotMs;
     const { onOverslept } = this.#options;
-    if (onOverslept === undefined || epochs < 2 || sleptMs < LIMITS.sleepMsMin) return;
+    if (onOverslept === undefined || sleptMs < LIMITS.sleepMsMin) return;
     this.#closing.abort(new DutyOver("stopping"));
     onOverslept();
   }

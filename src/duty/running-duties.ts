@@ -65,7 +65,8 @@ export class RunningDuties {
   /** What is done in a duty: its script, or looking on while we may not sign. Undefined when there is nothing to be learnt. */
   #scriptOf<D>(id: DutyId, perform: Script<D>): Script<D> | undefined {
     const { watch } = this.#context;
-    if (watch === undefined || watch.maySign(id.kind)) return perform;
+    if (watch === undefined || watch.maySign(id)) return perform;
+    if (watch.over) return undefined;
     if (id.kind !== "attester" && id.kind !== "proposer") return undefined;
     return (duty, signal) => observeDuty(this.#context, watch, duty, signal);
   }

@@ -236,6 +236,15 @@ test("a node that watches says when it begins to sign", () => {
     [],
   );
   assert.match(found?.advice ?? "", /in about 7 min/);
+
+  const [waits] = findings(
+    facts({
+      ready: ["watching for a double"],
+      duties: { ...duties, watching: { ...watching, reason: "memory may be a copy" } },
+    }),
+    [],
+  );
+  assert.match(`${waits?.what} ${waits?.advice}`, /may be a copy.*Wait until a beacon node has caught up/);
 });
 
 test("an operator takes part in the duties that were sent and whose messages have had time to come", () => {

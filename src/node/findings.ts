@@ -113,7 +113,10 @@ const REASONS: Readonly<Record<NotReady, (facts: Facts) => Omit<Finding, "level"
   }),
   "watching for a double": ({ at, duties: { watching } }) => ({
     what: `This node watches the chain before it signs, as its slashing memory ${WATCHED_MEMORY[watching?.reason ?? "new memory"]}. The other operators sign.`,
-    advice: `Nothing to do: it begins by itself after two quiet epochs${watching === undefined ? "" : `, in about ${minutesUntil(watching.signsAt, at)} min`} (docs/moving.md).`,
+    advice:
+      watching?.reason === "memory may be a copy"
+        ? "Wait until a beacon node has caught up; then it begins by itself."
+        : `Nothing to do: it begins by itself after two quiet epochs${watching === undefined ? "" : `, in about ${minutesUntil(watching.signsAt, at)} min`} (docs/moving.md).`,
   }),
 };
 
@@ -126,6 +129,8 @@ const WATCHED_MEMORY: Readonly<Record<WatchReason, string>> = {
   "new memory": "is new",
   "imported memory": "was imported",
   "memory behind": "is behind",
+  "memory may be a copy":
+    "may be a copy that came back with this machine, and no beacon node has the chain as it is now",
 };
 
 function minutesUntil(time: UnixMs, now: UnixMs): number {

@@ -15,6 +15,7 @@ import {
   type ExposedMeter,
   watchEventLoop,
 } from "../telemetry/index.ts";
+import { bootOfMachine } from "./boot-of-machine.ts";
 import { systemClock } from "./clock.ts";
 import { untilClockAgrees, watchForSetBack } from "./clock-checks.ts";
 import type { RunConfig } from "./config.ts";
@@ -42,10 +43,15 @@ export async function runNode(config: RunConfig, signal: AbortSignal): Promise<v
   fitBuffers();
   // A node whose clock was set back would wait for the time to come round again, one that learned the chain's forks before
   // its beacon nodes were upgraded would sign for the old ones, and one that slept would trust what it knew; a new one does not.
-  while ((await runOnce(config, signal)) === "begin anew");
+  // A machine that is put back while it runs is in the same boot as before, so a later life does not rely on it.
+  for (let boot = bootOfMachine(); (await runOnce(config, boot, signal)) === "begin anew"; boot = undefined);
 }
 
-async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped" | "begin anew"> {
+async function runOnce(
+  config: RunConfig,
+  boot: string | undefined,
+  signal: AbortSignal,
+): Promise<"stopped" | "begin anew"> {
   const running = new Running();
   const anew = new AbortController();
   const lock = readLock(config.lockFile); // Before anything is made: the folder may be a mistyped name.
@@ -68,7 +74,7 @@ async function runOnce(config: RunConfig, signal: AbortSignal): Promise<"stopped
       ),
     );
     const begun = AbortSignal.any([signal, anew.signal]);
-    const { broken } = await startNode(config, identity, { log, meter, running, beginAnew }, begun);
+    const { broken } = await startNode(config, identity, { boot, log, meter, running, beginAnew }, begun);
     const over = AbortSignal.any([begun, broken]);
     if (!over.aborted)
       await new Promise((resolve) => over.addEventListener("abort", resolve, { once: true }));
@@ -101,6 +107,8 @@ function makeMeter(config: RunConfig, { cluster, self }: Identity): ExposedMeter
 
 /** What a node has from its first moment to its last. */
 interface Life {
+  /** Names this boot of the machine, where what is on disk is surely what this machine left there. */
+  readonly boot: string | undefined;
   readonly log: Logger;
   readonly meter: ExposedMeter;
   readonly running: Running;
@@ -116,7 +124,7 @@ async function startNode(
   signal: AbortSignal,
 ): Promise<Pick<NodeStore, "broken">> {
   const { cluster, self } = identity;
-  const { log, meter, running, beginAnew } = life;
+  const { boot, log, meter, running, beginAnew } = life;
   const clock = systemClock;
   greet(identity, log);
   if (config.privateKeyFileLock) {
@@ -141,6 +149,7 @@ async function startNode(
     path: slashingDatabase(config.dataDir),
     lockHash: cluster.lockHash,
     genesisValidatorsRoot: chain.genesisValidatorsRoot,
+    ...(boot === undefined ? {} : { boot }),
   });
   running.add(() => store.close());
   const memory = await store.standing();

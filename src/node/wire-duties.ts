@@ -122,7 +122,7 @@ function makeRunner(
     options: {
       builder: builderApi,
       onOverslept: () =>
-        beginAnew("The machine slept for epochs, or was put back to what it was then; the node starts anew"),
+        beginAnew("The machine slept, or was put back to what it was before; the node starts anew"),
       buildersAgreed: (slot) => infosync.buildersWanted(slot),
       severalContributions: (slot) => infosync.severalContributions(slot),
       ...(graffiti === "" ? {} : { graffiti }),

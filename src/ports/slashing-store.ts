@@ -10,6 +10,8 @@ export interface MemoryStanding {
   readonly origin: "new" | "imported" | "kept";
   /** The latest epoch voted for, of all validators. */
   readonly newestTarget: Epoch | undefined;
+  /** Whether it was last in use in this boot of this machine, so that it did not come back with a copy of the machine. */
+  readonly sameBoot: boolean;
 }
 
 /**

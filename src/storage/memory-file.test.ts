@@ -10,6 +10,7 @@ import type { GroupKey } from "../spec/index.ts";
 import { DUTIES_KEPT } from "./limits.ts";
 import { MemoryFile } from "./memory-file.ts";
 import { exportSlashingProtection, importSlashingProtection } from "./slashing-files.ts";
+import { Witness } from "./witness.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "trireme-memory-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -19,6 +20,12 @@ const pubkey = `0x${"ab".repeat(48)}` as GroupKey;
 const block = (slot: number, fill = 1): SlashableVote => ({
   kind: "block",
   slot,
+  signingRoot: new Uint8Array(32).fill(fill),
+});
+const vote = (target: number, fill = 1): SlashableVote => ({
+  kind: "attestation",
+  source: target - 1,
+  target,
   signingRoot: new Uint8Array(32).fill(fill),
 });
 const admit = (file: MemoryFile, ...votes: readonly SlashableVote[]): boolean[] =>
@@ -46,6 +53,7 @@ test("when the disk is full nothing is recorded, and once there is room again vo
   assert.throws(() => admit(file, block(2), block(3)), { code: "storage/unavailable" });
   full = false;
   assert.deepEqual(admit(file, block(2, 9), block(3, 9), block(1, 9)), [true, true, false]);
+  file.writeNote("note", new Uint8Array([1]));
   file.close();
 
   const again = open(); // The seal holds too.
@@ -61,6 +69,18 @@ test("when it cannot be told what is on disk, nothing more is admitted", (t) => 
     if (sql === "COMMIT") throw Object.assign(new Error("disk I/O error"), { errcode: 10 });
   });
   assert.throws(() => admit(file, block(1)), { code: "storage/unavailable" });
+  t.mock.restoreAll();
+  assert.throws(() => admit(file, block(2)), /the file failed earlier/);
+  file.close();
+});
+
+test("where the file turns out to be damaged, nothing more is admitted", (t) => {
+  const file = fresh().open();
+  assert.deepEqual(admit(file, block(1)), [true]);
+  t.mock.method(DatabaseSync.prototype, "exec", () => {
+    throw Object.assign(new Error("database disk image is malformed"), { errcode: 11 });
+  });
+  assert.throws(() => file.checkpoint(), { code: "storage/corrupt" });
   t.mock.restoreAll();
   assert.throws(() => admit(file, block(2)), /the file failed earlier/);
   file.close();
@@ -102,15 +122,21 @@ test("a second opener is refused at once, in the same process too", () => {
 });
 
 test("pruning keeps the file small and its seal right", () => {
-  const { open } = fresh();
+  const { path, open } = fresh();
   const file = open();
-  for (let slot = 1; slot <= 500; slot++) admit(file, block(slot));
+  for (let at = 1; at <= 500; at++) admit(file, block(at), vote(at));
   file.prune();
   const [record] = file.export("complete").validators;
   assert.ok((record?.blocks.length ?? 0) < 100);
+  assert.ok((record?.attestations.length ?? 0) < 200);
+  const written = Witness.read(`${path}-witness`);
+  file.prune();
+  assert.equal(Witness.read(`${path}-witness`), written, "there is nothing left to prune");
   file.close();
   const again = open();
   assert.deepEqual(admit(again, block(100, 9), block(500, 9), block(501)), [false, false, true]);
+  assert.deepEqual(admit(again, vote(100, 9), vote(500, 9), vote(501)), [false, false, true]);
+  assert.deepEqual(admit(again, block(499), vote(499)), [true, true], "the latest are kept with their roots");
   again.close();
 });
 
@@ -174,22 +200,34 @@ test("slashing protection moves by file from one node to another, and a bad file
 test("a memory says whether it may have gaps: made new, imported into, or kept and until when", () => {
   const [from, to] = [fresh(), fresh()];
   const file = from.open();
-  assert.deepEqual(file.standing(), { origin: "new", newestTarget: undefined });
+  assert.deepEqual(file.standing(), { origin: "new", newestTarget: undefined, sameBoot: false });
   admit(file, { kind: "attestation", source: 3, target: 4, signingRoot: new Uint8Array(32) });
-  assert.deepEqual(file.standing(), { origin: "new", newestTarget: 4 });
+  assert.deepEqual(file.standing(), { origin: "new", newestTarget: 4, sameBoot: false });
   file.trust();
   file.close();
   const again = from.open();
-  assert.deepEqual(again.standing(), { origin: "kept", newestTarget: 4 });
+  assert.deepEqual(again.standing(), { origin: "kept", newestTarget: 4, sameBoot: false });
   again.close();
 
   importSlashingProtection(to.path, exportSlashingProtection(from.path), { lockHash });
   const receiver = to.open();
-  assert.deepEqual(receiver.standing(), { origin: "imported", newestTarget: 4 });
+  assert.deepEqual(receiver.standing(), { origin: "imported", newestTarget: 4, sameBoot: false });
   receiver.trust();
   receiver.close();
   importSlashingProtection(to.path, exportSlashingProtection(from.path));
   const twice = to.open();
   assert.equal(twice.standing().origin, "imported", "every import may bring less than was signed");
   twice.close();
+});
+
+test("a memory says whether it was used last in this boot of this machine, as far as anybody knows", () => {
+  const { path } = fresh();
+  const isSame = (boot?: string): boolean => {
+    const file = new MemoryFile({ path, lockHash, ...(boot === undefined ? {} : { boot }) });
+    const { sameBoot } = file.standing();
+    file.close();
+    return sameBoot;
+  };
+  const boots = ["one", "one", undefined, "one", "two", "one"];
+  assert.deepEqual(boots.map(isSame), [false, true, false, true, false, false]);
 });

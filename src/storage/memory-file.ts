@@ -38,6 +38,8 @@ export interface ImportSummary {
 
 /** The note that says where a memory comes from; none in one that was just made. */
 const ORIGIN_NOTE = "memory/origin";
+/** The note that says in which boot of which machine the file was used last. */
+const BOOT_NOTE = "memory/boot";
 
 /** The node's SQLite file, synchronously: run by the storage thread, and directly by commands on a stopped node. */
 export class MemoryFile {
@@ -51,6 +53,7 @@ export class MemoryFile {
   #votes: VoteTable;
   #notes: NoteTable;
   readonly #duties: DutyTable;
+  readonly #sameBoot: boolean;
   #broken: unknown;
 
   /** @throws StorageError any of its codes. */
@@ -72,6 +75,7 @@ export class MemoryFile {
       this.#write("remember the chain", () => this.#setChain(root));
       this.#genesisValidatorsRoot = root;
     }
+    this.#sameBoot = this.#noteBoot(options.boot);
     this.prune();
   }
 
@@ -142,7 +146,7 @@ export class MemoryFile {
       const note = this.#notes.read(ORIGIN_NOTE);
       const origin = note === undefined ? "new" : Buffer.from(note).toString("utf8");
       assert(origin === "new" || origin === "imported" || origin === "kept", "the memory names its origin");
-      return { origin, newestTarget: this.#votes.newestTarget };
+      return { origin, newestTarget: this.#votes.newestTarget, sameBoot: this.#sameBoot };
     });
   }
 
@@ -200,6 +204,17 @@ export class MemoryFile {
   close(): void {
     this.#db.close();
     this.#witness.close();
+  }
+
+  /** @returns Whether the file was used last in this boot. */
+  #noteBoot(boot: string | undefined): boolean {
+    if (boot === undefined) return false;
+    const earlier = this.readNote(BOOT_NOTE);
+    if (earlier !== undefined && Buffer.from(earlier).toString("utf8") === boot) return true;
+    this.#write("note this boot of the machine", () =>
+      this.#notes.write(BOOT_NOTE, Buffer.from(boot, "utf8")),
+    );
+    return false;
   }
 
   #setOrigin(origin: MemoryStanding["origin"]): void {

@@ -16,6 +16,8 @@ export interface NodeStoreOptions {
   readonly lockHash: Uint8Array;
   /** 32 bytes; remembered when given for the first time, compared afterwards. */
   readonly genesisValidatorsRoot?: Uint8Array;
+  /** Names this boot of this machine; left out where nobody knows, or where what is on disk may be older than it looks. */
+  readonly boot?: string;
 }
 
 /** Everything the node keeps on disk for itself, in one SQLite file behind one thread. */
@@ -44,11 +46,12 @@ export interface NodeStore extends SlashingStore, NoteStore {
  *   trusted; `storage/foreign` - of another cluster, chain or program; `storage/schema-too-new`; `storage/unavailable`.
  */
 export async function openNodeStore(options: NodeStoreOptions): Promise<NodeStore> {
-  const { path, lockHash, genesisValidatorsRoot } = options;
+  const { path, lockHash, genesisValidatorsRoot, boot } = options;
   const thread = new StorageThread(path, {
     path,
     lockHash: lockHash.slice(),
     ...(genesisValidatorsRoot === undefined ? {} : { genesisValidatorsRoot: genesisValidatorsRoot.slice() }),
+    ...(boot === undefined ? {} : { boot }),
   });
   await thread.opened;
   return storeOver(thread);

@@ -14,6 +14,8 @@ export interface OpenOptions {
   readonly lockHash?: Uint8Array;
   /** 32 bytes; remembered when given for the first time, compared afterwards. */
   readonly genesisValidatorsRoot?: Uint8Array;
+  /** Names this boot of this machine; remembered, and compared with the one remembered before. Left out where nobody knows. */
+  readonly boot?: string;
   /** Refuse to make a new file. */
   readonly mustExist?: boolean;
 }
