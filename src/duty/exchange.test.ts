@@ -91,6 +91,27 @@ test("what peers and we said of a duty is kept until its deadline, told of once 
   ]);
 });
 
+// A block may take half a second to read, however short it is.
+test("of a peer's blocks few are read in a slot, and of everybody else's as many", async () => {
+  const { clock, receive } = exchanging(async () => {});
+  const outcome = (from: number): Promise<string> =>
+    receive(from, { slot: 3, kind: "proposer" }, [
+      { ...partialOf(3, from + 1), data: new Uint8Array(8) },
+    ]).then(
+      () => "not read",
+      () => "read",
+    );
+  const said = async (from: number): Promise<string[]> => {
+    const all: string[] = [];
+    for (let i = 0; i <= LIMITS.blocksReadPerSlotMax; i++) all.push(await outcome(from));
+    return all;
+  };
+  const few = [...Array.from({ length: LIMITS.blocksReadPerSlotMax }, () => "read"), "not read"];
+  assert.deepEqual([await said(1), await said(2)], [few, few]);
+  await clock.run({ forMs: chain.slotMs });
+  assert.deepEqual(await said(1), few);
+});
+
 test("a kind that no script here collects is not kept", async () => {
   const { store, receive } = exchanging(async () => {});
   await receive(1, { slot: 3, kind: "signature" });

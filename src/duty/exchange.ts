@@ -12,8 +12,10 @@ import {
   type OperatorIndex,
   type ShareIndex,
   shareIndexOf,
+  slotAt,
   slotStart,
 } from "../spec/index.ts";
+import { BlocksRead } from "./blocks-read.ts";
 import { type SignedKind, signedCodecOf } from "./codec/kinds.ts";
 import { decodePartials, type EncodedPartial, encodePartials } from "./codec/sets.ts";
 import { Deliveries } from "./deliveries.ts";
@@ -84,6 +86,7 @@ export class Exchange {
   readonly #tracked = new Set<string>();
   readonly #offered = new Map<string, Offered>();
   readonly #turns: Turns<OperatorIndex>;
+  readonly #blocks = new BlocksRead();
   readonly #deliveries: Deliveries;
   readonly #peers: readonly OperatorIndex[];
 
@@ -173,7 +176,7 @@ export class Exchange {
 
   /** What a peer says again, or of validators that are not ours, is not decoded: that would cost us far more than it costs the peer. */
   async #receive(from: OperatorIndex, bytes: Uint8Array): Promise<undefined> {
-    const { chain, store, gate, onStanding, onReceived } = this.#context;
+    const { clock, chain, store, gate, onStanding, onReceived } = this.#context;
     const turn = (): Promise<void> => this.#turns.next(from);
     // The large messages of all peers come at once, at the same moment of a slot: each piece of them gets its own turn.
     if (bytes.length > LIMITS.readAtOnceBytesMax) await turn();
@@ -187,6 +190,10 @@ export class Exchange {
     const share = shareIndexOf(from);
     const spared = store.spare(duty, share, partials);
     const fresh = partials.filter((_, i) => spared[i] === undefined);
+    if (duty.kind === "proposer" && !this.#blocks.take(from, fresh.length, slotAt(chain, clock.now()))) {
+      this.#drop(from, "too-many", fresh.length);
+      return;
+    }
     const read = await inTurns(turn, fresh, (partial) => readPartial(chain, duty, share, partial));
     if (isStanding(duty)) {
       const why = onStanding(duty, from, read);

@@ -16,6 +16,8 @@ export const LIMITS = {
    * transactions. A transaction takes 13 microseconds to hash, however short it is; a million of them are 4 MB.
    */
   blockItemsMax: 32_768,
+  /** Blocks of one peer's partial signatures that are read while a slot lasts; an honest one has one, and after a lost connection some. */
+  blocksReadPerSlotMax: 4,
   /** A block as JSON, which Charon writes in its tests alone. */
   blockJsonBytesMax: 512 * 1024,
   /** Signatures of validator clients that are judged in one go, of those who have signed well: some ten milliseconds of a thread. */
