@@ -52,6 +52,7 @@ test("what the system says is explained in words, without its codes", () => {
     "ENOSPC: no space left on device, write": "no space left on device",
     "connect ECONNREFUSED 127.0.0.1:5052": "nothing listens at 127.0.0.1:5052",
     "connection error 10.0.0.7:3610: connect ECONNREFUSED 10.0.0.7:3610": "nothing listens at 10.0.0.7:3610",
+    "failed to connect via relay with status NO_RESERVATION": "it is not at the relay",
     "getaddrinfo ENOTFOUND relay.example": "nobody knows the name relay.example",
     "listen EADDRINUSE: address already in use 127.0.0.1:22": "address already in use 127.0.0.1:22",
     "record vote": "record vote",

@@ -7,6 +7,7 @@ const WORDS: readonly (readonly [said: RegExp, words: string])[] = [
   [/^(?:connection error \S+: )?connect ETIMEDOUT (.+)$/, "$1 does not answer"],
   [/^getaddrinfo ENOTFOUND (.+)$/, "nobody knows the name $1"],
   [/^getaddrinfo EAI_AGAIN (.+)$/, "the name $1 cannot be looked up now"],
+  [/^failed to connect via relay with status NO_RESERVATION$/, "it is not at the relay"],
   [/^read ECONNRESET$/, "the other side broke the connection"],
   // The system's own sentence with what it is about; without its code and the name of the call.
   [/^E[A-Z0-9]+: ([^,]+), [a-z]+ (?:'[^']*' -> )?'([^']*)'$/, "$1: $2"],

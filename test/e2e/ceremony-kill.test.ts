@@ -35,6 +35,9 @@ async function fourTriremes(
 async function expectComplete(run: CeremonyRun): Promise<void> {
   const codes = await run.over();
   assert.deepEqual(codes, [0, 0, 0, 0], run.processes.map((one) => one.tail()).join("\n---\n"));
+  // What it says to go on with has the ways by which the operators met: `run` knows none of its own accord.
+  for (const one of run.processes)
+    assert.match(one.log(), /Then run the node: .* --p2p-(?:relays|peers) \S+/);
   await verifyResults(run);
 }
 

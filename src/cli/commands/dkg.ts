@@ -70,8 +70,16 @@ export async function dkg({ chosen, io }: CommandInput): Promise<void> {
   io.out(`The ceremony is complete: ${definition.numValidators} validators, definition ${toHex(definition.definitionHash)}.
 In ${dataDir}: cluster-lock.json, validator_keys, deposit data. Back up the folder now.
 Look at what was made:  trireme verify ${dataDir}
-Then run the node:      trireme run --data-dir ${dataDir} --beacon-node-endpoints <url>
+Then run the node:      trireme run --data-dir ${dataDir} --beacon-node-endpoints <url>${waysToPeers(chosen)}
 `);
+}
+
+/** `run` has no relays of its own accord, and where the operators met in the ceremony they can meet again. */
+function waysToPeers(chosen: Chosen): string {
+  return ["p2p-relays", "p2p-peers"]
+    .filter((name) => chosen.list(name).length > 0)
+    .map((name) => ` --${name} ${chosen.list(name).join(",")}`)
+    .join("");
 }
 
 /** The definition, verified. With --no-verify what is wrong is only told, and hashes that are not there are made. */
