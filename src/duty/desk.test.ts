@@ -190,6 +190,22 @@ test("who holds another operator's share is known as nobody who signs well", asy
   assert.equal(judged[5], 1);
 });
 
+test("a client with the whole key is an alarm, and who repeats the group's signature from the network is none", async () => {
+  for (const othersSign of [false, true]) {
+    const made = await scene(31, {
+      clientSigns: (index) => index === CLIENT || (!othersSign && index === 1),
+    });
+    const { world, slot, groupKey, operator } = made;
+    await world.runToSlot(slot);
+    const decided = await decidedVote(made);
+    const root = attestationSigningRoot(world.spec, decided.data);
+    const item = voteOf(made, decided, world.keys.groupSignature(groupKey, root));
+    assert.match(await said(made, item), othersSign ? /everybody can have by now/ : /made with the whole/);
+    const alarms = operator.log.filter(({ sentence }) => sentence.includes("holds a whole validator key"));
+    assert.equal(alarms.length, othersSign ? 0 : 1);
+  }
+});
+
 test("a thousand signatures are looked at bit by bit, and what else is to be done comes between", async () => {
   const made = await scene(31);
   const { world, slot, operator } = made;

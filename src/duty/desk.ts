@@ -230,7 +230,7 @@ export class Desk implements DutyDesk {
     for (const claim of open)
       if (judgedAs.get(claim) === true) this.#outboxes.put(claim.offer, claim.partial);
     const wrong = open.find((claim) => judgedAs.get(claim) === false);
-    const whose = wrong === undefined ? "" : await whoseSignature(this.#context, wrong.partial, of);
+    const whose = wrong === undefined ? "" : await this.#whose(wrong, of);
     return claims.map((claim) => {
       if (claim === TAKEN) return undefined;
       if (!isClaim(claim)) return claim;
@@ -244,6 +244,11 @@ export class Desk implements DutyDesk {
           return deskError("duty/unavailable", id, NOT_JUDGED);
       }
     });
+  }
+
+  #whose({ offer, partial }: Claim, { from, signal }: Handing): Promise<string> {
+    const isPublic = this.#context.store.peek(offer.duty.id).isCombined(partial.groupKey, partial.part);
+    return whoseSignature(this.#context, partial, { from, signal, isPublic });
   }
 
   /** @throws DeskError when there is nothing to wait for. */

@@ -101,6 +101,11 @@ export class DutyPartials {
     return this.#sharesOf(partName(groupKey, part))?.has(share) ?? false;
   }
 
+  /** Whether the group's signature of this part is there, and so on its way to everybody. */
+  isCombined(groupKey: GroupKey, part: number): boolean {
+    return this.#combined.has(partName(groupKey, part));
+  }
+
   /** Wakes whoever waits in `changed`. */
   announce(): void {
     this.#wake?.();

@@ -73,8 +73,11 @@ export class Standing {
       return;
     const [right] = await judge.verify([claimOf(this.#context, partial)], from, signal);
     if (right === undefined) throw deskError("duty/unavailable", id, NOT_JUDGED);
-    if (!right)
-      throw deskError("duty/wrong-share", id, await whoseSignature(this.#context, partial, { from, signal }));
+    if (!right) {
+      const isPublic = this.#motions.of(id, partial)?.signature !== undefined;
+      const whose = await whoseSignature(this.#context, partial, { from, signal, isPublic });
+      throw deskError("duty/wrong-share", id, whose);
+    }
     signal.throwIfAborted();
     await this.#keep([{ id, partial }]);
     this.#send({ id, partial });

@@ -7,13 +7,20 @@ import type { Partial } from "./partial-store.ts";
 export async function whoseSignature(
   { judge, publicShares, self, log }: DutyContext,
   { groupKey, root, signature }: Partial,
-  { from, signal }: { readonly from: Sender; readonly signal: AbortSignal },
+  how: {
+    readonly from: Sender;
+    readonly signal: AbortSignal;
+    /** Whether the group's signature of this is there: then anybody may have it from the network. */
+    readonly isPublic: boolean;
+  },
 ): Promise<string> {
   const shares = publicShares.get(groupKey) ?? [];
   const keys = [fromHex(groupKey, 48), ...shares];
   const claims = keys.map((publicKey) => ({ publicKey, root, signature }));
   // In the name of somebody else at the address: that it is another key's shows nothing good of its sender.
-  const [whole, ...ofShares] = await judge.verify(claims, { address: from.address }, signal);
+  const [whole, ...ofShares] = await judge.verify(claims, { address: how.from.address }, how.signal);
+  if (whole === true && how.isPublic)
+    return "it is that of the whole validator, which everybody can have by now";
   if (whole === true) {
     log.error("The validator client holds a whole validator key; its operator can sign alone", {
       validator: groupKey,
