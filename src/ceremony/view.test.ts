@@ -37,12 +37,12 @@ test("the live view says which part is under way, how many keys are done, and wh
   const view = progress({
     peers: [peer(1), peer(2, { ...waiting, trouble: "connection refused" }), peer(3)],
   });
-  const lines = renderCeremony(view, { columns: 150, color: false });
+  const lines = renderCeremony(view, { columns: 80, color: false });
   const text = lines.join("\n");
-  assert.match(text, /"aegina": 100 validators, 4 operators, any 3 sign; you are operator 0/);
+  assert.match(text, /"aegina": 100 validators\n You are operator 0 of 4, any 3 of whom sign\./);
   assert.match(text, /✔ Meeting the other operators/);
   assert.match(text, /▸ Making keys {2}41 of 100 {2}3 min 19 s/);
-  assert.match(text, /○ operator 2 .*waiting for it to connect, 3 min 5 s\n {4}connection refused/);
+  assert.match(text, /○ operator 2 .*waited for 3 min 5 s to connect\n {4}connection refused/);
   assert.match(text, /3 min 20 s so far\. Ctrl-C stops this node/);
   assert.match(text, /● operator 3 +charon v1\.11\.0/);
 });

@@ -29,11 +29,12 @@ export function renderCeremony(
   const { clusterName, validators, threshold, peers, self } = progress;
   const name = clusterName === "" ? "a cluster" : `"${clusterName}"`;
   return [
-    ` ${paint.bold("Key ceremony")} for ${name}: ${counted(validators, "validator")}, ${peers.length + 1} operators, any ${threshold} sign; you are operator ${self}`,
+    ` ${paint.bold("Key ceremony")} for ${name}: ${counted(validators, "validator")}`,
+    ` You are operator ${self} of ${peers.length + 1}, any ${threshold} of whom sign.`,
     "",
     ...parts.map((part) => `  ${partLine(part.name, progress, paint)}`),
     "",
-    ...peers.flatMap((peer) => peerLines(peer, progress, paint)),
+    ...peerLines(progress, paint),
     "",
     `  ${paint.dim(footer(progress))}`,
   ].map((line) => clip(line, columns));
@@ -71,29 +72,37 @@ function partLine(name: (typeof parts)[number]["name"], progress: CeremonyProgre
 function footer({ now, startedAt, outcome }: CeremonyProgress): string {
   const time = lasting(now - startedAt);
   return outcome === undefined
-    ? `${time} so far. Ctrl-C stops this node; the same command goes on where it was.`
+    ? `${time} so far. Ctrl-C stops this node; the same command goes on.`
     : `It took ${time}.`;
 }
 
-function peerLines(peer: PeerProgress, progress: CeremonyProgress, paint: Palette): readonly string[] {
+/** As narrow as names and programs allow, with the time of a wait before what is awaited: 80 columns show what matters. */
+function peerLines({ peers, outcome, now }: CeremonyProgress, paint: Palette): readonly string[] {
   // Who is done leaves, which is no trouble.
-  if (progress.outcome === "complete")
+  if (outcome === "complete") return peers.map((peer) => `  ${paint.good("✔")} ${nameOf(peer)}`);
+  const widest = (texts: readonly string[]): number => Math.max(0, ...texts.map(({ length }) => length));
+  const nameWidth = widest(peers.map(nameOf));
+  const programWidth = widest(peers.map(programOf));
+  return peers.flatMap((peer) => {
+    const { connected, trouble, waitingFor, waitingSince = now } = peer;
+    const dot = connected ? paint.good("●") : paint.bad("○");
+    const program = paint.dim(programOf(peer).padEnd(programWidth));
+    const wait =
+      waitingFor === undefined
+        ? ""
+        : `  ${paint.busy(`waited for ${lasting(now - waitingSince)} ${waitingFor}`)}`;
     return [
-      `  ${paint.good("✔")} operator ${peer.operator}${peer.nickname === "" ? "" : ` (${peer.nickname})`}`,
+      `  ${dot} ${nameOf(peer).padEnd(nameWidth)}  ${program}${wait}`,
+      ...(trouble === undefined ? [] : [`    ${paint.bad(trouble)}`]),
     ];
-  const dot = peer.connected ? paint.good("●") : paint.bad("○");
-  const who = `operator ${peer.operator}${peer.nickname === "" ? "" : ` (${peer.nickname})`}`;
-  const program = peer.program ?? (peer.connected ? "…" : "not connected");
-  const path = peer.path === "relayed" ? ", relayed" : "";
-  const wait =
-    peer.waitingFor === undefined
-      ? ""
-      : `  ${paint.busy(`waiting for it ${peer.waitingFor}, ${lasting(progress.now - (peer.waitingSince ?? progress.now))}`)}`;
-  return [
-    `  ${dot} ${who.padEnd(24)} ${paint.dim(`${program}${path}`.padEnd(26))}${wait}`,
-    ...(peer.trouble === undefined ? [] : [`    ${paint.bad(peer.trouble)}`]),
-  ];
+  });
 }
+
+const nameOf = ({ operator, nickname }: PeerProgress): string =>
+  `operator ${operator}${nickname === "" ? "" : ` (${nickname})`}`;
+
+const programOf = ({ program, connected, path }: PeerProgress): string =>
+  `${program ?? (connected ? "…" : "not connected")}${path === "relayed" ? ", relayed" : ""}`;
 
 /** Lines for a log instead of a live view: what has changed since `before`, and now and then who is still waited for. */
 export function describeChanges(
