@@ -360,6 +360,14 @@ test("a misspelt variable of ours is told of; one of another command, or that lo
   );
 });
 
+test("a setting of Charon's for spare beacon nodes is not lost silently", async () => {
+  const spare = { CHARON_FALLBACK_BEACON_NODE_ENDPOINTS: "http://b:5052" };
+  const { code, err } = await trireme("config show", spare);
+  assert.equal(code, 0);
+  assert.match(err, /^warning: CHARON_FALLBACK_\w+ is passed over\. List all .* --beacon-node-endpoints/);
+  assert.equal((await trireme("relay --http-address nowhere", spare)).err.includes("FALLBACK"), false);
+});
+
 test("a folder of several operators is no operator's, and the hint names one that is", async (t) => {
   const folder = folderOf(t);
   assert.equal((await trireme(createCluster(folder))).code, 0);

@@ -90,6 +90,9 @@ const EVERY_VARIABLE: ReadonlySet<string> = new Set([
   ...commands.flatMap((row) => row.flags.map((flag) => environmentNames(flag)[0] as string)),
 ]);
 
+/** Charon's, and the one of its settings whose loss would show only when a beacon node fails. */
+const FALLBACK = "CHARON_FALLBACK_BEACON_NODE_ENDPOINTS";
+
 /** A command line as a shell takes it, broken before flags where it is long. */
 function inLines(example: string, width: number): string {
   const lines = [""];
@@ -130,6 +133,13 @@ function addCommand(program: Command, row: CommandRow, io: CommandInput["io"]): 
     const chosen = new Chosen(resolveSettings(row.flags, { typed, environment: io.environment, file }));
     for (const { name, meant } of misspelt(io.environment, EVERY_VARIABLE))
       io.err(`warning: ${name} is no setting, and is passed over. ${meant}\n`);
+    if (
+      row.flags.some(({ name }) => name === "beacon-node-endpoints") &&
+      (io.environment[FALLBACK] ?? "") !== ""
+    )
+      io.err(
+        `warning: ${FALLBACK} is passed over. List all beacon nodes with --beacon-node-endpoints; the best one is asked.\n`,
+      );
     const required = row.flags.filter((flag) => flag.required === true);
     if (row.path[0] !== "config") chosen.require(...required.map(({ name }) => name));
     choosePreset(row.flags, chosen);
