@@ -17,6 +17,7 @@ import { writeInterchange } from "../slashing/index.ts";
 import type { GroupKey } from "../spec/index.ts";
 import { StorageError } from "./errors.ts";
 import { MemoryFile, type VoteOf } from "./memory-file.ts";
+import { Witness } from "./witness.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "trireme-damage-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -182,6 +183,35 @@ test("an older copy that was put back, a lost log, and an emptied or deleted fil
   }
 });
 
+test("a memory that lost nothing but its last transaction is refused", () => {
+  const path = join(folder, "last");
+  const file = new MemoryFile({ path: `${path}.live`, lockHash, genesisValidatorsRoot });
+  file.admit([votesOf(1, 1)]);
+  for (const companion of ["", "-wal"]) copyFileSync(`${path}.live${companion}`, path + companion);
+  file.admit([votesOf(2, 1)]);
+  copyFileSync(`${path}.live-witness`, `${path}-witness`);
+  file.close();
+  assert.equal(outcomeOf(path), "storage/rolled-back");
+});
+
+test("a witness whose latest entry was torn knows the one before, and one without a whole entry knows nothing", () => {
+  const path = join(folder, "torn-witness");
+  const witness = new Witness(path);
+  for (const sequence of [7, 8, 9]) witness.write(sequence);
+  witness.close();
+  assert.equal(Witness.read(path), 9);
+  const content = readFileSync(path);
+  const tear = (entry: number): void => {
+    const at = entry * 512 + 12;
+    content[at] = (content[at] ?? 0) ^ 1;
+    writeFileSync(path, content);
+  };
+  tear(9 % 2);
+  assert.equal(Witness.read(path), 8);
+  tear(8 % 2);
+  assert.equal(Witness.read(path), undefined);
+});
+
 test("files of another cluster, chain, program or a newer version are refused by name", () => {
   const path = join(folder, "kinds");
   makeFile(path);
@@ -198,6 +228,7 @@ test("files of another cluster, chain, program or a newer version are refused by
   assert.equal(refusal({ genesisValidatorsRoot: new Uint8Array(32).fill(1) }), "storage/foreign");
   for (const [sql, code] of [
     ["PRAGMA user_version = 99", "storage/schema-too-new"],
+    ["PRAGMA user_version = 0", "storage/corrupt"],
     ["PRAGMA application_id = 7", "storage/foreign"],
   ] as const) {
     const copy = copyTo(path);

@@ -83,6 +83,16 @@ test("when its thread dies everybody who waits is told, and so is the node", asy
   assert.equal(again.broken.aborted, false, "closing it is not a failure");
 });
 
+test("what a store says of its memory tells of the boot in which it was used last", async () => {
+  const said: boolean[] = [];
+  for (const boot of ["one", "one", "two"]) {
+    const store = await openNodeStore({ path: join(folder, "boots"), lockHash, boot });
+    said.push((await store.standing()).sameBoot);
+    await store.close();
+  }
+  assert.deepEqual(said, [false, true, false]);
+});
+
 test("opening fails by name, with the way out", async () => {
   const path = join(folder, "twice");
   const store = await openNodeStore({ path, lockHash });
