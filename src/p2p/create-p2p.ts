@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Connection } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
 import { assert, explain, toHex } from "../base/index.ts";
@@ -70,7 +71,7 @@ class Network implements P2p {
     const random = options.random ?? Math.random;
     const now = (): number => performance.now();
     this.#log = log;
-    this.#agent = AGENT_PREFIX + options.version;
+    this.#agent = `${AGENT_PREFIX}${options.version}/${randomUUID()}`;
     this.#listen = options.listen.map((text) => tcpAddress(text, "listen address"));
     this.#announce = (options.announce ?? []).map((text) => tcpAddress(text, "announced address"));
     const roster = new Roster(options.operators, options.self, options.privateKey);

@@ -86,10 +86,10 @@ function fakeLinksToKin(t: TestContext, which: "smaller" | "larger") {
     roster.peers.every((peer) => roster.isSmallerThan(peer) === (which === "smaller"));
   while (!isRight(links)) links = fakeLinks();
   const { all } = links;
-  const connect = (options: Parameters<typeof links.connect>[0]): Link => {
+  const connect = (options: Parameters<typeof links.connect>[0], program = "trireme/v1/a"): Link => {
     now++;
     const link = links.connect(options);
-    all.introduced(link, "trireme/v1");
+    all.introduced(link, program);
     return link;
   };
   const answer = (link: Link): void => {
@@ -134,6 +134,16 @@ test("of two that the same side dialled the newer is kept, if they came so far a
     assert.deepEqual(all.ranked(one), [newer, older]);
     assert.deepEqual([older, newer].map(all.isForUsToEnd.bind(all)), [apartMs > CROSSING_MS, false]);
   }
+});
+
+test("connections to two programs of one operator are both kept, and the newest is used", (t) => {
+  const { all, connect, answer, pass } = fakeLinksToKin(t, "smaller");
+  const older = connect({ dialled: true });
+  pass(CROSSING_MS + 10);
+  const newer = connect({ dialled: false }, "trireme/v1/b");
+  for (const link of [older, newer, older]) answer(link);
+  assert.deepEqual(all.ranked(one), [newer, older]);
+  assert.deepEqual([older, newer].map(all.isForUsToEnd.bind(all)), [false, false]);
 });
 
 test("one that lost a ping is used after every other, and nothing is in surplus beside it, until it answers again", (t) => {

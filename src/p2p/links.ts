@@ -11,7 +11,7 @@ import { isSurplus } from "./surplus.ts";
 import type { Violations } from "./violations.ts";
 import { Bell } from "./waiting.ts";
 
-/** What identify says of this program, with its version behind it. */
+/** What identify says of this program, with its version behind it, and a name that no other life of it has. */
 export const AGENT_PREFIX = "trireme/";
 
 /** One connection to one operator. */
@@ -33,6 +33,8 @@ export interface Link {
   isDoubtful: boolean;
   /** Last round trip in milliseconds. */
   rttMs: number | undefined;
+  /** Which program is at the other end, where it is one like ours: an operator may have two of them. */
+  program: string | undefined;
   /** Protocols that the peer did not know when last asked. */
   readonly refused: Set<string>;
 }
@@ -49,8 +51,6 @@ export class Links {
   readonly #total: { add(by: number, labels: Record<string, string>): void };
   /** When an operator last answered, on the steady clock. */
   readonly #answeredAt = new Map<OperatorIndex, number>();
-  /** Those who run this program, and so know which of two connections is in surplus. */
-  readonly #kin = new Set<OperatorIndex>();
   readonly #onReturn: (operator: OperatorIndex) => void;
   readonly #brokenListeners: ((operator: OperatorIndex) => void)[] = [];
   #serial = 0;
@@ -91,6 +91,7 @@ export class Links {
       answeredAt: undefined,
       isDoubtful: false,
       rttMs: undefined,
+      program: undefined,
       refused: new Set(),
     };
     this.#links.set(connection.id, link);
@@ -133,8 +134,7 @@ export class Links {
 
   /** Notes which program a peer says it is. */
   introduced(link: Link, agent: string): void {
-    if (agent.startsWith(AGENT_PREFIX)) this.#kin.add(link.peer.operator);
-    else this.#kin.delete(link.peer.operator);
+    link.program = agent.startsWith(AGENT_PREFIX) ? agent : undefined;
   }
 
   /**
@@ -213,8 +213,14 @@ export class Links {
     for (const link of this.#all(peer.operator)) link.connection.abort(new Error(reason));
   }
 
+  /**
+   * Only one like ours knows which of two connections is in surplus; and of two programs of an operator each must hear what is
+   * said to him, or neither ever notices the other.
+   */
   #isSurplus(link: Link, all: readonly Link[]): boolean {
-    return this.#kin.has(link.peer.operator) && isSurplus(link, all, this.#roster.isSmallerThan(link.peer));
+    if (link.program === undefined) return false;
+    const toTheSame = all.filter(({ program }) => program === link.program);
+    return isSurplus(link, toTheSame, this.#roster.isSmallerThan(link.peer));
   }
 
   #all(operator: OperatorIndex): Link[] {
