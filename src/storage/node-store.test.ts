@@ -83,6 +83,23 @@ test("when its thread dies everybody who waits is told, and so is the node", asy
   assert.equal(again.broken.aborted, false, "closing it is not a failure");
 });
 
+test("votes that cannot be recorded are answered by a failure, all that share the wait, and the next ones as ever", async (t) => {
+  const store = await openNodeStore({ path: join(folder, "fails"), lockHash });
+  const post = Worker.prototype.postMessage;
+  t.mock.method(Worker.prototype, "postMessage", function (this: Worker, message: { kind: string }) {
+    // No key that the file can hold: its transaction fails in the middle.
+    post.call(this, message.kind === "admit" ? { ...message, votes: { pubkeys: ["0x12"] } } : message);
+  });
+  const failed = await Promise.allSettled([store.admit(vote(1), never), store.admit(vote(2), never)]);
+  assert.deepEqual(
+    failed.map(({ status }) => status),
+    ["rejected", "rejected"],
+  );
+  t.mock.restoreAll();
+  assert.deepEqual(await store.admit(vote(1, 9), never), [{ admitted: true }]);
+  await store.close();
+});
+
 test("what a store says of its memory tells of the boot in which it was used last", async () => {
   const said: boolean[] = [];
   for (const boot of ["one", "one", "two"]) {
