@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CombineJob, type CombineResult, silent } from "../ports/index.ts";
 import type { DutyId, GroupKey, ShareIndex } from "../spec/index.ts";
-import { collect } from "./collect.ts";
+import { collect, type GroupSigned } from "./collect.ts";
 import type { DutyContext } from "./context.ts";
 import { DutyRecord } from "./duty-record.ts";
 import { type Partial, PartialStore } from "./partial-store.ts";
@@ -22,7 +22,10 @@ const partial = (from: number, of: GroupKey = groupKey): Partial => ({
 });
 
 /** Collects over a `combine` that the test plays. */
-function collecting(combine: (job: CombineJob) => CombineResult | undefined) {
+function collecting(
+  combine: (job: CombineJob) => CombineResult | undefined,
+  groupKeys: readonly GroupKey[] = [groupKey],
+) {
   const store = new PartialStore([groupKey, another]);
   const over = new AbortController();
   const bad: number[] = [];
@@ -49,12 +52,16 @@ function collecting(combine: (job: CombineJob) => CombineResult | undefined) {
       badPartial: (_: DutyId, peer: number) => void bad.push(peer),
     },
   } as unknown as DutyContext;
-  const record = new DutyRecord(id, [groupKey], {
+  const record = new DutyRecord(id, groupKeys, {
     clock: context.clock,
     timeline: { record: () => {}, finish: () => {} },
     onFinish: () => {},
   });
-  const found = collect(context, { id, validators: new Map([[groupKey, 1]]), record }, over.signal);
+  const found = collect(
+    context,
+    { id, validators: new Map(groupKeys.map((key) => [key, 1])), record },
+    over.signal,
+  );
   return { store, over, bad, tried, found };
 }
 
@@ -92,6 +99,21 @@ test("a validator that only others know of is combined too, and ends nothing", a
   for (const i of [1, 2, 3]) store.add(id, share(i), [partial(i)]);
   assert.deepEqual(await keys(), [groupKey]);
   assert.equal(await keys(), undefined);
+});
+
+test("a validator that signs more than we expect takes no other one's place", async () => {
+  const { store, found } = collecting(() => ({ signature: group, guilty: [] }), [groupKey, another]);
+  const signed = async (): Promise<readonly (readonly [GroupKey, number])[] | undefined> =>
+    (await found.next()).value?.map(({ groupKey: of, part }: GroupSigned) => [of, part]);
+  const twice = (i: number): readonly Partial[] => [partial(i), { ...partial(i), part: 1 }];
+  for (const i of [1, 2, 3]) store.add(id, share(i), twice(i));
+  assert.deepEqual(await signed(), [
+    [groupKey, 0],
+    [groupKey, 1],
+  ]);
+  for (const i of [1, 2, 3]) store.add(id, share(i), [partial(i, another)]);
+  assert.deepEqual(await signed(), [[another, 0]]);
+  assert.equal(await signed(), undefined);
 });
 
 test("a combination without an answer is none", async () => {

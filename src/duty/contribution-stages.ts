@@ -107,9 +107,10 @@ export function createContributionStages(
 
     collect(duty, signal) {
       const each = count(duty.id.slot);
-      const expected = [...duty.validators.values()].map((own) => Math.min(each, own.subcommittees.length));
-      const sum = expected.reduce((total, one) => total + one, 0);
-      return collect(context, duty, signal, sum);
+      const expected = [...duty.validators].flatMap(([groupKey, { subcommittees }]) =>
+        subcommittees.slice(0, each).map(() => groupKey),
+      );
+      return collect(context, duty, signal, expected);
     },
 
     async broadcast(duty, signed, signal) {

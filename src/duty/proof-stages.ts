@@ -33,7 +33,10 @@ interface Proof<D, T> {
 function createProofStages<D, T>(context: DutyContext, proof: Proof<D, T>): ProofStages<D> {
   return {
     offer: (duty, signal) => signAndOffer(context, duty, proof.items(duty), proof.encode, signal),
-    collect: (duty, signal) => collect(context, duty, signal, proof.items(duty).length),
+    collect(duty, signal) {
+      const expected = proof.items(duty).map(({ groupKey }) => groupKey);
+      return collect(context, duty, signal, expected);
+    },
     reveal(duty, signed) {
       for (const { groupKey, part, signature } of signed) proof.keep(duty.id.slot, groupKey, part, signature);
       const groupKeys = signed.map(({ groupKey }) => groupKey);
