@@ -33,6 +33,10 @@ test("a second machine with an operator's folder hears the first, stays silent, 
     await moved.said(/Watching the chain before signing.*reason="new memory"/, EPOCH_MS);
     await moved.said(/Another program runs as this operator/, 2 * EPOCH_MS);
     assert.match(await readiness(moved), /watching for a double/);
+    const { findings } = await statusOf(moved);
+    assert.ok(
+      findings.some(({ what }) => /^Another program runs as this operator: it (signed|led)/.test(what)),
+    );
     assert.doesNotMatch(moved.output, /Duty broadcast/);
 
     await old.end("SIGTERM");
@@ -53,7 +57,11 @@ test("a second machine with an operator's folder hears the first, stays silent, 
   }
 });
 
+async function statusOf(node: RunningNode): Promise<NodeStatus> {
+  return (await (await fetch(`http://127.0.0.1:${node.monitoringPort}/status`)).json()) as NodeStatus;
+}
+
 async function readiness(node: RunningNode): Promise<string> {
-  const status = (await (await fetch(`http://127.0.0.1:${node.monitoringPort}/status`)).json()) as NodeStatus;
-  return status.ready.join();
+  const { ready } = await statusOf(node);
+  return ready.join();
 }
