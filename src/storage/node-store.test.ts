@@ -36,6 +36,17 @@ test("a caller whose signal fires stops waiting", async () => {
   await store.close();
 });
 
+test("questions that come together are all answered", async () => {
+  const store = await openNodeStore({ path: join(folder, "together"), lockHash });
+  await Promise.all([
+    store.writeNote("one", new Uint8Array([1])),
+    store.writeNote("two", new Uint8Array([2])),
+  ]);
+  const [one, keys] = await Promise.all([store.readNote("one"), store.noteKeys("")]);
+  assert.deepEqual([one, keys], [new Uint8Array([1]), ["one", "two"]]);
+  await store.close();
+});
+
 test("a vote that no type allows is a bug and is never sent", async () => {
   const store = await openNodeStore({ path: join(folder, "bug"), lockHash });
   await assert.rejects(store.admit(vote(-1), never), /a vote's slot or source is -1/);
