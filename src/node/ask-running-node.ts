@@ -13,10 +13,11 @@ const STATES: Readonly<Record<string, Verdict["state"]>> = { bad: "bad", warning
 export async function askRunningNode(
   monitoringAddress: string,
   lockHash: string,
+  patienceMs: number = PATIENCE_MS,
 ): Promise<readonly Verdict[]> {
   try {
     const page = `${urlFromHere(readAddress(monitoringAddress))}/`;
-    const { body } = await fetch(`${page}status`, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const { body } = await fetch(`${page}status`, { signal: AbortSignal.timeout(patienceMs) });
     const bytes = body === null ? new Uint8Array() : await readBounded(body, ANSWER_BYTES_MAX);
     return judgeRunning(JSON.parse(new TextDecoder().decode(bytes)), { page, lockHash });
   } catch (error) {
