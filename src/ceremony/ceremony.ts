@@ -4,6 +4,7 @@ import { sleepUntil } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
 import { type Dialect, readDialect, writeDialect } from "./dialect.ts";
 import { CeremonyError } from "./errors.ts";
+import { inTurns } from "./in-turns.ts";
 import { Journal, type JournalRecord } from "./journal.ts";
 import { GOODBYE_MS, LAST_WORDS_MS } from "./limits.ts";
 import type { MadeKey } from "./make-keys.ts";
@@ -175,8 +176,9 @@ export class Ceremony {
       onKey: () => this.#keysMade++,
       signal,
     });
-    for (const { groupKey, publicShares } of keys)
+    await inTurns(keys, signal, ({ groupKey, publicShares }) => {
       for (const key of [groupKey, ...publicShares]) known.keys.learn(key);
+    });
     const passwords = this.#seal(keys, signal);
     await this.#reach("keys", signal);
 

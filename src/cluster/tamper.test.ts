@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fromHex } from "../base/index.ts";
-import { type Known, ParsedKeys, ProvenSignatures, type SignatureSet } from "../crypto/index.ts";
+import { nothingKnown, type SignatureSet } from "../crypto/index.ts";
 import { registrationSigningRoot } from "./deposit.ts";
 import { signedBy, type TypedMessage } from "./eip712.ts";
 import type { ClusterError } from "./errors.ts";
@@ -64,20 +64,19 @@ const otherRecipient = withFirst(({ registration }) => ({
 }));
 
 test("a registration that was verified before is not again, and one that was not is", () => {
-  const known = (): Known => ({ keys: new ParsedKeys(), signatures: new ProvenSignatures() });
   const setOf = ({ definition, validators: [validator] }: Lock): SignatureSet => {
     const { publicKey, registration } = validator as DistributedValidator;
     const { signature } = registration as Registration;
     const root = registrationSigningRoot(registration as Registration, definition.forkVersion);
     return { publicKey, root, signature };
   };
-  const before = known();
+  const before = nothingKnown();
   before.signatures.add(setOf(original));
   verifyLock(original, undefined, undefined, before);
   // Of a forged one nothing is known, though its key, its root or its signature may be.
   const forged = signLock(otherRegistration, nodeKeys, shares);
   assert.throws(() => verifyLock(forged, undefined, undefined, before), { code: "cluster/bad-signature" });
-  const fooled = known();
+  const fooled = nothingKnown();
   fooled.signatures.add(setOf(forged));
   verifyLock(forged, undefined, undefined, fooled);
 });

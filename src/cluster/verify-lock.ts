@@ -3,8 +3,7 @@ import {
   areSharesOf,
   fastAggregateVerify,
   type Known,
-  ParsedKeys,
-  ProvenSignatures,
+  nothingKnown,
   type SignatureSet,
   verifyEach,
   verifySecp256k1,
@@ -39,7 +38,7 @@ export function lockChecks(
   lock: Lock,
   custom?: Network,
   answers: ContractAnswers = noAnswers,
-  known: Known = { keys: new ParsedKeys(), signatures: new ProvenSignatures() },
+  known: Known = nothingKnown(),
 ): readonly Check[] {
   return [
     {

@@ -33,7 +33,7 @@ export {
   PBKDF2_ROUNDS,
   parseKeystore,
 } from "./keystore.ts";
-export { type Known, ProvenSignatures } from "./known.ts";
+export { type Known, nothingKnown } from "./known.ts";
 export {
   type DomainSignature,
   type DomainSignatures,

@@ -1,4 +1,4 @@
-import type { ParsedKeys, SignatureSet } from "./bls.ts";
+import { ParsedKeys, type SignatureSet } from "./bls.ts";
 
 /** Signatures that this process has verified: whoever meets one of them again, over the same root, need not do it again. */
 export class ProvenSignatures {
@@ -18,6 +18,8 @@ export interface Known {
   readonly keys: ParsedKeys;
   readonly signatures: ProvenSignatures;
 }
+
+export const nothingKnown = (): Known => ({ keys: new ParsedKeys(), signatures: new ProvenSignatures() });
 
 /** Each part has one length, so no two sets have one name. */
 const nameOf = ({ publicKey, root, signature }: SignatureSet): string =>

@@ -18,7 +18,7 @@ import {
   parseEnr,
   verifyLock,
 } from "../cluster/index.ts";
-import { inlineBlsWork, type Known, type NodeKey, ParsedKeys, ProvenSignatures } from "../crypto/index.ts";
+import { inlineBlsWork, type NodeKey, nothingKnown } from "../crypto/index.ts";
 import { createP2p, fileAddressBook } from "../p2p/index.ts";
 import { type Logger, sleepUntil, unmetered } from "../ports/index.ts";
 import type { OperatorIndex } from "../spec/index.ts";
@@ -100,7 +100,7 @@ export async function runCeremony(
       meter: unmetered,
       readEnr: (text) => parseEnr(text),
     });
-    const known: Known = { keys: new ParsedKeys(), signatures: new ProvenSignatures() };
+    const known = nothingKnown();
     const ceremony = await Ceremony.prepare(
       {
         transport: p2p.transport,

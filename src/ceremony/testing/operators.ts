@@ -11,7 +11,7 @@ import {
   verifyLock,
   writeDefinition,
 } from "../../cluster/index.ts";
-import { inlineBlsWork, type Known, type NodeKey, ParsedKeys, ProvenSignatures } from "../../crypto/index.ts";
+import { inlineBlsWork, type NodeKey, nothingKnown } from "../../crypto/index.ts";
 import { type Logger, silent } from "../../ports/index.ts";
 import { Ceremony } from "../ceremony.ts";
 import { chooseKeys } from "../choose-keys.ts";
@@ -63,7 +63,7 @@ export class Operators {
   async start(i: number, log: Logger = silent): Promise<void> {
     const node = this.network.join(i);
     const stop = new AbortController();
-    const known: Known = { keys: new ParsedKeys(), signatures: new ProvenSignatures() };
+    const known = nothingKnown();
     const ceremony = await Ceremony.prepare(
       {
         transport: node.transport,
